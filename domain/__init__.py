@@ -1,0 +1,1 @@
+"""The rules of disconnecting a provider. Standard library only."""

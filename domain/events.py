@@ -1,0 +1,122 @@
+"""What happened to a connection: immutable, in the past tense, without credentials."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID
+
+
+class FailureReason(StrEnum):
+    """Why an attempt failed. Operators see it as it is; clients never see `NOT_OWNED_BY_USER`."""
+
+    CONNECTION_NOT_FOUND = "connection_not_found"
+    NOT_OWNED_BY_USER = "not_owned_by_user"
+    DATABASE_ERROR = "database_error"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRef:
+    """A provider, by id and slug."""
+
+    id: UUID
+    slug: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleEvent:
+    """What all events of a connection's life carry.
+
+    `id` is a UUIDv7, `occurred_at` is UTC, `user_id` is the user who asked, `attempt_id` ties an
+    `Attempted` to its outcome. `provider` is known only when the connection is the user's own.
+    """
+
+    id: UUID
+    occurred_at: datetime
+    user_id: UUID
+    connection_id: UUID
+    attempt_id: UUID
+    provider: ProviderRef | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderDisconnectionAttempted(LifecycleEvent):
+    """A user asked to disconnect a provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderDisconnectionSucceeded(LifecycleEvent):
+    """The connection is disconnected and its credentials are destroyed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderDisconnectionFailed(LifecycleEvent):
+    """The attempt is over and changed nothing."""
+
+    reason: FailureReason
+
+
+ProviderEvent: TypeAlias = (
+    ProviderDisconnectionAttempted | ProviderDisconnectionSucceeded | ProviderDisconnectionFailed
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventCursor:
+    """A place in one user's log: just behind the event at `position`, 0 being before the first.
+
+    It names the event as well, so that a log that was replaced by a restore is found out, even
+    after the new history has grown past the old one.
+    """
+
+    user_id: UUID
+    position: int
+    event_id: UUID | None
+
+    def encode(self) -> str:
+        """Opaque URL-safe text of 55 characters: a kind byte, user, position, event."""
+        event = self.event_id.bytes if self.event_id else bytes(16)
+        raw = _KIND + self.user_id.bytes + self.position.to_bytes(8, "big") + event
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "EventCursor | None":
+        """None when `text` is not a cursor of an event log. One position has only one text."""
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        if len(raw) != _LENGTH or raw[:1] != _KIND:
+            return None
+        position, event = int.from_bytes(raw[17:25], "big"), UUID(bytes=raw[25:])
+        cursor = cls(
+            user_id=UUID(bytes=raw[1:17]),
+            position=position,
+            event_id=event if event.int else None,
+        )
+        if (position == 0) != (cursor.event_id is None) or position > MAX_POSITION:
+            return None
+        return cursor if cursor.encode() == text else None
+
+
+_KIND = b"e"
+_LENGTH = 1 + 16 + 8 + 16
+MAX_POSITION = 2**31 - 1  # GraphQL's Int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedEvent:
+    """An event and its position in its user's log: 1, 2, 3, … in commit order."""
+
+    event: ProviderEvent
+    position: int
+
+    @property
+    def cursor(self) -> EventCursor:
+        """Resuming from it gives every later event."""
+        return EventCursor(
+            user_id=self.event.user_id, position=self.position, event_id=self.event.id
+        )

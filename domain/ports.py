@@ -1,0 +1,154 @@
+"""What the rules need from the outside; adapters in `infrastructure` and fakes in tests give it."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeAlias, TypeVar
+from uuid import UUID
+
+from domain.events import EventCursor, ProviderEvent, RecordedEvent
+from domain.provider_connection import ConnectionStatus, ProviderConnection
+
+KeyT = TypeVar("KeyT")
+ItemT = TypeVar("ItemT")
+
+Now: TypeAlias = Callable[[], datetime]
+"""The time, in UTC."""
+
+NewId: TypeAlias = Callable[[], UUID]
+"""A new UUIDv7 (RFC 9562)."""
+
+
+class ConcurrentUpdate(Exception):
+    """The row's version has moved since the connection was read. Read it again."""
+
+
+class AttemptClosed(Exception):
+    """The attempt has its outcome already, or was never recorded: nothing was written."""
+
+
+class StorageError(Exception):
+    """The database did not take it, for sure: nothing was written. Carries no driver's words."""
+
+
+class ProviderConnectionRepository(Protocol):
+    """Connections by id, and the one way to change them."""
+
+    async def find_by_id(self, connection_id: UUID) -> ProviderConnection | None:
+        """Whoever owns it; the caller checks. Raises `StorageError`."""
+
+    async def find_by_user_id(self, user_id: UUID) -> Sequence[ProviderConnection]:
+        """All of a user's, in order of creation. Raises `StorageError`."""
+
+    async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
+        """Connection and event in one transaction, durable when it returns.
+
+        A connection that is as it was read is not written, its event only recorded. Raises
+        `ConcurrentUpdate`, `AttemptClosed` or `StorageError`, and then nothing was written. When it
+        is cancelled, the write may still happen, or not.
+        """
+
+
+class EventBus(Protocol):
+    """Where events that change no connection are recorded."""
+
+    async def publish(self, event: ProviderEvent) -> RecordedEvent:
+        """Durable when it returns. `Attempted` opens its attempt, an outcome closes it.
+
+        Raises `AttemptClosed` (an outcome whose attempt isn't open) or `StorageError`, and then
+        nothing was written. When it is cancelled, the write may still happen, or not.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window(Generic[KeyT]):
+    """A page to read: up to `limit` items strictly between `after` and `before`.
+
+    The first ones, or the last ones when `backwards`; in ascending order either way.
+    """
+
+    limit: int
+    after: KeyT | None = None
+    before: KeyT | None = None
+    backwards: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[ItemT]):
+    """Items in ascending order, and whether the list goes on at either end (Relay's `PageInfo`)."""
+
+    items: Sequence[ItemT]
+    has_previous: bool
+    has_next: bool
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ConnectionKey:
+    """A place in a user's list of connections, which is in order of creation."""
+
+    created_at: datetime
+    id: UUID
+
+
+class ConnectionList(Protocol):
+    """One user's connections, page by page."""
+
+    async def page(
+        self,
+        user_id: UUID,
+        window: Window[ConnectionKey],
+        statuses: frozenset[ConnectionStatus] | None = None,
+    ) -> Page[ProviderConnection]:
+        """In order of creation; only those in `statuses` when given. Raises `StorageError`."""
+
+
+class EventLog(Protocol):
+    """One user's events, in the order in which they became visible.
+
+    Positions start at 1 and have no gaps. An append holds the user's head until it commits, so a
+    reader who has seen position `n` never finds a new event at or below `n` later. Every method
+    raises `StorageError` when the database can't be read.
+    """
+
+    async def read(self, user_id: UUID, after: int, limit: int) -> Sequence[RecordedEvent]:
+        """Up to `limit` events after a position, in order."""
+
+    async def page(
+        self, user_id: UUID, window: Window[int], connection_id: UUID | None = None
+    ) -> Page[RecordedEvent]:
+        """History by position; only one connection's events when it is given."""
+
+    async def head(self, user_id: UUID) -> EventCursor:
+        """Just behind the last event; position 0 when there is none."""
+
+    async def holds(self, cursor: EventCursor) -> bool:
+        """Whether the event at the cursor's position is the cursor's event (always at 0)."""
+
+    async def find(self, user_id: UUID, event_id: UUID) -> RecordedEvent | None:
+        """The user's event with this id."""
+
+
+class EventFeed(Protocol):
+    """A user's log, read on and on."""
+
+    def follow(self, user_id: UUID, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """Every event after a position, in order, once; waits when there is none.
+
+        Yields pages as they were found, never an empty one. Registered for wake-ups from the first
+        `anext` until `aclose`. Raises `StorageError` when the log can't be read for long.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken:
+    """A verified token: who asks, and until when (UTC)."""
+
+    user_id: UUID
+    expires_at: datetime
+
+
+class AccessTokens(Protocol):
+    """Verifies bearer tokens (JWT, RFC 7519)."""
+
+    async def verify(self, token: str) -> AccessToken | None:
+        """None for every token that isn't valid now, whatever the reason."""

@@ -1,0 +1,105 @@
+"""The link between one user and one provider, and what may become of it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+MAX_SLUG_LENGTH = 50
+MAX_ALIAS_LENGTH = 100
+
+
+class ConnectionStatus(StrEnum):
+    """Where a connection is in its life. `DISCONNECTED` is the end of it."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    FAILED = "failed"
+    DISCONNECTED = "disconnected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderCredentials:
+    """Encrypted credentials. The domain can keep or drop them, never read them.
+
+    Nothing of them is in `repr`, so that no log line or traceback can show them.
+    """
+
+    encrypted_data: bytes = field(repr=False)
+    credential_type: str = field(repr=False)
+    expires_at: datetime | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.encrypted_data:
+            raise ValueError("credentials are empty")
+        if not self.credential_type:
+            raise ValueError("credentials need a type")
+        require_utc(expires_at=self.expires_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderConnection:
+    """One user's connection to one provider. Times are UTC.
+
+    `version` is the row's version as it was read: a save is refused with `ConcurrentUpdate` when
+    the row has moved on. A new connection has version 1.
+    """
+
+    id: UUID
+    user_id: UUID
+    provider_id: UUID
+    provider_slug: str
+    status: ConnectionStatus
+    created_at: datetime
+    updated_at: datetime
+    alias: str | None = None
+    connected_at: datetime | None = None
+    disconnected_at: datetime | None = None
+    last_sync_at: datetime | None = None
+    credentials: ProviderCredentials | None = None
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.provider_slug) <= MAX_SLUG_LENGTH:
+            raise ValueError(f"a provider slug has 1 to {MAX_SLUG_LENGTH} characters")
+        if self.alias is not None and len(self.alias) > MAX_ALIAS_LENGTH:
+            raise ValueError(f"an alias has at most {MAX_ALIAS_LENGTH} characters")
+        if self.version < 1:
+            raise ValueError("a version is 1 or more")
+        require_utc(
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            connected_at=self.connected_at,
+            disconnected_at=self.disconnected_at,
+            last_sync_at=self.last_sync_at,
+        )
+        match self.status:
+            case ConnectionStatus.ACTIVE if self.credentials is None:
+                raise ValueError("an active connection needs credentials")
+            case ConnectionStatus.DISCONNECTED if self.credentials is not None:
+                raise ValueError("a disconnected connection has no credentials")
+
+    def mark_disconnected(self, now: datetime) -> "ProviderConnection":
+        """Any state becomes `DISCONNECTED`, without credentials.
+
+        The first `disconnected_at` stays for ever, and a connection that is disconnected already
+        comes back as it is.
+        """
+        if self.status is ConnectionStatus.DISCONNECTED:
+            return self
+        return replace(
+            self,
+            status=ConnectionStatus.DISCONNECTED,
+            credentials=None,
+            disconnected_at=self.disconnected_at or now,
+            updated_at=now,
+        )
+
+
+def require_utc(**times: datetime | None) -> None:
+    """Times without a zone, or in another one, would compare wrongly: `ValueError`."""
+    for name, time in times.items():
+        if time is not None and time.utcoffset() != timedelta(0):
+            raise ValueError(f"{name} is not in UTC")
