@@ -1,0 +1,1 @@
+"""GraphQL: everything that a client sees, and nothing else."""

@@ -1,0 +1,26 @@
+"""Commands run to their end, whatever becomes of the client who asked."""
+
+import asyncio
+
+from domain.disconnect_provider import DisconnectProvider, DisconnectProviderHandler, Outcome
+
+
+class RunningCommands:
+    """Runs each command in a task of its own: a client that hangs up cancels its wait, not the
+    command. A deploy waits for them."""
+
+    def __init__(self, handler: DisconnectProviderHandler) -> None:
+        self._handler = handler
+        self._running: set[asyncio.Task[Outcome]] = set()
+
+    async def __call__(self, command: DisconnectProvider, /) -> Outcome:
+        """The command's outcome."""
+        task = asyncio.create_task(self._handler.handle(command))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Returns when no command is running; each has its deadline."""
+        while self._running:
+            await asyncio.wait(self._running)

@@ -1,0 +1,181 @@
+"""Documents, parsed and validated once per text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    VariableNode,
+    Visitor,
+    parse,
+    specified_rules,
+    validate,
+    visit,
+)
+
+from schema.errors import ErrorCode, code_of, request_error
+
+CACHED_DOCUMENTS = 256
+
+
+class Refused(Exception):
+    """A request that is not run at all, with the errors that say why."""
+
+    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+        super().__init__("request refused")
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """One operation of a valid document.
+
+    `wants_snapshot`: it may select `eventCursor` at its root. `payload_variables`: the variables
+    that are used below the root fields, so that two runs that agree on them agree on the response
+    to the same event.
+    """
+
+    text: str
+    document: DocumentNode
+    name: str | None
+    type: OperationType
+    wants_snapshot: bool
+    payload_variables: frozenset[str]
+
+
+class Documents:
+    """A bounded cache of valid documents. Invalid ones are told and forgotten.
+
+    `rules` are made once by the caller: a new rule class per request would defeat any cache.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        rules: Sequence[type[ASTValidationRule]] = (),
+        max_tokens: int | None = None,
+        hide_suggestions: bool = False,
+    ) -> None:
+        self._schema = schema
+        self._rules = (*specified_rules, *rules)
+        self._max_tokens = max_tokens
+        self._hide_suggestions = hide_suggestions
+        self._operations = lru_cache(maxsize=CACHED_DOCUMENTS)(self._read)
+        self.cache_info = self._operations.cache_info
+
+    def operation(self, text: str, name: str | None) -> Operation:
+        """The operation to run; raises `Refused` (GraphQL specification, section 6.1)."""
+        operations = self._operations(text)
+        if name is None:
+            if len(operations) == 1:
+                return next(iter(operations.values()))
+            message = "Say which of the document's operations to run: pass `operationName`."
+        elif operation := operations.get(name):
+            return operation
+        else:
+            message = "The document has no operation with this `operationName`."
+        raise Refused([request_error(ErrorCode.BAD_USER_INPUT, message)])
+
+    def _read(self, text: str) -> dict[str | None, Operation]:
+        document = self._parse(text)
+        errors = validate(
+            self._schema, document, self._rules, hide_suggestions=self._hide_suggestions
+        )
+        if errors:
+            raise Refused([_with_code(error) for error in errors])
+        fragments = {
+            node.name.value: node
+            for node in document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+        operations = [
+            _describe(text, document, node, fragments)
+            for node in document.definitions
+            if isinstance(node, OperationDefinitionNode)
+        ]
+        if not operations:
+            message = "The document has no operation."
+            raise Refused([request_error(ErrorCode.GRAPHQL_VALIDATION_FAILED, message)])
+        return {operation.name: operation for operation in operations}
+
+    def _parse(self, text: str) -> DocumentNode:
+        try:
+            return parse(text, max_tokens=self._max_tokens)
+        except GraphQLSyntaxError as error:
+            error.extensions = {"code": ErrorCode.GRAPHQL_PARSE_FAILED.value}
+            raise Refused([error]) from None
+        except RecursionError:
+            message = "The document is nested too deeply."
+            raise Refused([request_error(ErrorCode.TOO_COMPLEX, message, limit="depth")]) from None
+
+
+def _with_code(error: GraphQLError) -> GraphQLError:
+    if code_of(error) is None:
+        error.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED.value}
+    return error
+
+
+def _describe(
+    text: str,
+    document: DocumentNode,
+    node: OperationDefinitionNode,
+    fragments: dict[str, FragmentDefinitionNode],
+) -> Operation:
+    roots = list(_root_fields(node.selection_set, fragments))
+    below = _Variables(fragments)
+    for root in roots:
+        if root.selection_set:
+            visit(root.selection_set, below)
+        for directive in root.directives or ():
+            visit(directive, below)
+    return Operation(
+        text=text,
+        document=document,
+        name=node.name.value if node.name else None,
+        type=node.operation,
+        wants_snapshot=any(root.name.value == "eventCursor" for root in roots),
+        payload_variables=frozenset(below.names),
+    )
+
+
+def _root_fields(
+    selection_set: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode]
+) -> list[FieldNode]:
+    found: list[FieldNode] = []
+    for selection in selection_set.selections:
+        if isinstance(selection, FieldNode):
+            found.append(selection)
+        elif isinstance(selection, FragmentSpreadNode):
+            found += _root_fields(fragments[selection.name.value].selection_set, fragments)
+        else:
+            found += _root_fields(selection.selection_set, fragments)  # type: ignore[attr-defined] # inline fragment
+    return found
+
+
+class _Variables(Visitor):
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self._fragments = fragments
+        self._seen: set[str] = set()
+
+    def enter_variable(self, node: VariableNode, *_: object) -> None:
+        self.names.add(node.name.value)
+
+    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: object) -> None:
+        name = node.name.value
+        if name not in self._seen:
+            self._seen.add(name)
+            visit(self._fragments[name], self)

@@ -1,0 +1,99 @@
+"""Relay's server specification: nodes, connections and cursors.
+
+https://relay.dev/graphql/connections.htm
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Generic, TypeAlias, TypeVar
+from uuid import UUID
+
+import strawberry
+from strawberry.relay import PageInfo
+
+from domain.ports import Window
+from schema.errors import bad_user_input
+
+NodeT = TypeVar("NodeT")
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+
+DEFAULT_PAGE = 50
+LARGEST_PAGE = 100
+
+First: TypeAlias = Annotated[
+    int | None, strawberry.argument(description="How many from the start: 1 to 100.")
+]
+Last: TypeAlias = Annotated[
+    int | None, strawberry.argument(description="How many from the end: 1 to 100.")
+]
+After: TypeAlias = Annotated[
+    str | None, strawberry.argument(description="Only what comes after this cursor.")
+]
+Before: TypeAlias = Annotated[
+    str | None, strawberry.argument(description="Only what comes before this cursor.")
+]
+
+
+@strawberry.interface(description="Anything that can be fetched again by its id.")
+class Node:
+    """Relay's global object identification; ids are the UUIDs themselves."""
+
+    id: strawberry.ID = strawberry.field(description="A UUID.")
+
+
+@strawberry.type(description="An item of a list, and its place in it.")
+class Edge(Generic[NodeT]):
+    """Relay's edge."""
+
+    node: NodeT = strawberry.field(description="The item.")
+    cursor: str = strawberry.field(description="Its place; pass it as `after` or `before`.")
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(Generic[NodeT]):
+    """Relay's connection."""
+
+    edges: list[Edge[NodeT]] = strawberry.field(description="The items of this page, in order.")
+    page_info: PageInfo = strawberry.field(description="Whether the list goes on, and where.")
+
+
+def page_info(cursors: Sequence[str], *, has_previous: bool, has_next: bool) -> PageInfo:
+    """Relay's `PageInfo` of the edges with these cursors."""
+    return PageInfo(
+        has_next_page=has_next,
+        has_previous_page=has_previous,
+        start_cursor=cursors[0] if cursors else None,
+        end_cursor=cursors[-1] if cursors else None,
+    )
+
+
+def given(value: ValueT | None) -> ValueT | None:
+    """An argument that was left out is as good as null."""
+    return None if value is strawberry.UNSET else value
+
+
+def window(
+    first: int | None, last: int | None, after: KeyT | None, before: KeyT | None
+) -> Window[KeyT]:
+    """What to read for Relay's arguments; `BAD_USER_INPUT` when they make no sense."""
+    first, last = given(first), given(last)
+    if first is not None and last is not None:
+        raise bad_user_input("Pass `first` or `last`, not both.")
+    backwards = last is not None
+    limit = last if backwards else first
+    if limit is None:
+        limit = DEFAULT_PAGE
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise bad_user_input(f"`first` and `last` are 1 to {LARGEST_PAGE}.")
+    return Window(limit=limit, after=after, before=before, backwards=backwards)
+
+
+def parse_id(text: str, name: str) -> UUID:
+    """An id as RFC 9562 writes it; `BAD_USER_INPUT` for anything else."""
+    try:
+        parsed = UUID(text)
+    except ValueError:
+        raise bad_user_input(f"`{name}` is not a UUID.") from None
+    if str(parsed) != text.lower():
+        raise bad_user_input(f"`{name}` is not a UUID.")
+    return parsed
