@@ -1,0 +1,67 @@
+"""Events for tests of the feed, and a log that tests hold up and break."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from domain.events import EventCursor, ProviderDisconnectionAttempted, RecordedEvent
+from domain.ports import Page, StorageError, Window
+
+
+def recorded(user_id: UUID, position: int) -> RecordedEvent:
+    event = ProviderDisconnectionAttempted(
+        id=uuid7(),
+        occurred_at=datetime.now(UTC),
+        user_id=user_id,
+        connection_id=UUID(int=7),
+        attempt_id=uuid7(),
+        provider=None,
+    )
+    return RecordedEvent(event=event, position=position)
+
+
+class GrowingLog:
+    """An `EventLog` whose events come from the test, and that counts its reads.
+
+    `open` is cleared to hold reads up after they have taken their snapshot.
+    """
+
+    def __init__(self) -> None:
+        self.events: dict[UUID, list[RecordedEvent]] = {}
+        self.reads = 0
+        self.broken = False
+        self.open = asyncio.Event()
+        self.open.set()
+        self.reading = asyncio.Event()
+
+    def grow(self, user_id: UUID, by: int = 1) -> list[RecordedEvent]:
+        log = self.events.setdefault(user_id, [])
+        new = [recorded(user_id, len(log) + 1 + n) for n in range(by)]
+        log.extend(new)
+        return new
+
+    async def read(self, user_id: UUID, after: int, limit: int) -> Sequence[RecordedEvent]:
+        self.reads += 1
+        if self.broken:
+            raise StorageError
+        snapshot = self.events.get(user_id, [])[after : after + limit]
+        self.reading.set()
+        await self.open.wait()
+        return snapshot
+
+    async def page(
+        self, user_id: UUID, window: Window[int], connection_id: UUID | None = None
+    ) -> Page[RecordedEvent]:
+        raise NotImplementedError
+
+    async def head(self, user_id: UUID) -> EventCursor:
+        raise NotImplementedError
+
+    async def holds(self, cursor: EventCursor) -> bool:
+        raise NotImplementedError
+
+    async def find(self, user_id: UUID, event_id: UUID) -> RecordedEvent | None:
+        raise NotImplementedError
