@@ -1,0 +1,140 @@
+"""Numbers about a node, for Prometheus."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.core import HistogramMetricFamily, Metric
+
+COMMAND_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300)
+BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Metrics:
+    """Implements the GraphQL layer's `Telemetry`, and counts what the adapters do."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._commands = Histogram(
+            "unplug_command_seconds",
+            "Disconnect commands by outcome.",
+            ["outcome"],
+            buckets=COMMAND_SECONDS,
+            registry=registry,
+        )
+        self._batches = Histogram(
+            "unplug_commit_batch_size",
+            "Writes that were committed together.",
+            buckets=BATCH_SIZES,
+            registry=registry,
+        )
+        self._subscriptions = Gauge(
+            "unplug_live_subscriptions",
+            "Subscriptions that are open now.",
+            ["transport"],
+            registry=registry,
+        )
+        self._limits = Counter(
+            "unplug_limits_hit",
+            "What was refused or ended for being too much.",
+            ["limit"],
+            registry=registry,
+        )
+        self._wake_ups = Counter(
+            "unplug_wake_ups",
+            "Wake-ups sent to other nodes, received from them, and missed (found by the sweep).",
+            ["way"],
+            registry=registry,
+        )
+        self._open_attempts = Gauge(
+            "unplug_open_attempts",
+            "Attempts without an outcome, at the last sweep.",
+            registry=registry,
+        )
+        self._pool = Gauge(
+            "unplug_database_connections",
+            "Connections of the pool, by what they do.",
+            ["state"],
+            registry=registry,
+        )
+        self._sent = self._wake_ups.labels("sent")
+        self._received = self._wake_ups.labels("received")
+        self._missed = self._wake_ups.labels("missed")
+        self._lag = _Lag()
+        registry.register(self._lag)
+
+    def command_finished(self, outcome: str, seconds: float) -> None:
+        self._commands.labels(outcome).observe(seconds)
+
+    def subscription_started(self, transport: str) -> None:
+        self._subscriptions.labels(transport).inc()
+
+    def subscription_ended(self, transport: str) -> None:
+        self._subscriptions.labels(transport).dec()
+
+    def event_sent(self, occurred_at: datetime) -> None:
+        self._lag.observe((datetime.now(UTC) - occurred_at).total_seconds())
+
+    def limit_hit(self, limit: str) -> None:
+        self._limits.labels(limit).inc()
+
+    def batch_committed(self, size: int) -> None:
+        """`size` writes in one transaction."""
+        self._batches.observe(size)
+
+    def wake_ups_sent(self, count: int) -> None:
+        self._sent.inc(count)
+
+    def wake_ups_received(self, count: int) -> None:
+        self._received.inc(count)
+
+    def wake_ups_missed(self, count: int) -> None:
+        self._missed.inc(count)
+
+    def attempts_open(self, count: int) -> None:
+        self._open_attempts.set(count)
+
+    def watch_pool(self, used: Callable[[], int], idle: Callable[[], int]) -> None:
+        """Asked at each scrape, from the metrics server's thread."""
+        self._pool.labels("used").set_function(used)
+        self._pool.labels("idle").set_function(idle)
+
+
+class MetricsServer:
+    """Answers `/metrics` on an address of its own, in a thread of its own."""
+
+    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
+        """Raises `OSError` when the address can't be had."""
+        self._server, self._thread = start_http_server(port, host, registry=metrics.registry)
+        self.port = self._server.server_port
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Lag:
+    """A histogram that costs a fraction of the library's: it counts every frame that is sent."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(LAG_SECONDS) + 1)
+        self._sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self._counts[bisect_left(LAG_SECONDS, seconds)] += 1
+        self._sum += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        buckets, total = [], 0
+        for bound, count in zip((*LAG_SECONDS, float("inf")), self._counts, strict=True):
+            total += count
+            buckets.append(("+Inf" if bound == float("inf") else str(bound), float(total)))
+        yield HistogramMetricFamily(
+            "unplug_delivery_lag_seconds",
+            "From an event's time, which is just before its commit, to its frame on a socket.",
+            buckets=buckets,
+            sum_value=self._sum,
+        )

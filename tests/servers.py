@@ -1,0 +1,217 @@
+"""PostgreSQL and NATS for tests: real servers on this machine's loopback, gone when tests end."""
+
+import contextlib
+import importlib.util
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STARTS_WITHIN = 30.0
+UNPRIVILEGED = "nobody"
+
+
+def free_port() -> int:
+    """A TCP port on the loopback that nobody listens on now.
+
+    Outside of the range that clients get theirs from: a client that tries again and again while the
+    server is away would sooner or later be connected to itself, and take the port.
+    """
+    while True:
+        port = random.randint(20_000, 30_000)  # noqa: S311  (nothing secret)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    """Until a server that was started is there. Raises when it ends or takes too long."""
+    give_up_at = time.monotonic() + STARTS_WITHIN
+    while not condition():
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"{process.args!r} is not ready")
+        time.sleep(0.02)
+
+
+def accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class NatsServer:
+    """A nats-server on one port of the loopback; may be stopped and started again."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.port = free_port()
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        executable = Path(sysconfig.get_path("scripts")) / "nats-server"
+        self._process = subprocess.Popen(
+            [str(executable), "-a", "127.0.0.1", "-p", str(self.port), *self._arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(lambda: accepts(self.port), self._process)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+class PostgresServer:
+    """A PostgreSQL cluster in a temporary folder, reachable over TCP and a Unix socket.
+
+    It comes from `pgserver` where that has a wheel, else from an installed PostgreSQL. PostgreSQL
+    refuses to run as root: there it runs as an unprivileged user. It does without fsync: tests
+    kill processes, not machines.
+    """
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._folder = Path(tempfile.mkdtemp(prefix="unplug-postgres-"))
+        self._programs = _postgres_programs()
+        self._as_user: dict[str, Any] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        if os.geteuid() == 0:
+            self._as_user = {"user": UNPRIVILEGED, "extra_groups": []}
+            shutil.chown(self._folder, UNPRIVILEGED)
+            self._programs = _reachable(self._programs, self._folder)
+        self._run("initdb", "-A", "trust", "-E", "utf8", "-U", "postgres", "--no-sync")
+
+    def url(self, database: str, *, port: int | None = None) -> str:
+        """Over TCP; of a proxy in front of it when `port` is given."""
+        return f"postgres://postgres@127.0.0.1:{port or self.port}/{database}"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(str(self._programs / "postgres"), "-D", str(self._folder / "data")),
+                *("-h", "127.0.0.1", "-p", str(self.port), "-k", str(self._folder)),
+                *("-c", "fsync=off", "-c", "max_connections=200"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=(self._folder / "log").open("ab"),
+            cwd=self._folder,
+            **self._as_user,
+        )
+        wait_until(self._is_ready, self._process)
+
+    def stop(self, *, crash: bool = False) -> None:
+        """Cuts every client off; a crash skips the shutdown checkpoint as well."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT if crash else signal.SIGINT)
+            self._process.wait(STARTS_WITHIN)
+            self._process = None
+
+    def remove(self) -> None:
+        self.stop(crash=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def log(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")
+
+    def create_database(self, name: str) -> str:
+        """Makes an empty database and returns its URL."""
+        self.execute(f'CREATE DATABASE "{name}"', "postgres")
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        self.execute(f'DROP DATABASE "{name}" WITH (FORCE)', "postgres")
+
+    def execute(self, sql: str, database: str) -> str:
+        """Runs one statement as an administrator would; rows as unaligned text."""
+        psql = self._programs / "psql"
+        return subprocess.run(
+            [str(psql), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, self.url(database)],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+
+    def _is_ready(self) -> bool:
+        command = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p"]
+        return subprocess.run([*command, str(self.port)], check=False).returncode == 0
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self._programs / program), "-D", str(self._folder / "data"), *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self._folder,
+            **self._as_user,
+        )
+
+
+def _postgres_programs() -> Path:
+    bundled = importlib.util.find_spec("pgserver")
+    if bundled is not None and bundled.origin is not None:
+        return Path(bundled.origin).parent / "pginstall" / "bin"
+    installed = [
+        *Path("/usr/lib/postgresql").glob("*/bin"),
+        *Path("/opt/homebrew/opt").glob("postgresql*/bin"),
+    ]
+    on_path = shutil.which("postgres")
+    if on_path is None and not installed:
+        sys.exit("Install PostgreSQL: on this Python there is no wheel that brings it.")
+    return Path(on_path).parent if on_path else max(installed)
+
+
+def _reachable(programs: Path, folder: Path) -> Path:
+    """Where an unprivileged user may run the programs: a copy if they are in a closed place."""
+    if all(parent.stat().st_mode & 0o001 for parent in programs.resolve().parents):
+        return programs
+    copy = folder / "programs"
+    shutil.copytree(programs.parent, copy)
+    return copy / "bin"
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[NatsServer]:
+    """Shared by the tests of a run; a test that stops it starts it again."""
+    server = NatsServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Shared by the tests of a run; a test that stops it starts it again."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database of the test's own."""
+    name = f"test_{abs(hash(request.node.nodeid)):x}"
+    yield postgres_server.create_database(name)
+    postgres_server.drop_database(name)

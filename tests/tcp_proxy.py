@@ -1,0 +1,127 @@
+"""A TCP proxy that cuts connections when a test wants it."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from enum import Enum, auto
+from types import TracebackType
+from typing import Self
+
+
+class Cut(Enum):
+    """What happens to a connection, and to the data that the client has just sent.
+
+    The client is cut off in each case. `BEFORE`: the server never sees the data. `AFTER`: the
+    server answers it, and the answer is lost. `LATE`: the server sees the data `LATE_BY` seconds
+    after the client is gone, and its session is alive until then.
+    """
+
+    BEFORE = auto()
+    AFTER = auto()
+    LATE = auto()
+
+
+LATE_BY = 0.4
+CHUNK = 65_536
+
+
+class TcpProxy:
+    """Listens on the loopback and passes everything on to a port there.
+
+    `judge` sees what clients send, piece by piece with the number of the connection, and decides.
+    """
+
+    def __init__(self, target_port: int) -> None:
+        self.port = 0
+        self.judge: Callable[[int, bytes], Cut | None] = lambda _connection, _data: None
+        self.cuts = 0
+        self._target_port = target_port
+        self._server: asyncio.Server | None = None
+        self._connections: dict[int, asyncio.Task[None]] = {}
+        self._count = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+        await self.cut_all()
+
+    async def cut_all(self) -> None:
+        """Cuts every connection there is."""
+        tasks = tuple(self._connections.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._count += 1
+        number = self._count
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a connection is served by a task")
+        self._connections[number] = task
+        try:
+            await self._pass_on(number, reader, writer)
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            del self._connections[number]
+            writer.transport.abort()
+
+    async def _pass_on(
+        self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+        answers = asyncio.create_task(_pump(server_reader, writer))
+        try:
+            while data := await reader.read(CHUNK):
+                match self.judge(number, data):
+                    case None:
+                        server_writer.write(data)
+                        await server_writer.drain()
+                    case cut:
+                        self.cuts += 1
+                        await self._cut(cut, data, writer, server_writer, answers)
+                        return
+        finally:
+            answers.cancel()
+            await asyncio.gather(answers, return_exceptions=True)
+            server_writer.transport.abort()
+
+    async def _cut(
+        self,
+        cut: Cut,
+        data: bytes,
+        writer: asyncio.StreamWriter,
+        server_writer: asyncio.StreamWriter,
+        answers: asyncio.Task[None],
+    ) -> None:
+        answers.cancel()
+        await asyncio.gather(answers, return_exceptions=True)
+        writer.transport.abort()
+        if cut is Cut.BEFORE:
+            return
+        if cut is Cut.LATE:
+            await asyncio.sleep(LATE_BY)
+        server_writer.write(data)
+        await server_writer.drain()
+        # The server reads what was sent before the end of the connection, and carries it out.
+        server_writer.write_eof()
+        await asyncio.sleep(LATE_BY)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(CHUNK):
+            writer.write(data)
+            await writer.drain()
+    writer.transport.abort()
