@@ -1,0 +1,163 @@
+"""What operators may set, read from environment variables; nothing else reads the environment."""
+
+from typing import Annotated, NamedTuple, Self, TypeAlias
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from infrastructure.signing_keys import public_key, shared_secret
+
+PREFIX = "UNPLUG_"
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class SettingsError(Exception):
+    """A setting is wrong or missing. Each problem names its variable, and never holds its value."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+
+
+class Address(NamedTuple):
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+
+def _database(url: SecretStr) -> SecretStr:
+    scheme, separator, rest = url.get_secret_value().partition("://")
+    if not separator or not rest or scheme not in {"sqlite", "postgres", "postgresql"}:
+        raise ValueError("is neither sqlite://FILE nor postgres://USER:PASSWORD@HOST/DATABASE")
+    if scheme == "sqlite" and rest.startswith(":memory:"):
+        raise ValueError("needs a file: what is in memory is gone with the process")
+    return url
+
+
+def _postgres(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgres://", "postgresql://")):
+        raise ValueError("is not postgres://USER:PASSWORD@HOST/DATABASE")
+    return url
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    try:
+        shared_secret(secret.get_secret_value())
+    except ValueError as error:
+        raise ValueError(f"{error}; make one with `openssl rand -base64 32`") from None
+    return secret
+
+
+def _public_key(pem: str) -> str:
+    public_key(pem)
+    return pem
+
+
+def _keys_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return url
+    if parts.scheme == "http" and parts.hostname in _LOOPBACK:
+        return url
+    raise ValueError("is not an https:// URL (http:// is for loopback only: keys decide who signs)")
+
+
+def _fernet_keys(keys: object) -> object:
+    if not isinstance(keys, str):
+        return keys
+    found = [key.strip() for key in keys.split(",")]
+    for number, key in enumerate(found, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ValueError(
+                f"key {number} of {len(found)} is not a Fernet key; "
+                "make one with `openssl rand -base64 32 | tr +/ -_`"
+            ) from None
+    return found
+
+
+def _origins(origins: object) -> object:
+    if not isinstance(origins, str):
+        return origins
+    return frozenset(_origin(origin.strip()) for origin in origins.split(","))
+
+
+def _origin(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        port, host = url.port, url.hostname
+    except ValueError:
+        port = host = None
+    if host is None or url.scheme not in {"http", "https"} or url.username is not None:
+        raise ValueError("lists origins such as https://app.example, separated by commas")
+    if url.path not in {"", "/"} or url.query or url.fragment:
+        raise ValueError("lists origins, which have no path: https://app.example")
+    host = f"[{host}]" if ":" in host else host
+    # Browsers leave the scheme's own port out (RFC 6454, section 6.2).
+    own = port is None or port == {"http": 80, "https": 443}[url.scheme]
+    return f"{url.scheme}://{host}" if own else f"{url.scheme}://{host}:{port}"
+
+
+def _address(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("is not HOST:PORT, such as 127.0.0.1:9464")
+    return Address(host.strip("[]"), int(port))
+
+
+DatabaseUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_database)]
+
+
+class Settings(BaseSettings):
+    """Every field is a variable: `database_url` is `UNPLUG_DATABASE_URL`. Empty means not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: DatabaseUrl = SecretStr("sqlite://unplug.sqlite3")
+    database_direct_url: Annotated[SecretStr, AfterValidator(_postgres)] | None = None
+    nats_url: SecretStr | None = None
+
+    token_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
+    token_public_key: Annotated[str, AfterValidator(_public_key)] | None = None
+    token_jwks_url: Annotated[str, AfterValidator(_keys_url)] | None = None
+    token_issuer: str | None = None
+    token_audience: str | None = None
+
+    credentials_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_fernet_keys)] = ()
+
+    allowed_origins: Annotated[frozenset[str], NoDecode, BeforeValidator(_origins)] = frozenset()
+    page: bool | None = None
+    """Whether the page is served at `/`; None is on under `demo` and off under `serve`."""
+
+    metrics_address: Annotated[Address | None, NoDecode, BeforeValidator(_address)] = None
+
+    @model_validator(mode="after")
+    def _one_way_to_verify(self) -> Self:
+        ways = ["token_secret", "token_public_key", "token_jwks_url"]
+        given = [PREFIX + way.upper() for way in ways if getattr(self, way) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]}: set {' or '.join(given)}, not both")
+        return self
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings, `overrides` winning over the environment. Raises `SettingsError`."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type] # validated just here
+    except ValidationError as error:
+        raise SettingsError(*map(_problem, error.errors(include_input=False))) from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"].startswith("bool_"):
+        message = "is neither on nor off"
+    return f"{PREFIX}{str(error['loc'][0]).upper()}: {message}" if error["loc"] else message
