@@ -1,0 +1,44 @@
+"""One row of the table: a figure, its floor, the ratio, the target."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Medians of alternating runs. `at` says whether the target is a lower or an upper bound."""
+
+    name: str
+    unit: str
+    value: float
+    floor: float
+    floor_name: str
+    target: float
+    at: Literal["least", "most"]
+
+    @property
+    def ratio(self) -> float:
+        """The figure that counts."""
+        return self.value / self.floor
+
+    @property
+    def reached(self) -> bool:
+        """Whether the ratio is on the right side of the target."""
+        return self.ratio >= self.target if self.at == "least" else self.ratio <= self.target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How long to measure."""
+
+    rounds: int = 5
+    seconds: float = 5.0
+    warm_up: float = 1.0
+
+
+def alternating(rounds: int, *runs: Callable[[], float]) -> list[float]:
+    """Each run's median over rounds of A, B, …, A, B, …: drift of the machine hits all alike."""
+    taken = [[run() for run in runs] for _ in range(rounds)]
+    return [median(values) for values in zip(*taken, strict=True)]

@@ -1,0 +1,97 @@
+"""What the figures are compared with: plain code that stays as it is.
+
+The limit is the same mutation with a no-op handler on Strawberry's own view with its two caches.
+It stays unoptimised, so that improving the product never makes a target harder.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from uuid_utils.compat import uuid7
+
+from schema.types import (
+    ConnectedProvider,
+    ConnectionStatus,
+    DisconnectProviderInput,
+    DisconnectProviderResult,
+    DisconnectProviderSuccess,
+    Provider,
+)
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+ANSWER = b'{"data":{"disconnectProvider":{"__typename":"DisconnectProviderSuccess"}}}'
+
+
+def bare_route() -> ASGIApp:
+    """A Starlette route that reads the body and answers: no GraphQL, no database."""
+
+    async def answer(request: Request) -> Response:
+        await request.body()
+        return Response(ANSWER, media_type="application/json")
+
+    return Starlette(routes=[Route("/graphql", answer, methods=["POST"])])
+
+
+@strawberry.type
+class _Query:
+    nothing: str = ""
+
+
+@strawberry.type
+class _Mutation:
+    @strawberry.mutation
+    async def disconnect_provider(
+        self,
+        input: Annotated[  # noqa: A002 (the contract's name)
+            DisconnectProviderInput, strawberry.argument(description="What to disconnect.")
+        ],
+    ) -> DisconnectProviderResult:
+        return DisconnectProviderSuccess(
+            connected_provider=ConnectedProvider(
+                id=strawberry.ID(str(UUID(input.connection_id))),
+                provider=Provider(id=strawberry.ID(str(UUID(int=1))), slug="schwab"),
+                alias=None,
+                status=ConnectionStatus.DISCONNECTED,
+                connected_at=LONG_AGO,
+                disconnected_at=LONG_AGO,
+                last_sync_at=None,
+                created_at=LONG_AGO,
+                updated_at=LONG_AGO,
+            ),
+            attempt_id=strawberry.ID(str(uuid7())),
+            cursor="cursor",
+        )
+
+
+def limit() -> ASGIApp:
+    """The mutation with a no-op handler, on Strawberry's own view with its two caches."""
+    schema = strawberry.Schema(
+        _Query, _Mutation, extensions=[lambda: ParserCache(), lambda: ValidationCache()]
+    )
+    view = GraphQL(schema, graphql_ide=None, subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL])
+    app = Starlette()
+    app.mount("/graphql", view)
+    app.router.redirect_slashes = False
+    return Starlette(routes=[Route("/graphql", view, methods=["POST"])])
+
+
+def bare_sockets() -> ASGIApp:
+    """A WebSocket that says hello once and then waits."""
+
+    async def hello(socket: WebSocket) -> None:
+        await socket.accept(subprotocol="graphql-transport-ws")
+        async for _ in socket.iter_text():
+            await socket.send_text('{"type":"connection_ack"}')
+
+    return Starlette(routes=[WebSocketRoute("/graphql", hello)])

@@ -1,0 +1,156 @@
+"""HTTP load from a process of its own: keep-alive connections, every answer checked.
+
+`python -m benchmarks.http_load PLAN.json` reads a plan and prints a report, both JSON.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+import uvloop
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to send. `bodies` are sent in turn, one at a time on each of `connections`.
+
+    `expect` stands in every good answer. `seconds` are measured after `warm_up` seconds.
+    """
+
+    port: int
+    connections: int
+    seconds: float
+    warm_up: float
+    headers: dict[str, str]
+    bodies: list[str]
+    expect: str
+    path: str = "/graphql"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came back. `latencies` are milliseconds at the 50th and 99th percentile."""
+
+    requests: int
+    seconds: float
+    p50: float
+    p99: float
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+
+class WrongAnswer(Exception):
+    """A run with an error in it is no result."""
+
+
+class _Client(asyncio.Protocol):
+    """One connection: a request, its answer, the next request."""
+
+    def __init__(self, run: "_Run") -> None:
+        self._run = run
+        self._buffer = b""
+        self._sent = 0.0
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._run.fail(WrongAnswer(f"the server hung up: {exc}"))
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        length = int(head.lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+        if len(body) < length:
+            return
+        if not head.startswith(b"HTTP/1.1 200") or self._run.expect not in body:
+            self._run.fail(WrongAnswer((head + body)[:800].decode(errors="replace")))
+            return
+        self._run.took(time.perf_counter() - self._sent)
+        self._buffer = b""
+        self._next()
+
+    def _next(self) -> None:
+        assert self._transport is not None
+        request = self._run.request()
+        if request is None:
+            return
+        self._sent = time.perf_counter()
+        self._transport.write(request)
+
+
+class _Run:
+    def __init__(self, plan: Plan) -> None:
+        lines = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
+        self.requests = [
+            f"POST {plan.path} HTTP/1.1\r\nhost: 127.0.0.1:{plan.port}\r\n{lines}"
+            f"content-type: application/json\r\ncontent-length: {len(body.encode())}\r\n\r\n"
+            f"{body}".encode()
+            for body in plan.bodies
+        ]
+        self.expect = plan.expect.encode()
+        self.latencies: list[float] = []
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sent = 0
+        self._plan = plan
+        self._from = time.perf_counter() + plan.warm_up
+        self._until = self._from + plan.seconds
+
+    def request(self) -> bytes | None:
+        if time.perf_counter() >= self._until or self.failure.done():
+            return None
+        self._sent += 1
+        return self.requests[self._sent % len(self.requests)]
+
+    def took(self, seconds: float) -> None:
+        if self._from <= time.perf_counter() < self._until:
+            self.latencies.append(seconds)
+
+    def fail(self, error: Exception) -> None:
+        if not self.failure.done() and time.perf_counter() < self._until:
+            self.failure.set_exception(error)
+
+    async def __call__(self) -> Report:
+        loop, plan = asyncio.get_running_loop(), self._plan
+        clients = [
+            await loop.create_connection(lambda: _Client(self), "127.0.0.1", plan.port)
+            for _ in range(plan.connections)
+        ]
+        await asyncio.wait([self.failure], timeout=self._until - time.perf_counter() + 0.5)
+        if self.failure.done():
+            self.failure.result()
+        for transport, _ in clients:
+            transport.abort()
+        ordered = sorted(self.latencies)
+        return Report(
+            requests=len(ordered),
+            seconds=plan.seconds,
+            p50=ordered[len(ordered) // 2] * 1000,
+            p99=ordered[len(ordered) * 99 // 100] * 1000,
+        )
+
+
+async def run(plan: Plan) -> Report:
+    """Sends the plan's load and gives its report; raises `WrongAnswer`."""
+    return await _Run(plan)()
+
+
+def main() -> None:
+    """Plan in, report out."""
+    plan = Plan(**json.loads(Path(sys.argv[1]).read_text()))
+    print(json.dumps(asdict(uvloop.run(run(plan)))))
+
+
+if __name__ == "__main__":
+    main()

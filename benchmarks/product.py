@@ -1,0 +1,64 @@
+"""The product as it is measured."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+from uuid_utils.compat import uuid7
+
+from domain.disconnect_provider import DisconnectedProvider, DisconnectProvider, Outcome
+from domain.events import ProviderDisconnectionSucceeded, RecordedEvent
+from domain.ports import AccessToken
+from domain.provider_connection import ConnectionStatus, ProviderConnection
+from domain.result import Success
+from schema.asgi import WireSettings, graphql_routes
+from schema.build import build_schema
+from schema.context import Services
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+USER = UUID(int=7)
+
+
+async def _do_nothing(command: DisconnectProvider, /) -> Outcome:
+    connection = ProviderConnection(
+        id=command.connection_id,
+        user_id=command.user_id,
+        provider_id=UUID(int=1),
+        provider_slug="schwab",
+        status=ConnectionStatus.DISCONNECTED,
+        created_at=LONG_AGO,
+        updated_at=LONG_AGO,
+        connected_at=LONG_AGO,
+        disconnected_at=LONG_AGO,
+    )
+    event = ProviderDisconnectionSucceeded(
+        id=command.attempt_id,
+        occurred_at=LONG_AGO,
+        user_id=command.user_id,
+        connection_id=command.connection_id,
+        attempt_id=command.attempt_id,
+        provider=None,
+    )
+    recorded = RecordedEvent(event=event, position=1)
+    return Success(value=DisconnectedProvider(connection=connection, recorded=recorded))
+
+
+class _Tokens:
+    async def verify(self, token: str) -> AccessToken | None:
+        return AccessToken(user_id=USER, expires_at=datetime.now(UTC) + timedelta(hours=1))
+
+
+def no_op() -> ASGIApp:
+    """The whole wire with a handler that does nothing."""
+    services = Services(
+        disconnect_provider=_do_nothing,
+        connection_repo=cast("Any", None),
+        connections=cast("Any", None),
+        events=cast("Any", None),
+        feed=cast("Any", None),
+        new_id=uuid7,
+    )
+    return Starlette(routes=graphql_routes(build_schema(), services, _Tokens(), WireSettings()))

@@ -1,0 +1,34 @@
+"""Runs one ASGI app for a measurement: `python -m benchmarks.serve MODULE:FACTORY PORT [ARGS]`.
+
+The server is the product's: uvloop, httptools, no access log, a frozen heap.
+"""
+
+import asyncio
+import importlib
+import sys
+from typing import Any
+
+import uvicorn
+
+
+def main() -> None:
+    """Serves until it is terminated."""
+    module, _, name = sys.argv[1].partition(":")
+    factory: Any = getattr(importlib.import_module(module), name)
+    config = uvicorn.Config(
+        factory(*sys.argv[3:]),
+        host="127.0.0.1",
+        port=int(sys.argv[2]),
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        access_log=False,
+        log_level="warning",
+        backlog=4096,
+    )
+    asyncio.run(uvicorn.Server(config).serve())
+
+
+if __name__ == "__main__":
+    main()
