@@ -4,6 +4,7 @@ The limit is the same mutation with a no-op handler on Strawberry's own view wit
 It stays unoptimised, so that improving the product never makes a target harder.
 """
 
+import itertools
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -80,14 +81,11 @@ def limit() -> ASGIApp:
         _Query, _Mutation, extensions=[lambda: ParserCache(), lambda: ValidationCache()]
     )
     view = GraphQL(schema, graphql_ide=None, subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL])
-    app = Starlette()
-    app.mount("/graphql", view)
-    app.router.redirect_slashes = False
     return Starlette(routes=[Route("/graphql", view, methods=["POST"])])
 
 
 def bare_sockets() -> ASGIApp:
-    """A WebSocket that says hello once and then waits."""
+    """A WebSocket that answers once and then waits."""
 
     async def hello(socket: WebSocket) -> None:
         await socket.accept(subprotocol="graphql-transport-ws")
@@ -95,3 +93,44 @@ def bare_sockets() -> ASGIApp:
             await socket.send_text('{"type":"connection_ack"}')
 
     return Starlette(routes=[WebSocketRoute("/graphql", hello)])
+
+
+FRAME = (
+    '{"id":"1","type":"next","payload":{"data":{"providerEvents":'
+    '{"__typename":"ProviderDisconnectionSucceeded","id":"019a0000-0000-7000-8000-000000000000",'
+    '"position":%d,"cursor":"' + "A" * 55 + '","occurredAt":"2026-01-01T00:00:00+00:00",'
+    '"attemptId":"019a0000-0000-7000-8000-000000000000",'
+    '"connectionId":"019a0000-0000-7000-8000-000000000000","provider":{"slug":"schwab"}}}}}'
+)
+
+
+def pre_encoded() -> ASGIApp:
+    """Each POST sends two frames, encoded beforehand, to every socket, one socket after another."""
+    sockets: set[WebSocket] = set()
+    positions = itertools.count(1)
+
+    async def listen(socket: WebSocket) -> None:
+        await socket.accept(subprotocol="graphql-transport-ws")
+        try:
+            async for text in socket.iter_text():
+                if "connection_init" in text:
+                    await socket.send_text('{"type":"connection_ack"}')
+                else:
+                    sockets.add(socket)
+        finally:
+            sockets.discard(socket)
+
+    async def emit(request: Request) -> Response:
+        await request.body()
+        for _ in range(2):
+            message = {"type": "websocket.send", "text": FRAME % next(positions)}
+            for socket in sockets:
+                await socket.send(message)
+        return Response(ANSWER, media_type="application/json")
+
+    return Starlette(
+        routes=[
+            Route("/graphql", emit, methods=["POST"]),
+            WebSocketRoute("/graphql", listen),
+        ]
+    )

@@ -2,17 +2,19 @@
 
 import contextlib
 import json
-import os
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.http_load import Plan, Report
+from benchmarks.http_load import Plan as HttpPlan
+from benchmarks.http_load import Report as HttpReport
+from benchmarks.ws_load import Plan as WsPlan
+from benchmarks.ws_load import Report as WsReport
 
 START_SECONDS = 30.0
 
@@ -52,22 +54,39 @@ class Server:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
-def http_load(plan: Plan) -> Report:
+def http_load(plan: HttpPlan) -> HttpReport:
     """Runs the plan in a process of its own; raises when an answer was wrong."""
-    return Report(**_load("benchmarks.http_load", asdict(plan)))
+    return HttpReport(**_load("benchmarks.http_load", asdict(plan)))
 
 
-def _load(module: str, plan: dict[str, object]) -> dict[str, float]:
+def ws_load(plan: WsPlan, when_open: Callable[[], None] | None = None) -> WsReport:
+    """Runs the plan in a process of its own; `when_open` is called while all sockets are open.
+
+    Raises when a frame was wrong.
+    """
+    return WsReport(**_load("benchmarks.ws_load", asdict(plan), when_open))
+
+
+def _load(
+    module: str, plan: dict[str, object], when_open: Callable[[], None] | None = None
+) -> dict[str, float]:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(plan, file)
         file.flush()
-        done = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", module, file.name],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            check=True,
-            env=os.environ | {"PYTHONWARNINGS": "default"},
+            text=True,
         )
-    report: dict[str, float] = json.loads(done.stdout)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if line == "ready\n" and when_open:
+            when_open()
+        rest, _ = process.communicate("")
+        if process.returncode:
+            raise RuntimeError(f"{module} failed, see above")
+    report: dict[str, float] = json.loads(rest or line)
     return report
 
 
