@@ -77,9 +77,7 @@ class _Mutation:
 
 def limit() -> ASGIApp:
     """The mutation with a no-op handler, on Strawberry's own view with its two caches."""
-    schema = strawberry.Schema(
-        _Query, _Mutation, extensions=[lambda: ParserCache(), lambda: ValidationCache()]
-    )
+    schema = strawberry.Schema(_Query, _Mutation, extensions=[ParserCache, ValidationCache])
     view = GraphQL(schema, graphql_ide=None, subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL])
     return Starlette(routes=[Route("/graphql", view, methods=["POST"])])
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks.http_load import Plan as HttpPlan
 from benchmarks.http_load import Report as HttpReport
@@ -69,7 +70,7 @@ def ws_load(plan: WsPlan, when_open: Callable[[], None] | None = None) -> WsRepo
 
 def _load(
     module: str, plan: dict[str, object], when_open: Callable[[], None] | None = None
-) -> dict[str, float]:
+) -> dict[str, Any]:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(plan, file)
         file.flush()
@@ -86,7 +87,7 @@ def _load(
         rest, _ = process.communicate("")
         if process.returncode:
             raise RuntimeError(f"{module} failed, see above")
-    report: dict[str, float] = json.loads(rest or line)
+    report: dict[str, Any] = json.loads(rest or line)
     return report
 
 

@@ -1,6 +1,5 @@
 """The product as it is measured."""
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -47,7 +46,7 @@ async def _do_nothing(command: DisconnectProvider, /) -> Outcome:
 
 
 class _Tokens:
-    async def verify(self, token: str) -> AccessToken | None:
+    async def verify(self, _token: str, /) -> AccessToken | None:
         return AccessToken(user_id=USER, expires_at=datetime.now(UTC) + timedelta(hours=1))
 
 

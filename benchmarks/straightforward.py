@@ -147,7 +147,6 @@ class Mutation:
     @strawberry.mutation
     async def disconnect_provider(
         self,
-        info: strawberry.Info[Any, None],
         input: DisconnectProviderInput,  # noqa: A002 (the contract's name)
     ) -> DisconnectProviderSuccess | Error:
         """Find, record the attempt, change and record the success."""
@@ -183,7 +182,7 @@ class Subscription:
 
     @strawberry.subscription
     async def provider_events(
-        self, info: strawberry.Info[Any, None], after: str | None = None
+        self, info: strawberry.Info[Any, None]
     ) -> AsyncGenerator[EventType, None]:
         """Live events of the user who is named in the token's place."""
         user_id = UUID(info.context["connection_params"]["authorization"].split()[1])

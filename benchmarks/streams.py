@@ -1,13 +1,9 @@
 """Figures 5 to 7: what a subscription costs."""
 
 import json
-import tempfile
-from pathlib import Path
-from uuid import UUID
 
-from benchmarks.figure import Row, Settings, alternating
-from benchmarks.mutations import EXPECTED, MUTATION
-from benchmarks.processes import Server, serving, ws_load
+from benchmarks.mutations import MUTATION
+from benchmarks.processes import Server, ws_load
 from benchmarks.ws_load import Plan, Report
 
 SUBSCRIPTION = """

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import uvloop
 
@@ -212,8 +212,9 @@ class _Run:
 
     async def _guard(self, *work: Awaitable[object]) -> None:
         async with asyncio.timeout(self.plan.deadline):
-            gathered = asyncio.gather(*work)
-            await asyncio.wait({gathered, self._failure}, return_when=asyncio.FIRST_COMPLETED)
+            gathered: asyncio.Future[Any] = asyncio.gather(*work)
+            waited: set[asyncio.Future[Any]] = {gathered, self._failure}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if self._failure.done():
                 self._failure.result()
             await gathered
