@@ -128,14 +128,41 @@ class EventLog(Protocol):
         """The user's event with this id."""
 
 
+class EventSubscriber(Protocol):
+    """Is told a user's events as they come. Both methods are called on the event loop, must not
+    block, and may detach."""
+
+    def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
+        """Takes the next events, never none. False: no more, until `Attachment.resume`."""
+
+    def lost(self) -> None:
+        """The log can't be read for long, or is another one now. Nothing comes after this."""
+
+
+class Attachment(Protocol):
+    """A subscriber's place in a feed. It costs no task, and no read while nothing happens."""
+
+    def resume(self) -> None:
+        """The subscriber takes events again, from where it stopped."""
+
+    def detach(self) -> None:
+        """The subscriber is told nothing more. May be repeated."""
+
+
 class EventFeed(Protocol):
     """A user's log, read on and on."""
 
-    def follow(self, user_id: UUID, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
-        """Every event after a position, in order, once; waits when there is none.
+    def attach(self, user_id: UUID, after: int, subscriber: EventSubscriber) -> Attachment:
+        """Every event after a position, in order, once. Registered for wake-ups until `detach`.
 
-        Yields pages as they were found, never an empty one. Registered for wake-ups from the first
-        `anext` until `aclose`. Raises `StorageError` when the log can't be read for long.
+        Delivers on a later turn of the event loop, never before it returns.
+        """
+
+    def follow(self, user_id: UUID, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """The same, pulled: pages as they were found, never an empty one; waits when there is none.
+
+        Registered for wake-ups from the first `anext` until `aclose`. Raises `StorageError` when
+        the log can't be read for long, or is another one now.
         """
 
 

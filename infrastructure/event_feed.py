@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from domain.events import RecordedEvent
-from domain.ports import EventLog, StorageError
+from domain.ports import Attachment, EventLog, EventSubscriber, StorageError
 from infrastructure.event_tail import EventTail
+from infrastructure.live_log import LiveAttachment, LiveLog
 from infrastructure.wake_ups import WakeUps
 
 PAGE_SIZE = 200
@@ -19,11 +21,11 @@ LONGEST_RETRY = 2.0
 class LiveEventFeed:
     """The `EventFeed` of one node.
 
-    A subscription is a loop: clear the flag, look for events after the position, yield them; when
-    there are none, wait for the flag. It registers before its first look, so nothing can come
-    between. What this node committed or read lately comes from the tail, the rest from the log in
-    one shared read for all who stand at the same position. A wake-up only says that the log may
-    have grown, so a lost one costs time (until the next sweep) and a doubled one costs a read.
+    A subscription registers, looks for events after its position, delivers them, and looks again
+    when it is woken; registered before its first look, so nothing can come between. What this node
+    committed or read lately comes from the tail, the rest from the log in one shared read for all
+    who stand at the same position. A wake-up only says that the log may have grown, so a lost one
+    costs time (until the next sweep) and a doubled one costs a read.
     """
 
     def __init__(
@@ -40,30 +42,25 @@ class LiveEventFeed:
         self._wake_ups = wake_ups
         self._page_size = page_size
         self._patience = patience
-        self._live: dict[UUID, _LiveLog] = {}
-        self._reads: dict[tuple[UUID, int], asyncio.Task[Sequence[RecordedEvent]]] = {}
+        self._live: dict[UUID, LiveLog] = {}
+        self._reads: dict[tuple[LiveLog, int], _Read] = {}
+
+    def attach(self, user_id: UUID, after: int, subscriber: EventSubscriber) -> Attachment:
+        """See `EventFeed.attach`. Retries a log that can't be read for `patience` seconds."""
+        live = self._live.get(user_id) or self._enter(user_id)
+        return live.enter(subscriber, after)
 
     async def follow(self, user_id: UUID, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
         """See `EventFeed.follow`. Retries a log that can't be read for `patience` seconds."""
-        live = self._live.get(user_id) or self._enter(user_id)
-        woken = asyncio.Event()
-        live.flags.add(woken)
+        mailbox = _Mailbox()
+        attachment = self.attach(user_id, after, mailbox)
         try:
             while True:
-                woken.clear()
-                if live.may_hold_more_than(after):
-                    page = self._tail.after(user_id, after, self._page_size)
-                    if page is None:
-                        page = await self._read(live, after)
-                    if page:
-                        after = page[-1].position
-                        yield page
-                else:
-                    await woken.wait()
+                yield await mailbox.page
+                mailbox.empty()
+                attachment.resume()
         finally:
-            live.flags.discard(woken)
-            if not live.flags:
-                self._leave(live)
+            attachment.detach()
 
     def committed(self, events: Sequence[RecordedEvent]) -> None:
         """Takes in what this node has committed; to be called before the wake-ups are sent."""
@@ -88,38 +85,57 @@ class LiveEventFeed:
 
     async def aclose(self) -> None:
         """Ends the reads that are under way."""
-        reads = tuple(self._reads.values())
+        reads = tuple(read.task for read in self._reads.values())
         for read in reads:
             read.cancel()
         await asyncio.gather(*reads, return_exceptions=True)
 
-    def _enter(self, user_id: UUID) -> "_LiveLog":
-        live = self._live[user_id] = _LiveLog(user_id)
+    def _enter(self, user_id: UUID) -> LiveLog:
+        live = self._live[user_id] = LiveLog(user_id, self._next_page, self._leave)
         live.stop_listening = self._wake_ups.listen(user_id, live.wake)
         return live
 
-    def _leave(self, live: "_LiveLog") -> None:
+    def _leave(self, live: LiveLog) -> None:
         live.stop_listening()
         del self._live[live.user_id]
         self._tail.forget(live.user_id)
 
-    async def _read(self, live: "_LiveLog", after: int) -> Sequence[RecordedEvent]:
-        key = (live.user_id, after)
+    def _next_page(
+        self, live: LiveLog, attachment: LiveAttachment
+    ) -> Sequence[RecordedEvent] | None:
+        page = self._tail.after(live.user_id, attachment.position, self._page_size)
+        if page is None:
+            self._read(live, attachment)
+        return page
+
+    def _read(self, live: LiveLog, attachment: LiveAttachment) -> None:
+        # A read is for a `LiveLog`, not for a user: one that everybody left must not be joined.
+        key = (live, attachment.position)
         read = self._reads.get(key)
         if read is None:
-            read = self._reads[key] = asyncio.create_task(self._read_log(live, after))
-            read.add_done_callback(lambda done: self._read_done(key, done))
-        # Whoever goes away must not take the others' read along.
-        return await asyncio.shield(read)
+            task = asyncio.create_task(self._read_log(live, attachment.position))
+            read = self._reads[key] = _Read(task, [])
+            task.add_done_callback(lambda _: self._read_done(key))
+        attachment.queued = True
+        read.waiting.append(attachment)
 
-    def _read_done(
-        self, key: tuple[UUID, int], read: asyncio.Task[Sequence[RecordedEvent]]
-    ) -> None:
-        del self._reads[key]
-        if not read.cancelled():
-            read.exception()  # those who still wait for it get it; maybe nobody does
+    def _read_done(self, key: tuple[LiveLog, int]) -> None:
+        read, live = self._reads.pop(key), key[0]
+        if read.task.cancelled():
+            return
+        error = read.task.exception()
+        for attachment in read.waiting:
+            attachment.queued = False
+            if error is None:
+                attachment.page = read.task.result()
+                live.look(attachment)
+            elif attachment in live.attachments:
+                attachment.detach()
+                attachment.subscriber.lost()
+        if error is not None and not isinstance(error, StorageError):
+            raise error
 
-    async def _read_log(self, live: "_LiveLog", after: int) -> Sequence[RecordedEvent]:
+    async def _read_log(self, live: LiveLog, after: int) -> Sequence[RecordedEvent]:
         heard, end = live.heard, live.end
         events = await self._read_patiently(live, after)
         if events[0].position != after + 1 if events else after < end:
@@ -131,7 +147,7 @@ class LiveEventFeed:
             live.read_to_end(after + len(events), heard)
         return events
 
-    async def _read_patiently(self, live: "_LiveLog", after: int) -> Sequence[RecordedEvent]:
+    async def _read_patiently(self, live: LiveLog, after: int) -> Sequence[RecordedEvent]:
         give_up_at = asyncio.get_running_loop().time() + self._patience
         for doubling in itertools.count():
             try:
@@ -139,58 +155,36 @@ class LiveEventFeed:
             except StorageError:
                 pause = min(FIRST_RETRY * 2**doubling, LONGEST_RETRY)
                 late = asyncio.get_running_loop().time() + pause > give_up_at
-                if late or not live.flags:
+                if late or not live.attachments:
                     raise
                 await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
 
-class _LiveLog:
-    """What this node knows of the log of one user who has subscriptions here."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A look into the log, and who waits for it."""
 
-    __slots__ = ("_fresh", "_read", "end", "flags", "heard", "stop_listening", "user_id")
+    task: asyncio.Task[Sequence[RecordedEvent]]
+    waiting: list[LiveAttachment]
 
-    def __init__(self, user_id: UUID) -> None:
-        self.user_id = user_id
-        self.flags: set[asyncio.Event] = set()
-        self.end = 0
-        self.heard = 1
-        self._read = 0
-        self._fresh = False
-        self.stop_listening: Callable[[], None] = lambda: None
 
-    @property
-    def stale(self) -> bool:
-        """Whether a wake-up came after the last read to the end had begun."""
-        return self._read < self.heard
+class _Mailbox:
+    """Has room for one page."""
 
-    def may_hold_more_than(self, position: int) -> bool:
-        return position != self.end or self.stale
+    def __init__(self) -> None:
+        self.empty()
 
-    def committed(self, position: int) -> None:
-        """This node appended it: the wake-up that follows says nothing new."""
-        if position > self.end:
-            self.end = position
-            self._fresh = True
+    def empty(self) -> None:
+        self.page: asyncio.Future[Sequence[RecordedEvent]] = (
+            asyncio.get_running_loop().create_future()
+        )
 
-    def wake(self) -> None:
-        if self._fresh:
-            self._fresh = False
-            self._set_flags()
-        else:
-            self.outdated()
+    def deliver(self, events: Sequence[RecordedEvent]) -> bool:
+        if not self.page.done():
+            self.page.set_result(events)
+        return False
 
-    def outdated(self) -> None:
-        self.heard += 1
-        self._set_flags()
-
-    def read_to_end(self, end: int, heard: int) -> None:
-        """A read that began when `heard` wake-ups had come reached the end of the log."""
-        self._read = max(self._read, heard)
-        if end > self.end:
-            self.end = end
-            self._set_flags()
-
-    def _set_flags(self) -> None:
-        for flag in self.flags:
-            flag.set()
+    def lost(self) -> None:
+        if not self.page.done():
+            self.page.set_exception(StorageError())

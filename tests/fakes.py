@@ -15,9 +15,11 @@ from domain.events import (
     RecordedEvent,
 )
 from domain.ports import (
+    Attachment,
     AttemptClosed,
     ConcurrentUpdate,
     ConnectionKey,
+    EventSubscriber,
     Page,
     StorageError,
     Window,
@@ -230,6 +232,9 @@ class InMemoryEventFeed:
     def __init__(self, world: World) -> None:
         self._world = world
 
+    def attach(self, user_id: UUID, after: int, subscriber: EventSubscriber) -> Attachment:
+        return InMemoryAttachment(self, user_id, after, subscriber)
+
     async def follow(self, user_id: UUID, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
         log = self._world.logs[user_id]
         while True:
@@ -239,6 +244,34 @@ class InMemoryEventFeed:
             await self._world.passed("read")
             yield page
             after += len(page)
+
+
+class InMemoryAttachment:
+    """`Attachment`: a task that follows."""
+
+    def __init__(
+        self, feed: InMemoryEventFeed, user_id: UUID, after: int, subscriber: EventSubscriber
+    ) -> None:
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._task = asyncio.create_task(self._run(feed, user_id, after, subscriber))
+
+    async def _run(
+        self, feed: InMemoryEventFeed, user_id: UUID, after: int, subscriber: EventSubscriber
+    ) -> None:
+        try:
+            async for page in feed.follow(user_id, after):
+                if not subscriber.deliver(page):
+                    self._wanted.clear()
+                    await self._wanted.wait()
+        except StorageError:
+            subscriber.lost()
+
+    def resume(self) -> None:
+        self._wanted.set()
+
+    def detach(self) -> None:
+        self._task.cancel()
 
 
 def _key(connection: ProviderConnection) -> ConnectionKey:

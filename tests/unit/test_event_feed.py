@@ -1,10 +1,11 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from uuid import UUID
 
 import pytest
 
+from domain.events import RecordedEvent
 from domain.ports import StorageError
 from infrastructure.event_feed import LiveEventFeed
 from infrastructure.event_tail import EventTail
@@ -253,3 +254,72 @@ async def test_who_has_left_leaves_nothing_behind(node: Node) -> None:
     await followers[0].leave()
     assert node.wake_ups.registered == 0
     assert node.feed.heads() == {}
+
+
+class Subscriber:
+    """Takes `room` pages, then says that it has had enough."""
+
+    def __init__(self, room: int = 1_000) -> None:
+        self.room = room
+        self.positions: list[int] = []
+        self.is_lost = asyncio.Event()
+
+    def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
+        self.positions += [recorded.position for recorded in events]
+        self.room -= 1
+        return self.room > 0
+
+    def lost(self) -> None:
+        self.is_lost.set()
+
+
+async def test_a_full_subscriber_holds_up_nobody_and_goes_on_where_it_stopped() -> None:
+    node = Node(page_size=2)
+    full, other = Subscriber(room=1), Subscriber()
+    attachment = node.feed.attach(USER, 0, full)
+    node.feed.attach(USER, 0, other)
+    node.commit(9)
+    await idle()
+    assert full.positions == [1, 2]
+    assert other.positions == list(range(1, 10))
+    full.room = 1_000
+    attachment.resume()
+    await idle()
+    assert full.positions == list(range(1, 10))
+
+
+async def test_a_thousand_attachments_cost_one_read_and_no_task(node: Node) -> None:
+    tasks = asyncio.all_tasks()
+    subscribers = [Subscriber() for _ in range(1_000)]
+    attachments = [node.feed.attach(USER, 0, subscriber) for subscriber in subscribers]
+    await idle()
+    node.commit(3)
+    node.commit_elsewhere()
+    for _ in range(100):
+        await idle()
+    assert {tuple(subscriber.positions) for subscriber in subscribers} == {(1, 2, 3, 4)}
+    assert node.log.reads == 2
+    assert asyncio.all_tasks() == tasks
+    for attachment in attachments:
+        attachment.detach()
+        attachment.detach()
+    assert node.wake_ups.registered == 0
+
+
+async def test_nothing_is_delivered_after_detaching(node: Node) -> None:
+    subscriber = Subscriber()
+    attachment = node.feed.attach(USER, 0, subscriber)
+    node.commit()
+    attachment.detach()
+    attachment.resume()
+    await idle()
+    assert subscriber.positions == []
+
+
+async def test_a_log_that_fails_for_long_is_lost() -> None:
+    node = Node(patience=0.01)
+    node.log.broken = True
+    subscriber = Subscriber()
+    node.feed.attach(USER, 0, subscriber)
+    await asyncio.wait_for(subscriber.is_lost.wait(), 5)
+    assert node.wake_ups.registered == 0
