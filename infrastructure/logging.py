@@ -1,0 +1,92 @@
+"""The server's log: JSON lines on stderr, everybody's through one pipe, without secrets."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Mapping
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+REDACTED = "[redacted]"
+
+_SECRET_NAMES = re.compile(
+    r"token|secret|password|passwd|credential|authorization|cookie|bearer|jwt"
+    r"|(api|private|encryption|fernet)_?key|encrypted|variables|document",
+    re.IGNORECASE,
+)
+_SECRET_VALUES = re.compile(
+    r"(?P<jwt>\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*)"  # three segments, the first a JSON object
+    r"|(?P<bearer>(?<=bearer )\S+)"
+    r"|(?P<fernet>\bgAAAA[\w-]{40,}=*)"
+    r"|(?P<password>(?<=://)[^\s/@'\"]*:[^\s/@'\"]*(?=@))",
+    re.IGNORECASE,
+)
+
+
+def configure_logging(level: str = "INFO") -> None:
+    """Sends structlog's, the standard library's and uvicorn's records, and warnings, to stderr."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                redact,
+                _render,
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(capture=True)
+    # It writes paths with their query strings, and those hold documents, at INFO.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Hides what is secret by its name, and what looks like a secret wherever it stands."""
+    return {key: _redacted(key, value) for key, value in event.items()}
+
+
+def _redacted(key: object, value: object) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case _ if isinstance(key, str) and _SECRET_NAMES.search(key):
+            return REDACTED
+        case str():
+            return _SECRET_VALUES.sub(REDACTED, value)
+        case bytes() | bytearray() | memoryview():
+            return REDACTED
+        case Mapping():
+            return {inner: _redacted(inner, item) for inner, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_redacted(None, item) for item in value]
+        case _:
+            return _SECRET_VALUES.sub(REDACTED, str(value))
+
+
+def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
+    try:
+        return orjson.dumps(event, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # Integers above 64 bits, lone surrogates.
+        return json.dumps(event)
