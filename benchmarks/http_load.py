@@ -16,7 +16,8 @@ import uvloop
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send. `bodies` are sent in turn, one at a time on each of `connections`.
+    """What to send. `bodies` are sent once each, one at a time on each of `connections`, body `n`
+    with the token `n % len(tokens)`.
 
     `expect` stands in every good answer. `seconds` are measured after `warm_up` seconds.
     """
@@ -25,7 +26,7 @@ class Plan:
     connections: int
     seconds: float
     warm_up: float
-    headers: dict[str, str]
+    tokens: list[str]
     bodies: list[str]
     expect: str
     path: str = "/graphql"
@@ -92,12 +93,12 @@ class _Client(asyncio.Protocol):
 
 class _Run:
     def __init__(self, plan: Plan) -> None:
-        lines = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
         self.requests = [
-            f"POST {plan.path} HTTP/1.1\r\nhost: 127.0.0.1:{plan.port}\r\n{lines}"
+            f"POST {plan.path} HTTP/1.1\r\nhost: 127.0.0.1:{plan.port}\r\n"
+            f"authorization: Bearer {plan.tokens[n % len(plan.tokens)]}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body.encode())}\r\n\r\n"
             f"{body}".encode()
-            for body in plan.bodies
+            for n, body in enumerate(plan.bodies)
         ]
         self.expect = plan.expect.encode()
         self.latencies: list[float] = []
@@ -110,8 +111,11 @@ class _Run:
     def request(self) -> bytes | None:
         if time.perf_counter() >= self._until or self.failure.done():
             return None
+        if self._sent == len(self.requests):
+            self.fail(WrongAnswer("every body has been sent, and there is time left"))
+            return None
         self._sent += 1
-        return self.requests[self._sent % len(self.requests)]
+        return self.requests[self._sent - 1]
 
     def took(self, seconds: float) -> None:
         if self._from <= time.perf_counter() < self._until:

@@ -1,8 +1,12 @@
 """Figures 1 to 4: what a mutation costs."""
 
 import json
+import tempfile
+from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
+from benchmarks.databases import Database
 from benchmarks.figure import Row, Settings, alternating
 from benchmarks.http_load import Plan, Report
 from benchmarks.processes import Server, http_load, serving
@@ -20,37 +24,46 @@ mutation Disconnect($id: ID!) {
   }
 }
 """
+USERS = 256
+NO_OP_AT_MOST, DURABLE_AT_MOST, STRAIGHTFORWARD_AT_MOST = 8_000, 4_000, 800
 EXPECTED = '"__typename":"DisconnectProviderSuccess"'
 
 
-def mutate(server: Server, settings: Settings, connections: int, ids: list[str]) -> Report:
-    """Load of mutations on these connections' ids."""
-    bodies = [json.dumps({"query": MUTATION, "variables": {"id": id_}}) for id_ in ids]
+def mutate(
+    server: Server, settings: Settings, connections: int, ids: list[str], tokens: list[str]
+) -> Report:
+    """Load of mutations, each on another connection."""
     return http_load(
         Plan(
             port=server.port,
             connections=connections,
             seconds=settings.seconds,
             warm_up=settings.warm_up,
-            headers={"authorization": "Bearer no-op"},
-            bodies=bodies,
+            tokens=tokens,
+            bodies=[json.dumps({"query": MUTATION, "variables": {"id": id_}}) for id_ in ids],
             expect=EXPECTED,
         )
     )
 
 
-def _no_op(app: str, settings: Settings, connections: int = 16) -> float:
+def limit(settings: Settings, connections: int = 16) -> Report:
+    """The floor of most figures."""
+    return _no_op("benchmarks.floors:limit", settings, connections)
+
+
+def _no_op(app: str, settings: Settings, connections: int) -> Report:
     with serving(app) as server:
-        ids = [str(UUID(int=n)) for n in range(1, 65)]
-        return mutate(server, settings, connections, ids).rate
+        count = int(NO_OP_AT_MOST * (settings.seconds + settings.warm_up))
+        ids = [str(UUID(int=n)) for n in range(count)]
+        return mutate(server, settings, connections, ids, ["no-op"])
 
 
 def graphql_path(settings: Settings) -> list[Row]:
     """Figure 3: the wire and GraphQL alone."""
     floor, value = alternating(
         settings.rounds,
-        lambda: _no_op("benchmarks.floors:limit", settings),
-        lambda: _no_op("benchmarks.product:no_op", settings),
+        lambda: limit(settings).rate,
+        lambda: _no_op("benchmarks.product:no_op", settings, 16).rate,
     )
     return [
         Row(
@@ -63,3 +76,52 @@ def graphql_path(settings: Settings) -> list[Row]:
             at="least",
         )
     ]
+
+
+def durable(settings: Settings, database: Database) -> list[Row]:
+    """Figures 1 and 2: acknowledged means committed."""
+    number, targets = ("1", (0.45, 0.55)) if database.embedded else ("2", (0.5, 0.6))
+    rows = []
+    for connections, target in zip((16, 64), targets, strict=True):
+        runs = [partial(_limit_rate, settings, connections)]
+        runs.append(partial(_durable_rate, settings, connections, database))
+        if database.embedded:
+            runs.append(partial(_straightforward_rate, settings, connections))
+        floor, value, *plain = alternating(settings.rounds, *runs)
+        row = Row(
+            name=f"{number} Durable mutations, {database.name}, {connections} connections",
+            unit="requests/s",
+            value=value,
+            floor=floor,
+            floor_name="limit",
+            target=target,
+            at="least",
+        )
+        rows.append(row)
+        rows += [replace(row, floor=f, floor_name="straightforward", target=6.0) for f in plain]
+    return rows
+
+
+def _limit_rate(settings: Settings, connections: int) -> float:
+    return limit(settings, connections).rate
+
+
+def _durable_rate(settings: Settings, connections: int, database: Database) -> float:
+    count = int(DURABLE_AT_MOST * (settings.seconds + settings.warm_up))
+    with (
+        database.installation(users=USERS, connections=count) as unplug,
+        unplug.serving() as server,
+    ):
+        ids = unplug.connection_ids
+        return mutate(server, settings, connections, ids, unplug.tokens).rate
+
+
+def _straightforward_rate(settings: Settings, connections: int) -> float:
+    each = int(STRAIGHTFORWARD_AT_MOST * (settings.seconds + settings.warm_up)) // USERS + 1
+    app = "benchmarks.straightforward:app"
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        serving(app, f"{directory}/plain.sqlite3", str(USERS), str(each)) as server,
+    ):
+        ids = [str(UUID(int=user * 1000 + n)) for n in range(each) for user in range(1, USERS + 1)]
+        return mutate(server, settings, connections, ids, ["nobody asks"]).rate

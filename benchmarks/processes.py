@@ -23,13 +23,22 @@ START_SECONDS = 30.0
 @contextlib.contextmanager
 def serving(app: str, *arguments: str) -> Iterator["Server"]:
     """Serves `MODULE:FACTORY` on a free port of the loopback until the block ends."""
-    port = _free_port()
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.serve", app, str(port), *arguments]
+    with running(command, port) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running(
+    command: list[str],
+    port: int,
+    environment: dict[str, str] | None = None,
+    directory: Path | None = None,
+) -> Iterator["Server"]:
+    """Runs a server until the block ends; shows its log when something went wrong."""
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.serve", app, str(port), *arguments],
-            stdout=log,
-            stderr=log,
-        )
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=directory)
         try:
             _wait_until_it_listens(process, port)
             yield Server(process.pid, port)
@@ -104,7 +113,8 @@ def _wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int) -> Non
             return
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

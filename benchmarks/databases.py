@@ -1,0 +1,59 @@
+"""The databases that figures are measured on, each new and empty."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from benchmarks.unplug import Installation
+
+
+class Database(Protocol):
+    """Where an installation keeps its data."""
+
+    name: str
+    embedded: bool
+
+    def installation(
+        self, *, users: int, connections: int
+    ) -> contextlib.AbstractContextManager[Installation]:
+        """A new installation with its connections imported."""
+
+
+class Sqlite:
+    """A file, `synchronous=FULL`."""
+
+    name = "SQLite"
+    embedded = True
+
+    @contextlib.contextmanager
+    def installation(self, *, users: int, connections: int) -> Iterator[Installation]:
+        """See `Database`."""
+        with tempfile.TemporaryDirectory() as directory:
+            unplug = Installation("sqlite://unplug.sqlite3", Path(directory), users, connections)
+            unplug.prepare()
+            yield unplug
+
+
+class Postgres:
+    """A server of its own on the same two cores, `fsync` and `synchronous_commit` on."""
+
+    name = "PostgreSQL"
+    embedded = False
+
+    @contextlib.contextmanager
+    def installation(self, *, users: int, connections: int) -> Iterator[Installation]:
+        """See `Database`."""
+        with tempfile.TemporaryDirectory() as directory:
+            server = import_module("pgserver").get_server(
+                Path(directory) / "data", cleanup_mode="delete"
+            )
+            try:
+                url = server.get_uri()
+                unplug = Installation(url, Path(directory), users, connections)
+                unplug.prepare()
+                yield unplug
+            finally:
+                server.cleanup()
