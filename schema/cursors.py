@@ -15,8 +15,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-async def honoured(text: str, viewer_id: UUID, events: EventLog) -> int:
-    """The position of a cursor of the viewer's log.
+async def honoured(text: str, viewer_id: UUID, events: EventLog) -> EventCursor:
+    """A cursor of the viewer's log.
 
     `INVALID_CURSOR` when it is malformed, somebody else's, of another list, of the future, or of a
     history that was replaced.
@@ -24,7 +24,7 @@ async def honoured(text: str, viewer_id: UUID, events: EventLog) -> int:
     cursor = EventCursor.decode(text)
     if cursor is None or cursor.user_id != viewer_id or not await events.holds(cursor):
         raise invalid_cursor()
-    return cursor.position
+    return cursor
 
 
 def encode_connection_key(viewer_id: UUID, key: ConnectionKey) -> str:

@@ -14,8 +14,9 @@ from starlette.responses import Response
 from domain.ports import AccessTokens
 from schema.authentication import authenticate, unauthenticated
 from schema.documents import Refused
+from schema.encoding import encode
 from schema.errors import bad_user_input
-from schema.operations import Operations, encode
+from schema.operations import Operations
 
 
 class HttpTransport:

@@ -1,8 +1,7 @@
 """Runs operations: GraphQL in, response payloads out. Transports build on it."""
 
 import weakref
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from inspect import isawaitable
 from typing import Any, TypeAlias, cast
 from uuid import UUID
@@ -14,20 +13,16 @@ from graphql import (
     GraphQLSchema,
     create_source_event_stream,
     execute,
-    execute_subscription_event,
     located_error,
 )
 
-from domain.events import RecordedEvent
 from schema.context import Context, Services
 from schema.documents import Documents, Operation, Refused
 from schema.masking import Masking
+from schema.payloads import PayloadCache, Payloads, SharedPayloads
 from schema.subscription import EventStream
-from schema.types import to_graphql
 
 Variables: TypeAlias = Mapping[str, Any]
-
-KEPT_PAYLOADS = 256
 
 
 class Operations:
@@ -52,6 +47,7 @@ class Operations:
         self._shared: weakref.WeakValueDictionary[tuple[object, ...], SharedPayloads] = (
             weakref.WeakValueDictionary()
         )
+        self._payloads = PayloadCache()
         self.operation = documents.operation
 
     async def execute(
@@ -85,7 +81,7 @@ class Operations:
         viewer_id: UUID,
         *,
         last_event_id: str | None = None,
-    ) -> "Payloads":
+    ) -> Payloads:
         """Starts a subscription; raises `Refused` before anything is sent.
 
         `last_event_id` is a cursor that wins over the operation's own `after` (the header of
@@ -108,68 +104,15 @@ class Operations:
         if isinstance(source, ExecutionResult):
             raise Refused(self._masking.mask(source.errors or []))
         stream = cast("EventStream", source)  # the only subscription field gives nothing else
-        return Payloads(stream, self._shared_payloads(operation, variables, viewer_id, executor))
+        return Payloads(stream, self._shared_payloads(operation, variables or {}, executor))
 
     def _shared_payloads(
-        self,
-        operation: Operation,
-        variables: Variables | None,
-        viewer_id: UUID,
-        executor: Executor[Any],
-    ) -> "SharedPayloads":
-        used = {name: (variables or {}).get(name) for name in sorted(operation.payload_variables)}
-        key = (viewer_id, operation.text, operation.name, orjson.dumps(used))
+        self, operation: Operation, variables: Variables, executor: Executor[Any]
+    ) -> SharedPayloads:
+        used = {name: variables[name] for name in operation.payload_variables if name in variables}
+        key = (operation.text, operation.name, orjson.dumps(used, option=orjson.OPT_SORT_KEYS))
         shared = self._shared.get(key)
         if shared is None:
-            shared = self._shared[key] = SharedPayloads(executor, self._masking)
+            shared = SharedPayloads(executor, self._services, self._masking, self._payloads)
+            self._shared[key] = shared
         return shared
-
-
-class SharedPayloads:
-    """One selection's responses, executed and encoded once for all who get the same bytes.
-
-    Keeps the latest few; alive as long as a subscription uses it.
-    """
-
-    __slots__ = ("__weakref__", "_executor", "_masking", "_payloads")
-
-    def __init__(self, executor: Executor[Any], masking: Masking) -> None:
-        self._executor = executor
-        self._masking = masking
-        self._payloads: dict[UUID, bytes] = {}
-
-    async def payload(self, recorded: RecordedEvent) -> bytes:
-        """The response to this event, as JSON."""
-        event_id = recorded.event.id
-        payload = self._payloads.get(event_id)
-        if payload is None:
-            payload = self._payloads[event_id] = await self._execute(recorded)
-            if len(self._payloads) > KEPT_PAYLOADS:
-                del self._payloads[next(iter(self._payloads))]
-        return payload
-
-    async def _execute(self, recorded: RecordedEvent) -> bytes:
-        executor = self._executor.build_per_event_executor(to_graphql(recorded))
-        result = execute_subscription_event(executor)
-        if isawaitable(result):
-            result = await result
-        if result.errors:
-            result.errors = self._masking.mask(result.errors)
-        return encode(result)
-
-
-@dataclass(frozen=True, slots=True)
-class Payloads:
-    """A started subscription: its events, each with the response to it."""
-
-    source: EventStream
-    shared: SharedPayloads
-
-    async def __aiter__(self) -> AsyncIterator[tuple[RecordedEvent, bytes]]:
-        async for recorded in self.source:
-            yield recorded, await self.shared.payload(recorded)
-
-
-def encode(result: ExecutionResult) -> bytes:
-    """A result as GraphQL's response format (specification, section 7.1)."""
-    return orjson.dumps(result.formatted)

@@ -104,8 +104,8 @@ class Query:
         wanted = window(
             first,
             last,
-            None if after is None else await honoured(after, viewer_id, events),
-            None if before is None else await honoured(before, viewer_id, events),
+            None if after is None else (await honoured(after, viewer_id, events)).position,
+            None if before is None else (await honoured(before, viewer_id, events)).position,
         )
         page = await events.page(
             viewer_id,

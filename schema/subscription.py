@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from domain.events import RecordedEvent
+from domain.events import EventCursor, RecordedEvent
 from domain.ports import EventFeed
 from schema.context import Info
 from schema.cursors import honoured
@@ -17,22 +17,22 @@ from schema.types import ProviderEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventStream:
-    """What a subscription asked for: one user's events after a position, maybe of one connection.
+    """What a subscription asked for: one user's events after a cursor, maybe of one connection.
 
-    Nothing happens until it is iterated. Transports may read its parts and follow the log in
-    their own way.
+    Nothing happens until a transport follows the log, each in its own way.
     """
 
     feed: EventFeed
-    user_id: UUID
-    after: int
+    after: EventCursor
     connection_id: UUID | None
 
-    async def __aiter__(self) -> AsyncIterator[RecordedEvent]:
-        async for page in self.feed.follow(self.user_id, self.after):
-            for recorded in page:
-                if self.connection_id in (None, recorded.event.connection_id):
-                    yield recorded
+    def wants(self, recorded: RecordedEvent) -> bool:
+        """Whether an event of the viewer is one of those that were asked for."""
+        return self.connection_id in (None, recorded.event.connection_id)
+
+    def __aiter__(self) -> AsyncIterator[RecordedEvent]:
+        """What graphql-core takes for a stream. No transport iterates it."""
+        raise NotImplementedError
 
 
 @strawberry.type(description="What the viewer may follow.")
@@ -58,10 +58,8 @@ class Subscription:
         after, connection_id = info.context.last_event_id or given(after), given(connection_id)
         only = None if connection_id is None else parse_id(connection_id, "connectionId")
         if after is None:
-            position = (await services.events.head(viewer_id)).position
+            start = await services.events.head(viewer_id)
         else:
-            position = await honoured(after, viewer_id, services.events)
-        stream = EventStream(
-            feed=services.feed, user_id=viewer_id, after=position, connection_id=only
-        )
+            start = await honoured(after, viewer_id, services.events)
+        stream = EventStream(feed=services.feed, after=start, connection_id=only)
         return cast("AsyncGenerator[ProviderEvent, None]", stream)

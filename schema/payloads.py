@@ -1,0 +1,104 @@
+"""The responses to a subscription's events, made once for all who get the same bytes."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
+
+from graphql import ExecutionResult, Executor, execute_subscription_event
+
+from domain.events import RecordedEvent
+from domain.ports import Attachment, EventSubscriber
+from schema.context import Context, Services
+from schema.encoding import encode
+from schema.masking import Masking
+from schema.subscription import EventStream
+from schema.types import to_graphql
+
+KEPT_PAYLOADS = 4_096
+
+
+class PayloadCache:
+    """The latest responses of this process, whoever asked for them; the oldest go first."""
+
+    def __init__(self, kept: int = KEPT_PAYLOADS) -> None:
+        self._kept = kept
+        self._payloads: OrderedDict[tuple[int, UUID], bytes] = OrderedDict()
+        self._selections = 0
+        self.get = self._payloads.get
+
+    def new_selection(self) -> int:
+        """A number for one selection, never given again."""
+        self._selections += 1
+        return self._selections
+
+    def put(self, key: tuple[int, UUID], payload: bytes) -> None:
+        """Keeps the response to an event of a selection."""
+        self._payloads[key] = payload
+        if len(self._payloads) > self._kept:
+            self._payloads.popitem(last=False)
+
+
+class SharedPayloads:
+    """One selection's responses. Every event belongs to one user, so users can share it."""
+
+    __slots__ = ("__weakref__", "_cache", "_executor", "_masking", "_selection", "_services")
+
+    def __init__(
+        self, executor: Executor[Any], services: Services, masking: Masking, cache: PayloadCache
+    ) -> None:
+        self._executor = executor
+        self._services = services
+        self._masking = masking
+        self._cache = cache
+        self._selection = cache.new_selection()
+
+    def payload(self, recorded: RecordedEvent) -> bytes:
+        """The response to this event, as JSON."""
+        key = (self._selection, recorded.event.id)
+        payload = self._cache.get(key)
+        if payload is None:
+            payload = self._execute(recorded)
+            self._cache.put(key, payload)
+        return payload
+
+    def _execute(self, recorded: RecordedEvent) -> bytes:
+        executor = self._executor.build_per_event_executor(to_graphql(recorded))
+        executor.context_value = Context(viewer_id=recorded.event.user_id, services=self._services)
+        # No field of an event has an async resolver, so the result is never awaitable.
+        result = cast("ExecutionResult", execute_subscription_event(executor))
+        if result.errors:
+            result.errors = self._masking.mask(result.errors)
+        return encode(result)
+
+
+@dataclass(frozen=True, slots=True)
+class Payloads:
+    """A started subscription: its events, each with the response to it.
+
+    Iterate it, or attach a subscriber that asks `shared` for the payloads of the events which
+    `source` wants.
+    """
+
+    source: EventStream
+    shared: SharedPayloads
+
+    def attach(self, subscriber: EventSubscriber) -> Attachment:
+        """Tells `subscriber` all events of the viewer after the start, wanted or not."""
+        after = self.source.after
+        return self.source.feed.attach(after.user_id, after.position, subscriber)
+
+    async def pages(self) -> AsyncIterator[Sequence[tuple[RecordedEvent, bytes]]]:
+        """What there is at once; never nothing. Raises `StorageError` like the feed."""
+        source, payload = self.source, self.shared.payload
+        after = source.after
+        async for events in source.feed.follow(after.user_id, after.position):
+            page = [(recorded, payload(recorded)) for recorded in events if source.wants(recorded)]
+            if page:
+                yield page
+
+    async def __aiter__(self) -> AsyncIterator[tuple[RecordedEvent, bytes]]:
+        async for page in self.pages():
+            for item in page:
+                yield item
