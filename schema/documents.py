@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from graphql import (
-    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -13,6 +12,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
@@ -25,8 +25,14 @@ from graphql import (
 )
 
 from schema.errors import ErrorCode, code_of, request_error
+from schema.limits import DocumentLimits, Limit, limit_rule, too_complex
+from schema.telemetry import Telemetry
 
 CACHED_DOCUMENTS = 256
+
+TOO_MANY_TOKENS = "Syntax Error: Document contains more than {} tokens. Parsing aborted."
+TOO_DEEP = "Syntax Error: Document is nested too deeply. Parsing aborted."
+"""graphql-core's words; it has no types of its own for them."""
 
 
 class Refused(Exception):
@@ -41,15 +47,16 @@ class Refused(Exception):
 class Operation:
     """One operation of a valid document.
 
-    `wants_snapshot`: it may select `eventCursor` at its root. `payload_variables`: the variables
-    that are used below the root fields, so that two runs that agree on them agree on the response
-    to the same event.
+    `root_fields`: how many it has at most. `wants_snapshot`: it may select `eventCursor` at its
+    root. `payload_variables`: the variables that are used below the root fields, so that two runs
+    that agree on them agree on the response to the same event.
     """
 
     text: str
     document: DocumentNode
     name: str | None
     type: OperationType
+    root_fields: int
     wants_snapshot: bool
     payload_variables: frozenset[str]
 
@@ -57,21 +64,26 @@ class Operation:
 class Documents:
     """A bounded cache of valid documents. Invalid ones are told and forgotten.
 
-    `rules` are made once by the caller: a new rule class per request would defeat any cache.
+    Its rules are made once: a new rule class per request would defeat any cache.
     """
 
     def __init__(
         self,
         schema: GraphQLSchema,
         *,
-        rules: Sequence[type[ASTValidationRule]] = (),
-        max_tokens: int | None = None,
-        hide_suggestions: bool = False,
+        limits: DocumentLimits,
+        telemetry: Telemetry,
+        introspection: bool,
+        hide_suggestions: bool,
     ) -> None:
         self._schema = schema
-        self._rules = (*specified_rules, *rules)
-        self._max_tokens = max_tokens
+        self._limits = limits
+        self._telemetry = telemetry
         self._hide_suggestions = hide_suggestions
+        self._limit_rules = [limit_rule(limits)]
+        self._rules = specified_rules
+        if not introspection:
+            self._rules += (NoSchemaIntrospectionCustomRule,)
         self._operations = lru_cache(maxsize=CACHED_DOCUMENTS)(self._read)
         self.cache_info = self._operations.cache_info
 
@@ -90,6 +102,7 @@ class Documents:
 
     def _read(self, text: str) -> dict[str | None, Operation]:
         document = self._parse(text)
+        self._check_limits(document)  # first: the other rules can be made to work hard
         errors = validate(
             self._schema, document, self._rules, hide_suggestions=self._hide_suggestions
         )
@@ -111,19 +124,32 @@ class Documents:
         return {operation.name: operation for operation in operations}
 
     def _parse(self, text: str) -> DocumentNode:
+        most = self._limits.tokens
         try:
-            return parse(text, max_tokens=self._max_tokens)
+            return parse(text, max_tokens=most)
         except GraphQLSyntaxError as error:
+            if error.message == TOO_MANY_TOKENS.format(most):
+                raise self._exceeded([too_complex(Limit.TOKENS, most)]) from None
+            if error.message == TOO_DEEP:
+                raise self._exceeded([too_complex(Limit.DEPTH, self._limits.depth)]) from None
             error.extensions = {"code": ErrorCode.GRAPHQL_PARSE_FAILED.value}
             raise Refused([error]) from None
-        except RecursionError:
-            message = "The document is nested too deeply."
-            raise Refused([request_error(ErrorCode.TOO_COMPLEX, message, limit="depth")]) from None
+
+    def _check_limits(self, document: DocumentNode) -> None:
+        errors = validate(self._schema, document, self._limit_rules)
+        if errors:
+            # An error that isn't the rule's own: graphql-core gave up on nested fragments.
+            too_deep = too_complex(Limit.DEPTH, self._limits.depth)
+            raise self._exceeded([error if code_of(error) else too_deep for error in errors])
+
+    def _exceeded(self, errors: Sequence[GraphQLError]) -> Refused:
+        for error in errors:
+            self._telemetry.limit_hit((error.extensions or {})["limit"])
+        return Refused(errors)
 
 
 def _with_code(error: GraphQLError) -> GraphQLError:
-    if code_of(error) is None:
-        error.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED.value}
+    error.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED.value}
     return error
 
 
@@ -145,6 +171,7 @@ def _describe(
         document=document,
         name=node.name.value if node.name else None,
         type=node.operation,
+        root_fields=len(roots),
         wants_snapshot=any(root.name.value == "eventCursor" for root in roots),
         payload_variables=frozenset(below.names),
     )

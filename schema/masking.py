@@ -1,9 +1,10 @@
-"""What of an error a client may read."""
+"""What of an error a client may read, and what of it a log may hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from traceback import extract_tb
 
 import structlog
-from graphql import GraphQLError
+from graphql import GraphQLError, ValueNode
 
 from domain.ports import NewId
 from schema.errors import ErrorCode, code_of, request_error
@@ -14,7 +15,8 @@ INTERNAL = "Something went wrong on our side. The error's id helps us to find ou
 class Masking:
     """Lets through what was written for clients; hides everything else behind an id.
 
-    The id is in the server's log, with the exception.
+    The id is in the server's log, with the exception's type and where it came from. Its text is
+    not: it may quote a credential, a variable or a literal.
     """
 
     def __init__(self, new_id: NewId) -> None:
@@ -22,19 +24,41 @@ class Masking:
         self._log = structlog.get_logger("unplug.graphql")
 
     def mask(self, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
-        """The errors as a client may see them, each with a code."""
+        """An execution's errors as a client may see them, each with a code."""
         return [self._mask(error) for error in errors]
+
+    def bad_variables(self, errors: Sequence[GraphQLError]) -> Sequence[GraphQLError]:
+        """graphql-core's own words on variables that don't fit their types."""
+        for error in errors:
+            error.extensions = {"code": ErrorCode.BAD_USER_INPUT.value}
+        return errors
+
+    def unexpected(self, error: BaseException) -> GraphQLError:
+        """What a client is told about an exception; the log is told where it came from."""
+        error_id = str(self._new_id())
+        self._log.error("unexpected error", error_id=error_id, exceptions=list(_described(error)))
+        return request_error(ErrorCode.INTERNAL_SERVER_ERROR, INTERNAL, id=error_id)
 
     def _mask(self, error: GraphQLError) -> GraphQLError:
         if code_of(error):
             return error
-        if error.path is None and error.original_error is None:
-            # graphql-core's own words on the request: a variable that doesn't fit its type.
-            error.extensions = {"code": ErrorCode.BAD_USER_INPUT.value}
-            return error
-        error_id = str(self._new_id())
-        self._log.error("unexpected error", error_id=error_id, exc_info=error.original_error)
-        masked = request_error(ErrorCode.INTERNAL_SERVER_ERROR, INTERNAL, id=error_id)
-        return GraphQLError(
-            masked.message, nodes=error.nodes, path=error.path, extensions=masked.extensions
-        )
+        if error.nodes and isinstance(error.nodes[0], ValueNode):
+            # graphql-core's own words on an argument: a null variable where null is not allowed.
+            return _at(error, request_error(ErrorCode.BAD_USER_INPUT, error.message))
+        return _at(error, self.unexpected(error.original_error or error))
+
+
+def _at(place: GraphQLError, error: GraphQLError) -> GraphQLError:
+    return GraphQLError(
+        error.message, nodes=place.nodes, path=place.path, extensions=error.extensions
+    )
+
+
+def _described(error: BaseException | None) -> Iterator[dict[str, object]]:
+    """An exception and what it came from, the last cause first."""
+    while error is not None:
+        yield {
+            "type": type(error).__qualname__,
+            "at": [f"{f.filename}:{f.lineno} {f.name}" for f in extract_tb(error.__traceback__)],
+        }
+        error = error.__cause__ or error.__context__

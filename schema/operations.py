@@ -11,15 +11,15 @@ from graphql import (
     ExecutionResult,
     Executor,
     GraphQLSchema,
+    OperationType,
     create_source_event_stream,
-    execute,
-    located_error,
 )
 
 from schema.context import Context, Services
 from schema.documents import Documents, Operation, Refused
 from schema.masking import Masking
 from schema.payloads import PayloadCache, Payloads, SharedPayloads
+from schema.rates import MutationRate
 from schema.subscription import EventStream
 
 Variables: TypeAlias = Mapping[str, Any]
@@ -37,12 +37,14 @@ class Operations:
         services: Services,
         documents: Documents,
         masking: Masking,
+        mutation_rate: MutationRate,
         *,
-        hide_suggestions: bool = False,
+        hide_suggestions: bool,
     ) -> None:
         self._schema = schema
         self._services = services
         self._masking = masking
+        self._mutation_rate = mutation_rate
         self._hide_suggestions = hide_suggestions
         self._shared: weakref.WeakValueDictionary[tuple[object, ...], SharedPayloads] = (
             weakref.WeakValueDictionary()
@@ -53,26 +55,38 @@ class Operations:
     async def execute(
         self, operation: Operation, variables: Variables | None, viewer_id: UUID
     ) -> ExecutionResult:
-        """Runs a query or a mutation. Never raises."""
+        """Runs a query or a mutation; raises `Refused` before anything of it is run."""
+        if operation.type is OperationType.MUTATION:
+            self._mutation_rate.admit(viewer_id, operation.root_fields)
         context = Context(viewer_id=viewer_id, services=self._services)
+        executor = self._executor(operation, variables, context)
         try:
             if operation.wants_snapshot:
                 context.snapshot = await self._services.events.head(viewer_id)
-            result = execute(
-                self._schema,
-                operation.document,
-                context_value=context,
-                variable_values=dict(variables or {}),
-                operation_name=operation.name,
-                hide_suggestions=self._hide_suggestions,
-            )
-            if isawaitable(result):
-                result = await result
+            outcome = executor.execute_operation()
+            if isawaitable(outcome):
+                outcome = await outcome
         except Exception as error:  # noqa: BLE001 (masked and logged)
-            result = ExecutionResult(None, [located_error(error)])
+            return ExecutionResult(None, [self._masking.unexpected(error)])
+        result = cast("ExecutionResult", outcome)  # the schema has no @defer and no @stream
         if result.errors:
             result.errors = self._masking.mask(result.errors)
         return result
+
+    def _executor(
+        self, operation: Operation, variables: Variables | None, context: Context
+    ) -> Executor[Any]:
+        executor = Executor.build(
+            self._schema,
+            operation.document,
+            context_value=context,
+            raw_variable_values=dict(variables or {}),
+            operation_name=operation.name,
+            hide_suggestions=self._hide_suggestions,
+        )
+        if isinstance(executor, list):
+            raise Refused(self._masking.bad_variables(executor))
+        return executor
 
     async def subscribe(
         self,
@@ -88,16 +102,7 @@ class Operations:
         server-sent events).
         """
         context = Context(viewer_id=viewer_id, services=self._services, last_event_id=last_event_id)
-        executor = Executor.build(
-            self._schema,
-            operation.document,
-            context_value=context,
-            raw_variable_values=dict(variables or {}),
-            operation_name=operation.name,
-            hide_suggestions=self._hide_suggestions,
-        )
-        if isinstance(executor, list):
-            raise Refused(self._masking.mask(executor))
+        executor = self._executor(operation, variables, context)
         source = create_source_event_stream(executor)
         if isawaitable(source):
             source = await source

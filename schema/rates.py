@@ -1,0 +1,37 @@
+"""How often a user may ask."""
+
+from uuid import UUID
+
+from limits import RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from schema.documents import Refused
+from schema.errors import ErrorCode, request_error
+from schema.limits import Limit
+from schema.telemetry import Telemetry
+
+RETRY_AFTER = 1
+"""Seconds; the window is one second long."""
+
+
+class MutationRate:
+    """Mutations per user and second on this process, over all transports.
+
+    A sliding window of constant size per user; a user who asks for nothing costs nothing.
+    """
+
+    def __init__(self, per_second: int, telemetry: Telemetry) -> None:
+        self._most = per_second
+        self._limit = RateLimitItemPerSecond(per_second)
+        self._windows = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._telemetry = telemetry
+
+    def admit(self, user_id: UUID, mutations: int) -> None:
+        """Counts them all, or raises `Refused` with `RATE_LIMITED` and counts none."""
+        cost = min(mutations, self._most)
+        if self._windows.hit(self._limit, user_id.hex, cost=cost):
+            return
+        self._telemetry.limit_hit(Limit.MUTATIONS)
+        message = f"At most {self._most} mutations per second. Try again later."
+        raise Refused([request_error(ErrorCode.RATE_LIMITED, message, retryAfter=RETRY_AFTER)])
