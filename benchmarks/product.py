@@ -16,6 +16,7 @@ from domain.result import Success
 from schema.asgi import WireSettings, graphql_routes
 from schema.build import build_schema
 from schema.context import Services
+from schema.telemetry import SilentTelemetry
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 USER = UUID(int=7)
@@ -60,4 +61,8 @@ def no_op() -> ASGIApp:
         feed=cast("Any", None),
         new_id=uuid7,
     )
-    return Starlette(routes=graphql_routes(build_schema(), services, _Tokens(), WireSettings()))
+    settings = WireSettings(mutations_per_second=1_000_000)  # all of them are one user's
+    telemetry = SilentTelemetry()
+    return Starlette(
+        routes=graphql_routes(build_schema(), services, _Tokens(), settings, telemetry)
+    )

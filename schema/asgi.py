@@ -24,8 +24,8 @@ PATH = "/graphql"
 class WireSettings:
     """What operators may set about the wire.
 
-    `allowed_origins`: origins whose pages may talk to us, such as `https://app.example.com`, or
-    `*`; our own may always.
+    `allowed_origins`: whose pages may talk to us, such as `https://app.example.com`; our own may
+    always.
     """
 
     document: DocumentLimits = field(default_factory=DocumentLimits)
@@ -65,6 +65,7 @@ def graphql_routes(
         tokens,
         masking=masking,
         access_log=AccessLog(),
+        telemetry=telemetry,
         cross_origin=CrossOrigin(settings.allowed_origins),
         new_id=services.new_id,
         limits=settings.http,

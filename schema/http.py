@@ -20,11 +20,13 @@ from schema.documents import Refused
 from schema.encoding import encode, encode_errors
 from schema.errors import ErrorCode, bad_user_input, code_of
 from schema.exchange import Exchange, Gone, HttpRefused
+from schema.limits import Limit
 from schema.masking import Masking
 from schema.negotiation import Accepted, MediaType, accepted
 from schema.operations import Operations
 from schema.origins import CrossOrigin, Header
 from schema.requests import GraphQLRequest
+from schema.telemetry import Telemetry
 
 ALLOW: Header = (b"allow", b"GET, POST, OPTIONS")
 ALLOW_POST: Header = (b"allow", b"POST")
@@ -76,6 +78,7 @@ class HttpTransport:
         *,
         masking: Masking,
         access_log: AccessLog,
+        telemetry: Telemetry,
         cross_origin: CrossOrigin,
         new_id: NewId,
         limits: HttpLimits,
@@ -85,6 +88,7 @@ class HttpTransport:
         self._tokens = tokens
         self._masking = masking
         self._access_log = access_log
+        self._telemetry = telemetry
         self._cross_origin = cross_origin
         self._new_id = new_id
         self._limits = limits
@@ -100,6 +104,8 @@ class HttpTransport:
         try:
             await self._answer(exchange)
         except HttpRefused as refused:
+            if refused.status == 413:
+                self._telemetry.limit_hit(Limit.BODY)
             await self._refuse(exchange, refused.status, refused.errors, refused.headers)
         except Gone:
             return

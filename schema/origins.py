@@ -9,7 +9,6 @@ VARY: Header = (b"vary", b"origin")
 EXPOSED: Header = (b"access-control-expose-headers", b"x-request-id, retry-after")
 
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-ANY = "*"
 
 
 def origin_allowed(headers: Mapping[bytes, bytes], allowed: frozenset[str]) -> bool:
@@ -17,14 +16,14 @@ def origin_allowed(headers: Mapping[bytes, bytes], allowed: frozenset[str]) -> b
 
     Same origin means that the Origin's host and port are those of the Host header (a proxy may
     have ended TLS, so the scheme can't be compared). No Origin at all is allowed: it isn't a
-    browser. `headers` have lower-case names, `allowed` holds origins such as
-    `https://app.example.com`, or `*`.
+    browser. `headers` have lower-case names, `allowed` holds origins as browsers send them, such
+    as `https://app.example.com`.
     """
     header = headers.get(b"origin")
     if header is None:
         return True
     origin = header.decode("latin-1").lower()
-    if origin in allowed or ANY in allowed:
+    if origin in allowed:
         return True
     scheme, separator, host = origin.partition("://")
     if not separator:
@@ -42,7 +41,7 @@ class CrossOrigin:
     """
 
     def __init__(self, allowed: frozenset[str]) -> None:
-        self._allowed = frozenset(origin.lower().rstrip("/") for origin in allowed)
+        self._allowed = allowed
 
     def headers(self, headers: Mapping[bytes, bytes]) -> tuple[Header, ...]:
         """What a response to a request with these headers needs."""

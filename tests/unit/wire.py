@@ -1,0 +1,157 @@
+"""The wire on fakes: the app as it is served, without a database."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import httpx
+from starlette.applications import Starlette
+
+from domain.disconnect_provider import DisconnectProviderHandler
+from domain.ports import AccessToken
+from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from schema.asgi import WireSettings, graphql_routes
+from schema.build import build_schema
+from schema.commands import RunningCommands
+from schema.context import Services
+from tests.fakes import (
+    FakeClock,
+    FakeIds,
+    InMemoryEventBus,
+    InMemoryEventFeed,
+    InMemoryEventLog,
+    InMemoryProviderConnectionRepository,
+    World,
+)
+
+ADA, BOB = UUID(int=0xADA), UUID(int=0xB0B)
+SCHEMA = build_schema()
+
+Json: TypeAlias = Any
+"""Decoded JSON, or a field of an entity: tests look into it as they like."""
+
+
+class NamedTokens:
+    """`AccessTokens`: a user's UUID is that user's token."""
+
+    async def verify(self, token: str) -> AccessToken | None:
+        try:
+            user_id = UUID(token)
+        except ValueError:
+            return None
+        return AccessToken(user_id=user_id, expires_at=datetime.now(UTC) + timedelta(hours=1))
+
+
+class CountingTelemetry:
+    """Remembers the limits that were hit, and the commands that ended."""
+
+    def __init__(self) -> None:
+        self.limits: list[str] = []
+        self.commands: list[str] = []
+
+    def command_finished(self, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.commands.append(outcome)
+
+    def subscription_started(self, transport: str) -> None: ...
+
+    def subscription_ended(self, transport: str) -> None: ...
+
+    def event_sent(self, occurred_at: datetime) -> None: ...
+
+    def limit_hit(self, limit: str) -> None:
+        self.limits.append(limit)
+
+
+class Wire:
+    """The GraphQL app on a world in memory."""
+
+    def __init__(self, settings: WireSettings | None = None) -> None:
+        self.world = World()
+        self.clock = FakeClock()
+        self.telemetry = CountingTelemetry()
+        self.ids = FakeIds()
+        connections = InMemoryProviderConnectionRepository(self.world)
+        handler = DisconnectProviderHandler(
+            connections, InMemoryEventBus(self.world), now=self.clock, new_id=self.ids
+        )
+        self.services = Services(
+            disconnect_provider=RunningCommands(handler),
+            connection_repo=connections,
+            connections=connections,
+            events=InMemoryEventLog(self.world),
+            feed=InMemoryEventFeed(self.world),
+            new_id=self.ids,
+        )
+        routes = graphql_routes(
+            SCHEMA, self.services, NamedTokens(), settings or WireSettings(), self.telemetry
+        )
+        self.app = Starlette(routes=routes)
+
+    def connect(self, user_id: UUID, number: int, **fields: Json) -> ProviderConnection:
+        """A connection of the user's, `number` minutes after the first."""
+        made = self.clock.now + timedelta(minutes=number)
+        connection = ProviderConnection(
+            id=UUID(int=(user_id.int << 16) + number),
+            user_id=user_id,
+            provider_id=UUID(int=1),
+            provider_slug="schwab",
+            status=ConnectionStatus.ACTIVE,
+            created_at=made,
+            updated_at=made,
+            credentials=ProviderCredentials(encrypted_data=b"secret", credential_type="oauth2"),
+        )
+        if fields.get("status", ConnectionStatus.ACTIVE) is not ConnectionStatus.ACTIVE:
+            fields.setdefault("credentials", None)
+        connection = replace(connection, **fields)
+        self.world.add(connection)
+        return connection
+
+    @asynccontextmanager
+    async def client(self, user_id: UUID | None = ADA) -> AsyncIterator["Client"]:
+        """Talks to the app in this process."""
+        headers = {} if user_id is None else {"authorization": f"Bearer {user_id}"}
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=True)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://unplug.test", headers=headers
+        ) as http:
+            yield Client(http)
+
+
+class Client:
+    """GraphQL by POST, and anything else by `http`."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+
+    async def post(self, query: str, **variables: object) -> httpx.Response:
+        accept = {"accept": "application/graphql-response+json"}
+        body = {"query": query, "variables": variables}
+        return await self.http.post("/graphql", json=body, headers=accept)
+
+    async def send(self, body: bytes | str | object, **headers: str) -> httpx.Response:
+        """A body as it is, or as JSON; `content_type` and other headers as given."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        content = body if isinstance(body, bytes | str) else json.dumps(body)
+        return await self.http.post(
+            "/graphql", content=content, headers={"content-type": "application/json"} | named
+        )
+
+    async def data(self, query: str, **variables: object) -> Json:
+        """The data of an answer without errors."""
+        answer = (await self.post(query, **variables)).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    async def errors(self, query: str, **variables: object) -> Json:
+        """The errors of an answer that has some."""
+        return (await self.post(query, **variables)).json()["errors"]
+
+
+def codes(response: httpx.Response) -> list[str]:
+    """The codes of an answer's errors."""
+    return [error["extensions"]["code"] for error in response.json()["errors"]]
