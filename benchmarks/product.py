@@ -13,6 +13,7 @@ from domain.events import ProviderDisconnectionSucceeded, RecordedEvent
 from domain.ports import AccessToken
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
+from infrastructure.logging import configure_logging
 from schema.asgi import WireSettings, graphql_routes
 from schema.build import build_schema
 from schema.context import Services
@@ -53,6 +54,7 @@ class _Tokens:
 
 def no_op() -> ASGIApp:
     """The whole wire with a handler that does nothing."""
+    configure_logging()
     services = Services(
         disconnect_provider=_do_nothing,
         connection_repo=cast("Any", None),
