@@ -29,6 +29,8 @@ from schema.limits import DocumentLimits, Limit, limit_rule, too_complex
 from schema.telemetry import Telemetry
 
 CACHED_DOCUMENTS = 256
+LONGEST_CACHED = 16_384
+"""Characters. Longer ones are read again each time, so that the cache stays below a few MB."""
 
 TOO_MANY_TOKENS = "Syntax Error: Document contains more than {} tokens. Parsing aborted."
 TOO_DEEP = "Syntax Error: Document is nested too deeply. Parsing aborted."
@@ -89,7 +91,8 @@ class Documents:
 
     def operation(self, text: str, name: str | None) -> Operation:
         """The operation to run; raises `Refused` (GraphQL specification, section 6.1)."""
-        operations = self._operations(text)
+        read = self._operations if len(text) <= LONGEST_CACHED else self._read
+        operations = read(text)
         if name is None:
             if len(operations) == 1:
                 return next(iter(operations.values()))

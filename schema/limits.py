@@ -101,8 +101,9 @@ class _Measures:
         for selection in node.selections:
             match selection:
                 case FieldNode():
-                    sizes.append(self._field(selection, repeated=selection.name.value in seen))
-                    seen.add(selection.name.value)
+                    key = (selection.alias or selection.name).value
+                    sizes.append(self._field(selection, repeated=key in seen))
+                    seen.add(key)
                 case FragmentSpreadNode():
                     sizes.append(self._fragment(selection.name.value))
                 case InlineFragmentNode():

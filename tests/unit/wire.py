@@ -12,7 +12,7 @@ import httpx
 from starlette.applications import Starlette
 
 from domain.disconnect_provider import DisconnectProviderHandler
-from domain.ports import AccessToken
+from domain.ports import AccessToken, AccessTokens
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from schema.asgi import WireSettings, graphql_routes
 from schema.build import build_schema
@@ -70,7 +70,9 @@ class CountingTelemetry:
 class Wire:
     """The GraphQL app on a world in memory."""
 
-    def __init__(self, settings: WireSettings | None = None) -> None:
+    def __init__(
+        self, settings: WireSettings | None = None, *, tokens: AccessTokens | None = None
+    ) -> None:
         self.world = World()
         self.clock = FakeClock()
         self.telemetry = CountingTelemetry()
@@ -80,7 +82,7 @@ class Wire:
             connections, InMemoryEventBus(self.world), now=self.clock, new_id=self.ids
         )
         self.services = Services(
-            disconnect_provider=RunningCommands(handler),
+            disconnect_provider=RunningCommands(handler, self.telemetry),
             connection_repo=connections,
             connections=connections,
             events=InMemoryEventLog(self.world),
@@ -88,7 +90,11 @@ class Wire:
             new_id=self.ids,
         )
         routes = graphql_routes(
-            SCHEMA, self.services, NamedTokens(), settings or WireSettings(), self.telemetry
+            SCHEMA,
+            self.services,
+            tokens or NamedTokens(),
+            settings or WireSettings(),
+            self.telemetry,
         )
         self.app = Starlette(routes=routes)
 
