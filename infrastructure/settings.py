@@ -4,7 +4,14 @@ from typing import Annotated, NamedTuple, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -136,6 +143,18 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[frozenset[str], NoDecode, BeforeValidator(_origins)] = frozenset()
     page: bool | None = None
     """Whether the page is served at `/`; None is on under `demo` and off under `serve`."""
+
+    introspection: bool | None = None
+    """Introspection and suggestions for misspelt names; None is on under `demo`, off under `serve`.
+    """
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    max_document_tokens: Annotated[int, Field(ge=1)] = 1_000
+    max_depth: Annotated[int, Field(ge=1)] = 10
+    max_aliases: Annotated[int, Field(ge=0)] = 30
+    max_root_fields: Annotated[int, Field(ge=1)] = 20
+    max_directives: Annotated[int, Field(ge=0)] = 50
+    max_mutations_per_second: Annotated[int, Field(ge=1)] = 50
+    """Of one user, on this process."""
 
     metrics_address: Annotated[Address | None, NoDecode, BeforeValidator(_address)] = None
 
