@@ -13,11 +13,15 @@ from rich.table import Table
 from benchmarks.databases import Postgres, Sqlite
 from benchmarks.figure import Row, Settings
 from benchmarks.mutations import durable, graphql_path
+from benchmarks.streams import delay, delivery, memory
 
 FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "sqlite": lambda settings: durable(settings, Sqlite()),
     "postgres": lambda settings: durable(settings, Postgres()),
     "graphql": graphql_path,
+    "delivery": delivery,
+    "delay": delay,
+    "memory": memory,
 }
 
 

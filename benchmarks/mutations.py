@@ -1,7 +1,9 @@
 """Figures 1 to 4: what a mutation costs."""
 
+import contextlib
 import json
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from uuid import UUID
@@ -116,12 +118,19 @@ def _durable_rate(settings: Settings, connections: int, database: Database) -> f
         return mutate(server, settings, connections, ids, unplug.tokens).rate
 
 
-def _straightforward_rate(settings: Settings, connections: int) -> float:
-    each = int(STRAIGHTFORWARD_AT_MOST * (settings.seconds + settings.warm_up)) // USERS + 1
+@contextlib.contextmanager
+def straightforward(users: int, each: int) -> Iterator[tuple[Server, list[str]]]:
+    """The plain version, with a new database, and its connections' ids, one user after another."""
     app = "benchmarks.straightforward:app"
     with (
         tempfile.TemporaryDirectory() as directory,
-        serving(app, f"{directory}/plain.sqlite3", str(USERS), str(each)) as server,
+        serving(app, f"{directory}/plain.sqlite3", str(users), str(each)) as server,
     ):
-        ids = [str(UUID(int=user * 1000 + n)) for n in range(each) for user in range(1, USERS + 1)]
+        ids = [str(UUID(int=user * 1000 + n)) for n in range(each) for user in range(1, users + 1)]
+        yield server, ids
+
+
+def _straightforward_rate(settings: Settings, connections: int) -> float:
+    each = int(STRAIGHTFORWARD_AT_MOST * (settings.seconds + settings.warm_up)) // USERS + 1
+    with straightforward(USERS, each) as (server, ids):
         return mutate(server, settings, connections, ids, ["nobody asks"]).rate
