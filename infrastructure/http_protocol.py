@@ -1,0 +1,54 @@
+"""uvicorn's HTTP connection, with a deadline for those who stop reading."""
+
+import asyncio
+from collections.abc import Callable
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from infrastructure.stall import Stall
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """A client that leaves a response unread for `stall_seconds` is cut off.
+
+    The application gets its `http.disconnect` then, and a send that waits returns.
+    """
+
+    stall_seconds = 10.0
+    on_stall: Callable[[], None] | None = None
+    """Called when a client is cut off."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        self._stall = Stall(transport, self.stall_seconds, self.on_stall)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stall.gone()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        self._stall.gone()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall.begin()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stall.over()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._stall.closing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._stall.closing()
+
+
+def http_protocol(stall_seconds: float, on_stall: Callable[[], None]) -> type[HttpProtocol]:
+    """For `uvicorn.Config(http=…)`."""
+    settings = {"stall_seconds": stall_seconds, "on_stall": staticmethod(on_stall)}
+    return type("ConfiguredHttpProtocol", (HttpProtocol,), settings)
