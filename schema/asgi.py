@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from domain.ports import AccessTokens
 from schema.access_log import AccessLog
@@ -12,10 +12,13 @@ from schema.documents import Documents
 from schema.http import HttpLimits, HttpTransport
 from schema.limits import DocumentLimits
 from schema.masking import Masking
+from schema.open_streams import OpenStreams
 from schema.operations import Operations
 from schema.origins import CrossOrigin
 from schema.rates import MutationRate
+from schema.socket_services import SocketLimits
 from schema.telemetry import Telemetry
+from schema.websocket import WebSocketTransport
 
 PATH = "/graphql"
 
@@ -30,6 +33,7 @@ class WireSettings:
 
     document: DocumentLimits = field(default_factory=DocumentLimits)
     http: HttpLimits = field(default_factory=HttpLimits)
+    sockets: SocketLimits = field(default_factory=SocketLimits)
     mutations_per_second: int = 50
     hide_suggestions: bool = True
     introspection: bool = False
@@ -42,8 +46,9 @@ def graphql_routes(
     tokens: AccessTokens,
     settings: WireSettings,
     telemetry: Telemetry,
+    streams: OpenStreams,
 ) -> list[BaseRoute]:
-    """All transports at `/graphql`."""
+    """All transports at `/graphql`. `streams` will know what is open, for a shutdown to end it."""
     documents = Documents(
         schema.executable,
         limits=settings.document,
@@ -51,7 +56,7 @@ def graphql_routes(
         introspection=settings.introspection,
         hide_suggestions=settings.hide_suggestions,
     )
-    masking = Masking(services.new_id)
+    masking, access_log = Masking(services.new_id), AccessLog()
     operations = Operations(
         schema.executable,
         services,
@@ -64,11 +69,22 @@ def graphql_routes(
         operations,
         tokens,
         masking=masking,
-        access_log=AccessLog(),
+        access_log=access_log,
         telemetry=telemetry,
         cross_origin=CrossOrigin(settings.allowed_origins),
         new_id=services.new_id,
         limits=settings.http,
         streams={},
     )
-    return [Route(PATH, http)]
+    websocket = WebSocketTransport(
+        operations,
+        tokens,
+        masking=masking,
+        access_log=access_log,
+        telemetry=telemetry,
+        allowed_origins=settings.allowed_origins,
+        new_id=services.new_id,
+        limits=settings.sockets,
+        streams=streams,
+    )
+    return [Route(PATH, http), WebSocketRoute(PATH, websocket)]

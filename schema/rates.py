@@ -4,7 +4,7 @@ from uuid import UUID
 
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import FixedWindowRateLimiter, SlidingWindowCounterRateLimiter
 
 from schema.documents import Refused
 from schema.errors import ErrorCode, request_error
@@ -35,3 +35,19 @@ class MutationRate:
         self._telemetry.limit_hit(Limit.MUTATIONS)
         message = f"At most {self._most} mutations per second. Try again later."
         raise Refused([request_error(ErrorCode.RATE_LIMITED, message, retryAfter=RETRY_AFTER)])
+
+
+class MessageRate:
+    """Messages per second of one socket, counted from one full second to the next."""
+
+    def __init__(self, per_second: int, telemetry: Telemetry) -> None:
+        self._limit = RateLimitItemPerSecond(per_second)
+        self._windows = FixedWindowRateLimiter(MemoryStorage())
+        self._telemetry = telemetry
+
+    def admits(self, socket: str) -> bool:
+        """Counts a message of this socket; False when it is one too many."""
+        if self._windows.hit(self._limit, socket):
+            return True
+        self._telemetry.limit_hit(Limit.MESSAGES)
+        return False

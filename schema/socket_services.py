@@ -1,0 +1,43 @@
+"""What all WebSockets of a process share."""
+
+from collections import Counter
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.ports import AccessTokens
+from schema.access_log import AccessLog
+from schema.masking import Masking
+from schema.operations import Operations
+from schema.rates import MessageRate
+from schema.telemetry import Telemetry
+
+TRANSPORT = "websocket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLimits:
+    """How many sockets, and what may happen on each.
+
+    `operations` run on one socket at once: subscriptions above all. `init_seconds` is how long a
+    client may take to say who it is.
+    """
+
+    sockets: int = 20_000
+    sockets_per_user: int = 100
+    operations: int = 50
+    messages_per_second: int = 100
+    init_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketServices:
+    """`users`: how many sockets each of them has."""
+
+    operations: Operations
+    tokens: AccessTokens
+    masking: Masking
+    access_log: AccessLog
+    telemetry: Telemetry
+    rate: MessageRate
+    limits: SocketLimits
+    users: Counter[UUID]

@@ -1,0 +1,79 @@
+"""GraphQL over WebSocket: `graphql-transport-ws`, and nothing older."""
+
+from collections import Counter
+
+from starlette.types import Receive, Scope, Send
+
+from domain.ports import AccessTokens, NewId
+from schema.access_log import AccessLog
+from schema.limits import Limit
+from schema.masking import Masking
+from schema.open_streams import OpenStreams
+from schema.operations import Operations
+from schema.origins import origin_allowed
+from schema.outbox import OUTBOX, Outbox
+from schema.rates import MessageRate
+from schema.socket_services import SocketLimits, SocketServices
+from schema.socket_session import SERVICE_RESTART, TRY_AGAIN_LATER, SocketSession
+from schema.telemetry import Telemetry
+from schema.transport_ws import SUBPROTOCOL
+
+
+class WebSocketTransport:
+    """Accepts sockets and gives each a session. Runs on our own server only (see `Outbox`)."""
+
+    def __init__(
+        self,
+        operations: Operations,
+        tokens: AccessTokens,
+        *,
+        masking: Masking,
+        access_log: AccessLog,
+        telemetry: Telemetry,
+        allowed_origins: frozenset[str],
+        new_id: NewId,
+        limits: SocketLimits,
+        streams: OpenStreams,
+    ) -> None:
+        self._services = SocketServices(
+            operations=operations,
+            tokens=tokens,
+            masking=masking,
+            access_log=access_log,
+            telemetry=telemetry,
+            rate=MessageRate(limits.messages_per_second, telemetry),
+            limits=limits,
+            users=Counter(),
+        )
+        self._allowed_origins = allowed_origins
+        self._new_id = new_id
+        self._streams = streams
+        self._sockets = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One socket, from the handshake to its end."""
+        await receive()  # websocket.connect
+        if not origin_allowed(dict(scope["headers"]), self._allowed_origins):
+            await send({"type": "websocket.close"})  # the server answers 403
+            return
+        spoken = SUBPROTOCOL in scope["subprotocols"]
+        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if spoken else None})
+        outbox: Outbox = scope["extensions"][OUTBOX]
+        if not spoken:
+            outbox.close(4406, "Subprotocol not acceptable")
+        elif self._streams.ending:
+            outbox.close(SERVICE_RESTART, "Service restart")
+        elif self._sockets >= self._services.limits.sockets:
+            self._services.telemetry.limit_hit(Limit.SOCKETS)
+            outbox.close(TRY_AGAIN_LATER, "Too many sockets")
+        else:
+            await self._run(SocketSession(str(self._new_id()), self._services, outbox, receive))
+
+    async def _run(self, session: SocketSession) -> None:
+        self._sockets += 1
+        self._streams.enter(session)
+        try:
+            await session.run()
+        finally:
+            self._sockets -= 1
+            self._streams.leave(session)
