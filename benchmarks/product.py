@@ -17,6 +17,7 @@ from infrastructure.logging import configure_logging
 from schema.asgi import WireSettings, graphql_routes
 from schema.build import build_schema
 from schema.context import Services
+from schema.open_streams import OpenStreams
 from schema.telemetry import SilentTelemetry
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -66,5 +67,7 @@ def no_op() -> ASGIApp:
     settings = WireSettings(mutations_per_second=1_000_000)  # all of them are one user's
     telemetry = SilentTelemetry()
     return Starlette(
-        routes=graphql_routes(build_schema(), services, _Tokens(), settings, telemetry)
+        routes=graphql_routes(
+            build_schema(), services, _Tokens(), settings, telemetry, OpenStreams()
+        )
     )

@@ -1,17 +1,27 @@
 """uvicorn, under our own signals: a server that was told to stop exits with 0."""
 
+import asyncio
 import contextlib
 import gc
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-GRACE = 4
-"""Seconds for open responses to end after SIGTERM or Ctrl-C; a second Ctrl-C ends them now."""
+from infrastructure.http_protocol import http_protocol
+from infrastructure.websocket_protocol import websocket_protocol
+
+DRAIN_SECONDS = 3.0
+"""After SIGTERM or Ctrl-C: for commands to finish and streams to end."""
+
+GRACE_SECONDS = 1
+"""After that: for responses to be read by their clients."""
+
+STALL_SECONDS = 10.0
+"""For a client that stops reading."""
 
 MAX_MESSAGE_BYTES = 64 * 1024
 
@@ -42,27 +52,51 @@ def origin_of(server: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(app: ASGIApp, server: socket.socket, on_started: Callable[[], None]) -> None:
-    """Serves until SIGTERM or SIGINT, then lets open responses end within `GRACE`."""
-    config = uvicorn.Config(
+def server_config(
+    app: ASGIApp, *, stall_seconds: float = STALL_SECONDS, on_stall: Callable[[], None]
+) -> uvicorn.Config:
+    """How our server speaks; `on_stall` is called when a client that doesn't read is cut off."""
+    return uvicorn.Config(
         app,
-        http="httptools",
-        ws="websockets-sansio",
+        http=http_protocol(stall_seconds, on_stall),
+        ws=websocket_protocol(stall_seconds, on_stall),
         ws_per_message_deflate=False,  # 40 KiB for each socket
         ws_max_size=MAX_MESSAGE_BYTES,
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    await _Server(config, on_started).serve(sockets=[server])
+
+
+async def serve(
+    app: ASGIApp,
+    server: socket.socket,
+    on_started: Callable[[], None],
+    *,
+    drain: Callable[[], Coroutine[None, None, None]],
+    on_stall: Callable[[], None],
+) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    Then it accepts nothing more, calls `drain` (commands finish, streams end) and lets responses
+    end: within `DRAIN_SECONDS` and `GRACE_SECONDS`.
+    """
+    config = server_config(app, on_stall=on_stall)
+    await _Server(config, on_started, drain).serve(sockets=[server])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_started: Callable[[], None],
+        drain: Callable[[], Coroutine[None, None, None]],
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._drain = drain
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -87,4 +121,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         _log.info("stopping")
+        for listener in self.servers:
+            listener.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._drain(), DRAIN_SECONDS)
         await super().shutdown(sockets)

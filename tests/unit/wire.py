@@ -18,6 +18,7 @@ from schema.asgi import WireSettings, graphql_routes
 from schema.build import build_schema
 from schema.commands import RunningCommands
 from schema.context import Services
+from schema.open_streams import OpenStreams
 from tests.fakes import (
     FakeClock,
     FakeIds,
@@ -77,6 +78,7 @@ class Wire:
         self.clock = FakeClock()
         self.telemetry = CountingTelemetry()
         self.ids = FakeIds()
+        self.streams = OpenStreams()
         connections = InMemoryProviderConnectionRepository(self.world)
         handler = DisconnectProviderHandler(
             connections, InMemoryEventBus(self.world), now=self.clock, new_id=self.ids
@@ -95,6 +97,7 @@ class Wire:
             tokens or NamedTokens(),
             settings or WireSettings(),
             self.telemetry,
+            self.streams,
         )
         self.app = Starlette(routes=routes)
 
