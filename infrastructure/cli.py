@@ -13,7 +13,6 @@ from infrastructure.identity import issue
 from infrastructure.settings import SettingsError, load_settings
 
 app = typer.Typer(
-    help="Disconnects data providers, and shows every step of it live.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -40,6 +39,14 @@ def _duration(text: str) -> timedelta:
 def _exit(status: int, error: Exception) -> None:
     typer.echo(str(error), err=True)
     sys.exit(status)
+
+
+@app.callback()
+def unplug() -> None:
+    """Disconnect data providers, and show every step of it live.
+
+    Settings are environment variables that begin with UNPLUG_.
+    """
 
 
 @app.command()

@@ -1,0 +1,47 @@
+"""`unplug token`, as a script or a person would use it."""
+
+from pathlib import Path
+from uuid import UUID
+
+import jwt
+import pytest
+
+from tests.processes import SECRET, unplug
+
+USER = UUID("0192f0c1-2345-7abc-8def-0123456789ab")
+
+
+def test_a_token_is_printed_and_nothing_else(tmp_path: Path) -> None:
+    done = unplug("token", str(USER), "--expires-in", "1h30m", cwd=tmp_path, TOKEN_SECRET=SECRET)
+    assert (done.returncode, done.stderr) == (0, "")
+    claims = jwt.decode(done.stdout.strip(), SECRET, algorithms=["HS256"])
+    assert claims["sub"] == str(USER)
+    assert claims["exp"] - claims["iat"] == 5400
+
+
+def test_an_option_may_come_from_the_environment(tmp_path: Path) -> None:
+    done = unplug("token", str(USER), cwd=tmp_path, TOKEN_SECRET=SECRET, EXPIRES_IN="2d")
+    claims = jwt.decode(done.stdout.strip(), SECRET, algorithms=["HS256"])
+    assert claims["exp"] - claims["iat"] == 2 * 86400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "message"),
+    [
+        (("token", str(USER)), {}, "UNPLUG_TOKEN_SECRET: needed to sign tokens"),
+        (("token", str(USER)), {"TOKEN_SECRET": "hunter2"}, "UNPLUG_TOKEN_SECRET: needs 32 bytes"),
+        (("token", "alice"), {"TOKEN_SECRET": SECRET}, "user_id"),
+        (("token", str(USER), "--expires-in", "soon"), {"TOKEN_SECRET": SECRET}, "--expires-in"),
+        (("token",), {"TOKEN_SECRET": SECRET}, "Missing argument"),
+        (("tokens",), {}, "No such command"),
+    ],
+)
+def test_wrong_use_is_said_in_a_sentence(
+    tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str], message: str
+) -> None:
+    done = unplug(*arguments, cwd=tmp_path, **settings)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr
