@@ -5,6 +5,10 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.servers import nats_server, postgres_server, postgres_url
+
+__all__ = ["nats_server", "postgres_server", "postgres_url"]
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(

@@ -102,11 +102,16 @@ class PostgresServer:
             self._programs = _reachable(self._programs, self._folder)
         self._run("initdb", "-A", "trust", "-E", "utf8", "-U", "postgres", "--no-sync")
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
     def url(self, database: str, *, port: int | None = None) -> str:
         """Over TCP; of a proxy in front of it when `port` is given."""
         return f"postgres://postgres@127.0.0.1:{port or self.port}/{database}"
 
     def start(self) -> None:
+        log = (self._folder / "log").open("ab")
         self._process = subprocess.Popen(
             [
                 *(str(self._programs / "postgres"), "-D", str(self._folder / "data")),
@@ -114,10 +119,11 @@ class PostgresServer:
                 *("-c", "fsync=off", "-c", "max_connections=200"),
             ],
             stdout=subprocess.DEVNULL,
-            stderr=(self._folder / "log").open("ab"),
+            stderr=log,
             cwd=self._folder,
             **self._as_user,
         )
+        log.close()
         wait_until(self._is_ready, self._process)
 
     def stop(self, *, crash: bool = False) -> None:

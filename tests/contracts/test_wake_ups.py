@@ -1,0 +1,141 @@
+"""What every adapter of `WakeUps` keeps."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import pytest
+
+from infrastructure.metrics import Metrics
+from infrastructure.nats_wake_ups import NatsWakeUps
+from infrastructure.notify_wake_ups import NotifyWakeUps
+from infrastructure.wake_ups import InProcessWakeUps, WakeUps
+from tests.servers import NatsServer, PostgresServer
+from tests.woken import Woken, eventually
+
+ALICE = UUID(int=1)
+BOB = UUID(int=2)
+
+
+@dataclass
+class Nodes:
+    """Two nodes; with the adapter for one process both are the same."""
+
+    here: WakeUps
+    there: WakeUps
+
+
+def in_process(_request: pytest.FixtureRequest) -> Nodes:
+    only = InProcessWakeUps()
+    return Nodes(only, only)
+
+
+def notify(request: pytest.FixtureRequest) -> Nodes:
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    url = server.url("postgres")
+    return Nodes(NotifyWakeUps(url, Metrics()), NotifyWakeUps(url, Metrics()))
+
+
+def nats(request: pytest.FixtureRequest) -> Nodes:
+    server: NatsServer = request.getfixturevalue("nats_server")
+    return Nodes(NatsWakeUps([server.url], Metrics()), NatsWakeUps([server.url], Metrics()))
+
+
+@pytest.fixture(params=[in_process, notify, nats], ids=lambda make: make.__name__)
+async def nodes(request: pytest.FixtureRequest) -> AsyncIterator[Nodes]:
+    make: Callable[[pytest.FixtureRequest], Nodes] = request.param
+    nodes = make(request)
+    async with AsyncExitStack() as running:
+        for node in {id(node): node for node in (nodes.here, nodes.there)}.values():
+            await node.start()
+            running.push_async_callback(node.aclose)
+        await eventually(lambda: nodes.here.healthy and nodes.there.healthy)
+        yield nodes
+
+
+async def hears(node: WakeUps, user_id: UUID, sender: WakeUps) -> Woken:
+    """A listener on `node` whom `sender` reaches for sure, not woken yet.
+
+    A new subscription may wake its listener by itself; once a later one works, that is over.
+    """
+    woken = Woken()
+    node.listen(user_id, woken)
+    await woken_by(sender, user_id, woken)
+    later, marker = Woken(), uuid4()
+    stop = node.listen(marker, later)
+    await woken_by(sender, marker, later)
+    stop()
+    woken.times = 0
+    return woken
+
+
+async def woken_by(sender: WakeUps, user_id: UUID, woken: Woken) -> None:
+    def sends_again() -> bool:
+        sender.send([user_id])
+        return woken.times > 0
+
+    await eventually(sends_again)
+
+
+async def test_this_nodes_listeners_are_woken_at_once(nodes: Nodes) -> None:
+    woken = Woken()
+    nodes.here.listen(ALICE, woken)
+    before = woken.times
+    nodes.here.send([ALICE])
+    assert woken.times == before + 1
+
+
+async def test_other_nodes_listeners_are_woken(nodes: Nodes) -> None:
+    woken = await hears(nodes.there, ALICE, nodes.here)
+    nodes.here.send([ALICE])
+    await woken.once_more()
+
+
+async def test_all_of_a_users_listeners_are_woken_and_nobody_else(nodes: Nodes) -> None:
+    first = await hears(nodes.there, ALICE, nodes.here)
+    second = await hears(nodes.there, ALICE, nodes.here)
+    bob = await hears(nodes.there, BOB, nodes.here)
+    first.times = second.times = 0
+    nodes.here.send([ALICE])
+    await first.once_more()
+    await second.once_more()
+    assert bob.times == 0
+
+
+async def test_what_a_node_sent_does_not_come_back_to_it(nodes: Nodes) -> None:
+    here = await hears(nodes.here, ALICE, nodes.there)
+    there = await hears(nodes.there, ALICE, nodes.here)
+    bob = await hears(nodes.here, BOB, nodes.there)
+    here.times = there.times = 0
+    nodes.here.send([ALICE])
+    await there.once_more()
+    nodes.there.send([BOB])
+    await bob.once_more()
+    assert here.times == 1
+
+
+async def test_one_who_stops_listening_is_left_alone(nodes: Nodes) -> None:
+    kept, stopped = await hears(nodes.there, ALICE, nodes.here), Woken()
+    stop = nodes.there.listen(ALICE, stopped)
+    stop()
+    stop()
+    stopped.times = kept.times = 0
+    nodes.here.send([ALICE])
+    await kept.once_more()
+    assert stopped.times == 0
+
+
+async def test_a_burst_for_many_users_reaches_all_of_them(nodes: Nodes) -> None:
+    users = [uuid4() for _ in range(1_000)]
+    listeners = {user: Woken() for user in users}
+    for user, woken in listeners.items():
+        nodes.there.listen(user, woken)
+    last = await hears(nodes.there, BOB, nodes.here)
+    for woken in listeners.values():
+        woken.times = 0
+    for user in users:
+        nodes.here.send([user, user])
+    nodes.here.send([BOB])
+    await last.once_more()
+    await eventually(lambda: all(woken.times for woken in listeners.values()))

@@ -1,0 +1,164 @@
+import datetime
+import ipaddress
+import json
+import ssl
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from infrastructure.metrics import Metrics
+from infrastructure.nats_wake_ups import NatsWakeUps
+from tests.servers import NatsServer, free_port
+from tests.woken import Woken, eventually
+
+ALICE = UUID(int=1)
+
+
+@asynccontextmanager
+async def node(*urls: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[NatsWakeUps]:
+    wake_ups = NatsWakeUps(urls, Metrics(), tls=tls)
+    await wake_ups.start()
+    try:
+        yield wake_ups
+    finally:
+        await wake_ups.aclose()
+
+
+@pytest.fixture
+def server() -> Iterator[NatsServer]:
+    """One that the test may stop."""
+    server = NatsServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+async def test_recovers_from_an_outage_and_makes_everybody_look(server: NatsServer) -> None:
+    async with node(server.url) as here, node(server.url) as there:
+        woken = Woken()
+        there.listen(ALICE, woken)
+        await eventually(lambda: here.healthy and there.healthy)
+        server.stop()
+        await eventually(lambda: not here.healthy and not there.healthy)
+        here.send([ALICE])
+        woken.times = 0
+        server.start()
+        await eventually(lambda: here.healthy and there.healthy)
+        assert woken.times >= 1
+        woken.times = 0
+        here.send([ALICE])
+        await woken.once_more()
+
+
+async def test_starts_without_a_server(server: NatsServer) -> None:
+    server.stop()
+    async with node(server.url) as here:
+        here.listen(ALICE, woken := Woken())
+        here.send([ALICE])
+        assert woken.times == 1
+        assert not here.healthy
+        server.start()
+        await eventually(lambda: here.healthy)
+        assert woken.times == 2
+
+
+async def test_any_of_several_servers_will_do(server: NatsServer) -> None:
+    nobody = f"nats://127.0.0.1:{free_port()}"
+    async with node(nobody, server.url) as here, node(server.url, nobody) as there:
+        there.listen(ALICE, woken := Woken())
+        await eventually(lambda: here.healthy and there.healthy)
+        woken.times = 0
+        here.send([ALICE])
+        await woken.once_more()
+
+
+async def test_is_subscribed_only_to_users_who_are_live_here() -> None:
+    monitor = free_port()
+    server = NatsServer("-m", str(monitor))
+    server.start()
+
+    def subjects() -> set[str]:
+        url = f"http://127.0.0.1:{monitor}/connz?subs=1"
+        with urllib.request.urlopen(url) as response:
+            connections = json.load(response)["connections"]
+        return {subject for each in connections for subject in each.get("subscriptions_list", [])}
+
+    try:
+        async with node(server.url) as here:
+            await eventually(lambda: here.healthy)
+            assert subjects() == set()
+            bob = uuid4()
+            stops = [here.listen(user, Woken()) for user in (ALICE, ALICE, bob)]
+            await eventually(lambda: {each[-32:] for each in subjects()} == {ALICE.hex, bob.hex})
+            stops[0]()
+            stops[2]()
+            await eventually(lambda: {each[-32:] for each in subjects()} == {ALICE.hex})
+            stops[1]()
+            await eventually(lambda: subjects() == set())
+    finally:
+        server.stop()
+
+
+async def test_speaks_tls_with_a_password(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    server = NatsServer(
+        *("--tls", "--tlscert", str(certificate), "--tlskey", str(key)),
+        *("--user", "unplug", "--pass", "s3cret"),
+    )
+    server.start()
+    tls = ssl.create_default_context(cafile=str(certificate))
+    url = f"tls://unplug:s3cret@127.0.0.1:{server.port}"
+    wrong = f"tls://unplug:wrong@127.0.0.1:{server.port}"
+    try:
+        async with (
+            node(url, tls=tls) as here,
+            node(url, tls=tls) as there,
+            node(wrong, tls=tls) as stranger,
+            node(url) as mistrustful,
+        ):
+            there.listen(ALICE, woken := Woken())
+            await eventually(lambda: here.healthy and there.healthy)
+            woken.times = 0
+            here.send([ALICE])
+            await woken.once_more()
+            assert not stranger.healthy
+            assert not mistrustful.healthy
+    finally:
+        server.stop()
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate for the loopback and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nats")])
+    now = datetime.datetime.now(datetime.UTC)
+    loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([loopback]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return certificate_file, key_file

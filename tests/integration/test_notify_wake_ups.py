@@ -1,0 +1,128 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from infrastructure import notify_wake_ups
+from infrastructure.metrics import Metrics
+from infrastructure.notify_wake_ups import CHANNEL, NotifyWakeUps
+from tests.servers import PostgresServer
+from tests.woken import Woken, eventually
+
+ALICE = UUID(int=1)
+
+
+@asynccontextmanager
+async def node(url: str) -> AsyncIterator[NotifyWakeUps]:
+    wake_ups = NotifyWakeUps(url, Metrics())
+    await wake_ups.start()
+    try:
+        yield wake_ups
+    finally:
+        await wake_ups.aclose()
+
+
+async def test_a_burst_costs_a_few_notifies(postgres_server: PostgresServer) -> None:
+    url = postgres_server.url("postgres")
+    payloads: list[str] = []
+    watcher = await asyncpg.connect(url)
+    await watcher.add_listener(CHANNEL, lambda *message: payloads.append(str(message[3])))
+    async with node(url) as here, node(url) as there:
+        woken = Woken()
+        there.listen(ALICE, woken)
+        await eventually(lambda: here.healthy and there.healthy)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while loop.time() - began < 0.5:
+            here.send([ALICE])
+            await asyncio.sleep(0)
+        last = uuid4()
+        there.listen(last, arrived := Woken())
+        here.send([last])
+        await arrived.once_more()
+        lasted = loop.time() - began
+    await watcher.close()
+    assert 1 < len(payloads) <= lasted / notify_wake_ups.SPACING + 2
+
+
+async def test_a_single_wake_up_waits_for_nothing(postgres_server: PostgresServer) -> None:
+    url = postgres_server.url("postgres")
+    async with node(url) as here, node(url) as there:
+        await eventually(lambda: here.healthy and there.healthy)
+        delays = []
+        for _ in range(5):
+            woken = Woken()
+            stop = there.listen(ALICE, woken)
+            await asyncio.sleep(2 * notify_wake_ups.SPACING)
+            woken.times, sent_at = 0, asyncio.get_running_loop().time()
+            here.send([ALICE])
+            await woken.once_more()
+            delays.append(asyncio.get_running_loop().time() - sent_at)
+            stop()
+        assert min(delays) < notify_wake_ups.SPACING / 2
+
+
+async def test_recovers_from_a_restart_and_makes_everybody_look(
+    postgres_server: PostgresServer,
+) -> None:
+    url = postgres_server.url("postgres")
+    async with node(url) as here, node(url) as there:
+        woken = Woken()
+        there.listen(ALICE, woken)
+        await eventually(lambda: here.healthy and there.healthy)
+        woken.times = 0
+        postgres_server.stop(crash=True)
+        try:
+            await eventually(lambda: not here.healthy and not there.healthy)
+            here.send([ALICE])
+        finally:
+            postgres_server.start()
+        await eventually(lambda: here.healthy and there.healthy)
+        assert woken.times >= 1
+        woken.times = 0
+        here.send([ALICE])
+        await woken.once_more()
+
+
+async def test_starts_without_a_server(postgres_server: PostgresServer) -> None:
+    postgres_server.stop()
+    try:
+        async with node(postgres_server.url("postgres")) as here:
+            here.listen(ALICE, woken := Woken())
+            here.send([ALICE])
+            assert woken.times == 1
+            assert not here.healthy
+            postgres_server.start()
+            await eventually(lambda: here.healthy)
+            assert woken.times == 2
+    finally:
+        if not postgres_server.running:
+            postgres_server.start()
+
+
+@pytest.mark.parametrize("payload", ["", "not base64!", "YWJj", "A" * 7_000])
+async def test_a_strangers_payload_does_no_harm(
+    postgres_server: PostgresServer, payload: str
+) -> None:
+    url = postgres_server.url("postgres")
+    async with node(url) as here, node(url) as there:
+        here.listen(ALICE, woken := Woken())
+        await eventually(lambda: here.healthy and there.healthy)
+        postgres_server.execute(f"SELECT pg_notify('{CHANNEL}', '{payload}')", "postgres")
+        woken.times = 0
+        there.send([ALICE])
+        await woken.once_more()
+
+
+async def test_leaves_no_connection_behind(postgres_server: PostgresServer) -> None:
+    def connections() -> str:
+        sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'unplug wake-ups'"
+        return postgres_server.execute(sql, "postgres")
+
+    async with node(postgres_server.url("postgres")) as here:
+        await eventually(lambda: here.healthy)
+        assert connections() == "1"
+    await eventually(lambda: connections() == "0")
