@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from infrastructure.failures import Failed
 from infrastructure.http_protocol import http_protocol
 from infrastructure.websocket_protocol import websocket_protocol
 
@@ -28,7 +29,7 @@ MAX_MESSAGE_BYTES = 64 * 1024
 _log = structlog.get_logger(__name__)
 
 
-class CannotListen(Exception):
+class CannotListen(Failed):
     """The address is taken, or not this machine's."""
 
 
@@ -41,7 +42,10 @@ def listen(host: str, port: int) -> socket.socket:
         server.bind((host, port))
     except OSError as error:
         server.close()
-        raise CannotListen(f"Can't listen on {host}:{port}: {error.strerror or error}.") from None
+        raise CannotListen(
+            f"Can't listen on {host}:{port}: {error.strerror or error}. "
+            "Choose another port with --port (0 takes a free one)."
+        ) from None
     return server
 
 
