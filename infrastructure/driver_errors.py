@@ -1,0 +1,42 @@
+"""What becomes of a driver's exceptions: its words go to the server's log, nothing else leaves."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+import structlog
+from tortoise.exceptions import BaseORMException
+
+from domain.ports import StorageError
+
+log = structlog.get_logger(__name__)
+
+# Tortoise wraps some of them only.
+DRIVER_ERRORS = (
+    BaseORMException,
+    sqlite3.Error,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,  # refused and lost connections, and asyncpg's timeouts
+)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Around a read: `StorageError` for whatever the driver raises."""
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        log.warning("read_failed", error=words(error))
+        raise StorageError from None
+
+
+def words(error: Exception) -> str:
+    """What it was, without values: SQLite's messages name columns, others' quote data."""
+    if isinstance(error, BaseORMException) and error.args and isinstance(error.args[0], Exception):
+        return words(error.args[0])
+    if isinstance(error, sqlite3.Error):
+        return f"{type(error).__name__}: {error}"
+    return type(error).__name__

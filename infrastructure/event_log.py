@@ -1,0 +1,105 @@
+"""The event log, read through Tortoise."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from tortoise import BaseDBAsyncClient
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+
+from domain.events import EventCursor, RecordedEvent
+from domain.ports import Page, Window
+from infrastructure.driver_errors import reading
+from infrastructure.models import LogHeadRow, ProviderEventRow
+from infrastructure.paging import read_page
+from infrastructure.rows import EVENT_COLUMNS, event_of
+
+_MAX_PARAMETERS = 30_000
+
+
+class TortoiseEventLog:
+    """`EventLog`."""
+
+    def __init__(self, client: BaseDBAsyncClient) -> None:
+        self._client = client
+
+    async def read(self, user_id: UUID, after: int, limit: int) -> Sequence[RecordedEvent]:
+        """See `EventLog.read`."""
+        rows = self._rows(user_id).filter(position__gt=after).order_by("position").limit(limit)
+        with reading():
+            return [event_of(row) for row in await rows.values_list(*EVENT_COLUMNS)]
+
+    async def page(
+        self, user_id: UUID, window: Window[int], connection_id: UUID | None = None
+    ) -> Page[RecordedEvent]:
+        """See `EventLog.page`."""
+        rows = self._rows(user_id)
+        if connection_id is not None:
+            rows = rows.filter(connection_id=connection_id)
+        with reading():
+            return await read_page(
+                rows,
+                window,
+                columns=EVENT_COLUMNS,
+                order=("position",),
+                compare=_compare,
+                item=event_of,
+            )
+
+    async def head(self, user_id: UUID) -> EventCursor:
+        """See `EventLog.head`."""
+        rows = self._rows(user_id).order_by("-position").limit(1)
+        with reading():
+            found = await rows.values_list("position", "id")
+        position, event_id = found[0] if found else (0, None)
+        return EventCursor(user_id=user_id, position=position, event_id=event_id)
+
+    async def holds(self, cursor: EventCursor) -> bool:
+        """See `EventLog.holds`."""
+        if cursor.position == 0:
+            return True
+        rows = self._rows(cursor.user_id).filter(position=cursor.position, id=cursor.event_id)
+        with reading():
+            return await rows.exists()
+
+    async def find(self, user_id: UUID, event_id: UUID) -> RecordedEvent | None:
+        """See `EventLog.find`."""
+        with reading():
+            found = await self._rows(user_id).filter(id=event_id).values_list(*EVENT_COLUMNS)
+        return event_of(found[0]) if found else None
+
+    async def by_time(self, after: UUID | None, limit: int) -> Sequence[RecordedEvent]:
+        """All users' events by id, which is by time of making. Raises `StorageError`."""
+        rows = ProviderEventRow.all().using_db(self._client)
+        if after is not None:
+            rows = rows.filter(id__gt=after)
+        with reading():
+            found = await rows.order_by("id").limit(limit).values_list(*EVENT_COLUMNS)
+        return [event_of(row) for row in found]
+
+    async def heads(self, user_ids: Collection[UUID] | None = None) -> Mapping[UUID, int]:
+        """The last positions of those of these users, or of all, who have events.
+
+        Raises `StorageError`.
+        """
+        if user_ids is None:
+            with reading():
+                rows = LogHeadRow.all().using_db(self._client)
+                return dict(await rows.values_list("user_id", "position"))
+        heads: dict[UUID, int] = {}
+        ids = list(user_ids)
+        for start in range(0, len(ids), _MAX_PARAMETERS):
+            some = LogHeadRow.filter(user_id__in=ids[start : start + _MAX_PARAMETERS])
+            with reading():
+                found = await some.using_db(self._client).values_list("user_id", "position")
+            heads.update(found)
+        return heads
+
+    def _rows(self, user_id: UUID) -> QuerySet[ProviderEventRow]:
+        return ProviderEventRow.filter(user_id=user_id).using_db(self._client)
+
+
+def _compare(op: str, position: int) -> Q:
+    bound: dict[str, Any] = {f"position__{op}": position}
+    return Q(**bound)

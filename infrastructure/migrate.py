@@ -1,0 +1,86 @@
+"""Brings a database's schema up to date: our own SQL, in one transaction, behind a lock.
+
+Tortoise's executor has neither a lock nor CHECKs, and rebuilds tables on SQLite, which loses
+triggers.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+from infrastructure.sqlite_connection import connect
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """`0001_initial.sql` is version 1. Migrations only ever add to a list that has no gaps."""
+
+    version: int
+    name: str
+    sql: str
+
+
+def migrations(dialect: str) -> Sequence[Migration]:
+    """All of `sqlite` or `postgres`, in order."""
+    folder = files("infrastructure") / "migrations" / dialect
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    return [
+        Migration(int(name[:4]), name.removesuffix(".sql"), (folder / name).read_text("utf-8"))
+        for name in names
+    ]
+
+
+def latest(dialect: str) -> int:
+    """The version that this code needs. A database that is newer is fine: nodes are updated one
+    by one, and a migration keeps the version before it working."""
+    return migrations(dialect)[-1].version
+
+
+def migrate_sqlite(path: Path) -> Sequence[str]:
+    """Names of the migrations that were applied; makes the file if there is none.
+
+    Raises `sqlite3.Error`, and then nothing has changed.
+    """
+    applied: list[str] = []
+    with closing(connect(path)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            current = _current(db)
+            for migration in migrations("sqlite"):
+                if migration.version > current:
+                    for statement in _statements(migration.sql):
+                        db.execute(statement)
+                    db.execute(
+                        "INSERT INTO schema_version (version, applied_at) VALUES (?, ?)",
+                        (migration.version, datetime.now(UTC).isoformat(" ")),
+                    )
+                    applied.append(migration.name)
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+    return applied
+
+
+def _current(db: sqlite3.Connection) -> int:
+    made = db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'").fetchone()
+    if made is None:
+        return 0
+    (version,) = db.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()
+    return int(version)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one: `executescript` would commit the transaction that it finds."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        raise ValueError("a migration ends within a statement")

@@ -1,0 +1,65 @@
+"""The tables as Tortoise reads them. Keys, CHECKs and triggers are in `migrations/`."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class ProviderConnectionRow(Model):
+    """A connection; `version` goes up by one with every change."""
+
+    id = fields.UUIDField(primary_key=True)
+    user_id = fields.UUIDField()
+    provider_id = fields.UUIDField()
+    provider_slug = fields.CharField(max_length=50)
+    alias = fields.CharField(max_length=100, null=True)
+    status = fields.CharField(max_length=12)
+    encrypted_credentials = fields.BinaryField(null=True)
+    credential_type = fields.TextField(null=True)
+    credentials_expire_at = fields.DatetimeField(null=True)
+    connected_at = fields.DatetimeField(null=True)
+    disconnected_at = fields.DatetimeField(null=True)
+    last_sync_at = fields.DatetimeField(null=True)
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+    version = fields.BigIntField()
+
+    class Meta:
+        table = "provider_connections"
+
+
+class ProviderEventRow(Model):
+    """An event in its user's log. A row never changes."""
+
+    id = fields.UUIDField(primary_key=True)
+    user_id = fields.UUIDField()
+    position = fields.IntField()
+    kind = fields.CharField(max_length=9)
+    occurred_at = fields.DatetimeField()
+    connection_id = fields.UUIDField()
+    attempt_id = fields.UUIDField()
+    provider_id = fields.UUIDField(null=True)
+    provider_slug = fields.CharField(max_length=50, null=True)
+    reason = fields.CharField(max_length=20, null=True)
+
+    class Meta:
+        table = "provider_events"
+
+
+class LogHeadRow(Model):
+    """The last position of a user's log; its row lock is what puts commits in order."""
+
+    user_id = fields.UUIDField(primary_key=True)
+    position = fields.IntField()
+
+    class Meta:
+        table = "log_heads"
+
+
+class OpenAttemptRow(Model):
+    """An attempt without an outcome. `opened_at` is the database's own clock."""
+
+    attempt_id = fields.UUIDField(primary_key=True)
+    opened_at = fields.DatetimeField()
+
+    class Meta:
+        table = "open_attempts"

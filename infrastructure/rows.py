@@ -1,0 +1,166 @@
+"""Between rows and what the domain calls them; the same for every dialect.
+
+A row is a tuple in the order of the columns named here, with UUIDs and times as the driver gives
+them: values or text.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.events import (
+    FailureReason,
+    ProviderDisconnectionAttempted,
+    ProviderDisconnectionFailed,
+    ProviderDisconnectionSucceeded,
+    ProviderEvent,
+    ProviderRef,
+    RecordedEvent,
+)
+from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+
+CONNECTION_COLUMNS = (
+    "id",
+    "user_id",
+    "provider_id",
+    "created_at",
+    "provider_slug",
+    "alias",
+    "status",
+    "encrypted_credentials",
+    "credential_type",
+    "credentials_expire_at",
+    "connected_at",
+    "disconnected_at",
+    "last_sync_at",
+    "updated_at",
+    "version",
+)
+FIXED = 4
+"""So many of them never change."""
+
+EVENT_COLUMNS = (
+    "id",
+    "user_id",
+    "position",
+    "kind",
+    "occurred_at",
+    "connection_id",
+    "attempt_id",
+    "provider_id",
+    "provider_slug",
+    "reason",
+)
+
+ATTEMPTED = "attempted"
+_KINDS: dict[type[ProviderEvent], str] = {
+    ProviderDisconnectionAttempted: ATTEMPTED,
+    ProviderDisconnectionSucceeded: "succeeded",
+    ProviderDisconnectionFailed: "failed",
+}
+
+
+def connection_row(connection: ProviderConnection) -> tuple[Any, ...]:
+    """With UUIDs and times as values."""
+    credentials = connection.credentials
+    return (
+        connection.id,
+        connection.user_id,
+        connection.provider_id,
+        connection.created_at,
+        connection.provider_slug,
+        connection.alias,
+        connection.status.value,
+        credentials.encrypted_data if credentials else None,
+        credentials.credential_type if credentials else None,
+        credentials.expires_at if credentials else None,
+        connection.connected_at,
+        connection.disconnected_at,
+        connection.last_sync_at,
+        connection.updated_at,
+        connection.version,
+    )
+
+
+def connection_of(row: Sequence[Any]) -> ProviderConnection:
+    """The inverse of `connection_row`."""
+    encrypted, credential_type, expires_at = row[7:10]
+    return ProviderConnection(
+        id=_uuid(row[0]),
+        user_id=_uuid(row[1]),
+        provider_id=_uuid(row[2]),
+        created_at=_time(row[3]),
+        provider_slug=row[4],
+        alias=row[5],
+        status=ConnectionStatus(row[6]),
+        credentials=None
+        if encrypted is None
+        else ProviderCredentials(
+            encrypted_data=encrypted,
+            credential_type=credential_type,
+            expires_at=_time_or_none(expires_at),
+        ),
+        connected_at=_time_or_none(row[10]),
+        disconnected_at=_time_or_none(row[11]),
+        last_sync_at=_time_or_none(row[12]),
+        updated_at=_time(row[13]),
+        version=row[14],
+    )
+
+
+def event_row(recorded: RecordedEvent) -> tuple[Any, ...]:
+    """With UUIDs and times as values."""
+    event = recorded.event
+    provider = event.provider
+    return (
+        event.id,
+        event.user_id,
+        recorded.position,
+        _KINDS[type(event)],
+        event.occurred_at,
+        event.connection_id,
+        event.attempt_id,
+        provider.id if provider else None,
+        provider.slug if provider else None,
+        event.reason.value if isinstance(event, ProviderDisconnectionFailed) else None,
+    )
+
+
+def event_of(row: Sequence[Any]) -> RecordedEvent:
+    """The inverse of `event_row`."""
+    event_id, user_id, position, kind, occurred_at, connection_id, attempt_id = row[:7]
+    provider_id, provider_slug, reason = row[7:]
+    facts: dict[str, Any] = {
+        "id": _uuid(event_id),
+        "occurred_at": _time(occurred_at),
+        "user_id": _uuid(user_id),
+        "connection_id": _uuid(connection_id),
+        "attempt_id": _uuid(attempt_id),
+        "provider": None
+        if provider_id is None
+        else ProviderRef(id=_uuid(provider_id), slug=provider_slug),
+    }
+    event: ProviderEvent
+    match kind:
+        case "attempted":
+            event = ProviderDisconnectionAttempted(**facts)
+        case "succeeded":
+            event = ProviderDisconnectionSucceeded(**facts)
+        case "failed":
+            event = ProviderDisconnectionFailed(**facts, reason=FailureReason(reason))
+        case _:
+            raise ValueError("an event of an unknown kind")
+    return RecordedEvent(event=event, position=position)
+
+
+def _uuid(value: UUID | str) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def _time(value: datetime | str) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+def _time_or_none(value: datetime | str | None) -> datetime | None:
+    return None if value is None else _time(value)

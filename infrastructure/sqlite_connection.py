@@ -1,0 +1,26 @@
+"""How every connection to a SQLite file is opened, whoever opens it."""
+
+import sqlite3
+from pathlib import Path
+
+BUSY_TIMEOUT = 5_000
+"""Milliseconds to wait for another process's transaction."""
+
+PRAGMAS = {
+    "busy_timeout": str(BUSY_TIMEOUT),  # first: the others may have to wait
+    "journal_mode": "WAL",
+    "synchronous": "FULL",  # WAL's NORMAL may lose the last commits with the power
+    "foreign_keys": "ON",
+    "secure_delete": "ON",
+}
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Opens in autocommit mode: transactions begin and end where the code says so.
+
+    Any one thread at a time may use it.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    for name, value in PRAGMAS.items():
+        connection.execute(f"PRAGMA {name}={value}")
+    return connection

@@ -1,0 +1,63 @@
+"""What the writer asks of a database, whatever its dialect."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol, TypeAlias
+from uuid import UUID
+
+from domain.events import ProviderEvent, RecordedEvent
+from domain.ports import AttemptClosed, ConcurrentUpdate
+from domain.provider_connection import ProviderConnection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """An event, and the connection that it changed, if any. Data, not a conversation."""
+
+    event: ProviderEvent
+    connection: ProviderConnection | None = None
+
+
+Outcome: TypeAlias = RecordedEvent | ConcurrentUpdate | AttemptClosed
+
+
+class MemberRefused(Exception):
+    """Something that a member brought along broke the batch (a constraint, data, a lock timeout).
+
+    Nothing was written.
+    """
+
+
+class OutcomeUnknown(Exception):
+    """The connection broke: the batch is written, or will be, or not. Read back."""
+
+
+class Store(Protocol):
+    """One database's side of the writer. Driver exceptions stay inside."""
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """One transaction, durable when it returns; an outcome for each member, in order.
+
+        Raises `StorageError` (nothing was written), `MemberRefused` or `OutcomeUnknown`.
+        """
+
+    async def insert(self, connections: Sequence[ProviderConnection]) -> int:
+        """Connections from elsewhere, in one transaction; returns how many were new.
+
+        Ids that are there already are left untouched. Raises `StorageError`: none went in.
+        """
+
+    async def read_back(self, writes: Sequence[Write]) -> Mapping[UUID, RecordedEvent]:
+        """Which of these events are in the log, by event id; a commit on its way is waited for.
+
+        Raises `StorageError`.
+        """
+
+    async def abandoned(
+        self, older_than: timedelta | None, limit: int
+    ) -> Collection[ProviderEvent]:
+        """The `Attempted` of attempts that are open for longer, by the database's clock.
+
+        Of all open attempts when `older_than` is None. Raises `StorageError`.
+        """

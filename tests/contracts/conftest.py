@@ -1,0 +1,21 @@
+"""Every port's suite runs on the fake and on the database of this process.
+
+Tortoise can do one dialect per process, so PostgreSQL has a pytest process of its own.
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.contracts.world import FakeWorld, SqliteWorld, World
+
+
+@pytest.fixture(params=[FakeWorld, SqliteWorld], ids=["fake", "sqlite"])
+async def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """The ports over one empty database."""
+    kind: type[World] = request.param
+    opened = await kind.open(tmp_path_factory.mktemp("world"))
+    yield opened
+    await opened.aclose()

@@ -1,0 +1,92 @@
+"""`EventLog`: a user's events by position."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from domain.events import EventCursor, ProviderEvent, RecordedEvent
+from domain.ports import Page, Window
+from tests.contracts.world import PROVIDER, World, attempted, failed, succeeded
+
+USER, STRANGER, CONNECTION, ANOTHER = (UUID(int=number) for number in range(1, 5))
+
+
+@pytest.fixture
+async def log(world: World) -> list[RecordedEvent]:
+    """Six events: those at 1 to 4 of one connection, those at 5 and 6 of another."""
+    own = attempted(USER, CONNECTION, provider=PROVIDER)
+    unknown, another = attempted(USER, CONNECTION), attempted(USER, ANOTHER)
+    await world.bus.publish(attempted(STRANGER, CONNECTION))
+    events: list[ProviderEvent] = [
+        own,
+        unknown,
+        succeeded(own),
+        failed(unknown),
+        another,
+        failed(another),
+    ]
+    return [await world.bus.publish(event) for event in events]
+
+
+async def test_events_come_back_as_they_were_recorded(
+    world: World, log: list[RecordedEvent]
+) -> None:
+    assert await world.log.read(USER, 0, 10) == log
+    assert [item.position for item in log] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_read_is_bounded_at_both_ends(world: World, log: list[RecordedEvent]) -> None:
+    assert await world.log.read(USER, 2, 3) == log[2:5]
+    assert await world.log.read(USER, 6, 3) == []
+    assert await world.log.read(uuid7(), 0, 3) == []
+
+
+async def test_head_is_the_last_event(world: World, log: list[RecordedEvent]) -> None:
+    assert await world.log.head(USER) == log[-1].cursor
+    nobody = uuid7()
+    assert await world.log.head(nobody) == EventCursor(user_id=nobody, position=0, event_id=None)
+
+
+async def test_cursor_holds_while_its_event_is_at_its_position(
+    world: World, log: list[RecordedEvent]
+) -> None:
+    cursor = log[2].cursor
+    assert await world.log.holds(cursor)
+    assert await world.log.holds(EventCursor(user_id=uuid7(), position=0, event_id=None))
+    for wrong in (
+        replace(cursor, position=4),
+        replace(cursor, position=7),
+        replace(cursor, event_id=uuid7()),
+        replace(cursor, user_id=STRANGER),
+    ):
+        assert not await world.log.holds(wrong)
+
+
+async def test_event_is_found_by_its_own_user_only(world: World, log: list[RecordedEvent]) -> None:
+    assert await world.log.find(USER, log[3].event.id) == log[3]
+    assert await world.log.find(STRANGER, log[3].event.id) is None
+    assert await world.log.find(USER, uuid7()) is None
+
+
+async def test_history_pages_forwards_and_backwards(world: World, log: list[RecordedEvent]) -> None:
+    first = await world.log.page(USER, Window(limit=4))
+    second = await world.log.page(USER, Window(limit=4, after=4))
+    last = await world.log.page(USER, Window(limit=4, backwards=True))
+    previous = await world.log.page(USER, Window(limit=4, before=3, backwards=True))
+
+    assert first == Page(items=log[:4], has_previous=False, has_next=True)
+    assert second == Page(items=log[4:], has_previous=True, has_next=False)
+    assert last == Page(items=log[2:], has_previous=True, has_next=False)
+    assert previous == Page(items=log[:2], has_previous=False, has_next=True)
+
+
+async def test_history_of_one_connection_has_its_own_ends(
+    world: World, log: list[RecordedEvent]
+) -> None:
+    page = await world.log.page(USER, Window(limit=9, after=4), ANOTHER)
+    end = await world.log.page(USER, Window(limit=1, backwards=True), CONNECTION)
+
+    assert page == Page(items=log[4:], has_previous=False, has_next=False)
+    assert end == Page(items=log[3:4], has_previous=True, has_next=False)

@@ -1,0 +1,132 @@
+"""`ProviderConnectionRepository`: what it finds and how it saves."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from domain.ports import AttemptClosed, ConcurrentUpdate, StorageError
+from domain.provider_connection import ConnectionStatus, ProviderConnection
+from tests.contracts.world import NOW, World, active, attempted, failed, succeeded
+
+LATER = NOW + timedelta(hours=1)
+USER, STRANGER = UUID(int=1), UUID(int=2)
+
+
+async def found(world: World, connection: ProviderConnection) -> ProviderConnection:
+    stored = await world.connections.find_by_id(connection.id)
+    assert stored is not None
+    return stored
+
+
+async def test_connection_comes_back_as_it_was(world: World) -> None:
+    bare = ProviderConnection(
+        id=uuid7(),
+        user_id=USER,
+        provider_id=uuid7(),
+        provider_slug="x",
+        status=ConnectionStatus.PENDING,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    full = active(USER)
+    await world.add(bare, full)
+
+    assert await found(world, bare) == bare
+    assert await found(world, full) == full
+
+
+async def test_unknown_connection_is_none(world: World) -> None:
+    assert await world.connections.find_by_id(uuid7()) is None
+
+
+async def test_connections_of_a_user_are_in_order_of_creation(world: World) -> None:
+    first, second, third = (active(USER) for _ in range(3))
+    await world.add(third, first, active(STRANGER), second)
+
+    assert await world.connections.find_by_user_id(USER) == [first, second, third]
+    assert await world.connections.find_by_user_id(uuid7()) == []
+
+
+async def test_save_changes_the_row_and_records_the_event(world: World) -> None:
+    connection = active(USER)
+    await world.add(connection)
+    attempt = attempted(USER, connection.id)
+    await world.bus.publish(attempt)
+    changed = (await found(world, connection)).mark_disconnected(LATER)
+    event = succeeded(attempt)
+
+    recorded = await world.connections.save(changed, event)
+
+    assert (recorded.event, recorded.position) == (event, 2)
+    assert await found(world, connection) == replace(changed, version=connection.version + 1)
+    assert (await world.log.read(USER, 1, 10)) == [recorded]
+
+
+async def test_saving_what_was_read_only_records_the_event(world: World) -> None:
+    connection = active(USER)
+    await world.add(connection)
+    attempt = attempted(USER, connection.id)
+    await world.bus.publish(attempt)
+
+    recorded = await world.connections.save(connection, succeeded(attempt))
+
+    assert recorded.position == 2
+    assert await found(world, connection) == connection
+
+
+async def test_save_of_an_outdated_connection_writes_nothing(world: World) -> None:
+    connection = active(USER)
+    await world.add(connection)
+    first, second = attempted(USER, connection.id), attempted(USER, connection.id)
+    await world.bus.publish(first)
+    await world.bus.publish(second)
+    await world.connections.save(connection.mark_disconnected(NOW), succeeded(first))
+    before = await found(world, connection)
+
+    with pytest.raises(ConcurrentUpdate):
+        await world.connections.save(connection.mark_disconnected(LATER), succeeded(second))
+
+    assert await found(world, connection) == before
+    assert (await world.log.head(USER)).position == 3
+    # The attempt is still open, and its next try may succeed.
+    recorded = await world.connections.save(before.mark_disconnected(LATER), succeeded(second))
+    assert recorded.position == 4
+
+
+async def test_save_of_a_connection_that_is_gone_is_a_concurrent_update(world: World) -> None:
+    attempt = attempted(USER, uuid7())
+    await world.bus.publish(attempt)
+
+    with pytest.raises(ConcurrentUpdate):
+        await world.connections.save(active(USER), succeeded(attempt))
+
+
+async def test_save_for_a_closed_attempt_writes_nothing(world: World) -> None:
+    connection = active(USER)
+    await world.add(connection)
+    attempt = attempted(USER, connection.id)
+    await world.bus.publish(attempt)
+    await world.bus.publish(failed(attempt))
+
+    with pytest.raises(AttemptClosed):
+        await world.connections.save(connection.mark_disconnected(LATER), succeeded(attempt))
+
+    assert await found(world, connection) == connection
+    assert (await world.log.head(USER)).position == 2
+
+
+async def test_save_whose_event_is_refused_leaves_the_row_alone(world: World) -> None:
+    connection = active(USER)
+    await world.add(connection)
+    attempt = attempted(USER, connection.id)
+    await world.bus.publish(attempt)
+    repeated = replace(succeeded(attempt), id=attempt.id)
+
+    with pytest.raises(StorageError):
+        await world.connections.save(connection.mark_disconnected(LATER), repeated)
+
+    assert await found(world, connection) == connection
+    await world.connections.save(connection.mark_disconnected(LATER), succeeded(attempt))

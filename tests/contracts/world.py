@@ -1,0 +1,162 @@
+"""A port's real adapter and its fake, made and filled in the same way."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from domain.events import (
+    FailureReason,
+    ProviderDisconnectionAttempted,
+    ProviderDisconnectionFailed,
+    ProviderDisconnectionSucceeded,
+    ProviderRef,
+)
+from domain.ports import ConnectionList, EventBus, EventLog, ProviderConnectionRepository
+from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from infrastructure.event_bus import WriterEventBus
+from infrastructure.event_log import TortoiseEventLog
+from infrastructure.migrate import migrate_sqlite
+from infrastructure.provider_connections import TortoiseProviderConnectionRepository
+from infrastructure.sqlite_database import SqliteDatabase
+from infrastructure.writer import Writer
+from tests import fakes
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PROVIDER = ProviderRef(id=UUID(int=77), slug="schwab")
+_seconds = count()
+
+
+class Connections(ProviderConnectionRepository, ConnectionList, Protocol):
+    """Both ports, which one adapter implements."""
+
+
+class World:
+    """The ports over one database that is empty at first."""
+
+    connections: Connections
+    bus: EventBus
+    log: EventLog
+
+    @classmethod
+    async def open(cls, folder: Path) -> "World":
+        raise NotImplementedError
+
+    async def add(self, *connections: ProviderConnection) -> None:
+        """Connections that are there already."""
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        raise NotImplementedError
+
+
+class FakeWorld(World):
+    """In memory."""
+
+    def __init__(self) -> None:
+        self._world = fakes.World()
+        self.connections = fakes.InMemoryProviderConnectionRepository(self._world)
+        self.bus = fakes.InMemoryEventBus(self._world)
+        self.log = fakes.InMemoryEventLog(self._world)
+
+    @classmethod
+    async def open(cls, folder: Path) -> "FakeWorld":  # noqa: ARG003 (needs none)
+        return cls()
+
+    async def add(self, *connections: ProviderConnection) -> None:
+        self._world.add(*connections)
+
+    async def aclose(self) -> None:
+        await self._world.heal()
+
+
+class SqliteWorld(World):
+    """In a file."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._writer = Writer(database.store, lambda _: None)
+        self._writer.start()
+        self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
+        self.bus = WriterEventBus(self._writer)
+        self.log = TortoiseEventLog(database.client)
+
+    @classmethod
+    async def open(cls, folder: Path) -> "SqliteWorld":
+        path = folder / "unplug.sqlite3"
+        migrate_sqlite(path)
+        return cls(await SqliteDatabase.open(path))
+
+    async def add(self, *connections: ProviderConnection) -> None:
+        await self._database.store.insert(connections)
+
+    async def aclose(self) -> None:
+        await self._writer.aclose()
+        await self._database.aclose()
+
+
+def active(user_id: UUID, *, created_at: datetime | None = None) -> ProviderConnection:
+    """An active connection with everything filled in; each is created a second after the last."""
+    return ProviderConnection(
+        id=uuid7(),
+        user_id=user_id,
+        provider_id=PROVIDER.id,
+        provider_slug=PROVIDER.slug,
+        status=ConnectionStatus.ACTIVE,
+        alias="Café 🦊",
+        created_at=created_at or NOW + timedelta(seconds=next(_seconds)),
+        updated_at=NOW,
+        connected_at=NOW + timedelta(microseconds=1),
+        last_sync_at=NOW,
+        credentials=ProviderCredentials(
+            encrypted_data=b"\x00ciphertext\xff",
+            credential_type="oauth2",
+            expires_at=NOW + timedelta(days=1),
+        ),
+    )
+
+
+def attempted(
+    user_id: UUID,
+    connection_id: UUID,
+    *,
+    attempt_id: UUID | None = None,
+    provider: ProviderRef | None = None,
+) -> ProviderDisconnectionAttempted:
+    """A new attempt."""
+    return ProviderDisconnectionAttempted(
+        id=uuid7(),
+        occurred_at=NOW,
+        user_id=user_id,
+        connection_id=connection_id,
+        attempt_id=attempt_id or uuid7(),
+        provider=provider,
+    )
+
+
+def succeeded(attempt: ProviderDisconnectionAttempted) -> ProviderDisconnectionSucceeded:
+    """Its good end."""
+    return ProviderDisconnectionSucceeded(
+        id=uuid7(),
+        occurred_at=NOW,
+        user_id=attempt.user_id,
+        connection_id=attempt.connection_id,
+        attempt_id=attempt.attempt_id,
+        provider=attempt.provider,
+    )
+
+
+def failed(attempt: ProviderDisconnectionAttempted) -> ProviderDisconnectionFailed:
+    """Its bad end."""
+    return ProviderDisconnectionFailed(
+        id=uuid7(),
+        occurred_at=NOW,
+        user_id=attempt.user_id,
+        connection_id=attempt.connection_id,
+        attempt_id=attempt.attempt_id,
+        provider=attempt.provider,
+        reason=FailureReason.CONNECTION_NOT_FOUND,
+    )
