@@ -13,8 +13,9 @@ from domain.events import ProviderDisconnectionSucceeded, RecordedEvent
 from domain.ports import AccessToken
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
-from infrastructure.logging import configure_logging
-from schema.asgi import WireSettings, graphql_routes
+from infrastructure.logging import access_logger, configure_logging
+from schema.access_log import AccessLog
+from schema.asgi import WireSettings, graphql_app
 from schema.build import build_schema
 from schema.context import Services
 from schema.open_streams import OpenStreams
@@ -64,10 +65,13 @@ def no_op() -> ASGIApp:
         feed=cast("Any", None),
         new_id=uuid7,
     )
-    settings = WireSettings(mutations_per_second=1_000_000)  # all of them are one user's
-    telemetry = SilentTelemetry()
-    return Starlette(
-        routes=graphql_routes(
-            build_schema(), services, _Tokens(), settings, telemetry, OpenStreams()
-        )
+    return graphql_app(
+        build_schema(),
+        services,
+        _Tokens(),
+        WireSettings(mutations_per_second=1_000_000),  # all of them are one user's
+        access_log=AccessLog(access_logger()),
+        telemetry=SilentTelemetry(),
+        streams=OpenStreams(),
+        otherwise=Starlette(),
     )

@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from typing import BinaryIO
 
 import orjson
 import structlog
@@ -60,6 +61,22 @@ def configure_logging(level: str = "INFO") -> None:
     logging.captureWarnings(capture=True)
     # It writes paths with their query strings, and those hold documents, at INFO.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def access_logger(stream: BinaryIO | None = None) -> structlog.typing.FilteringBoundLogger:
+    """A logger for lines whose fields hold no secret by construction: the same JSON on stderr, in a
+    tenth of the time, because nothing looks for secrets in it.
+    """
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        structlog.BytesLogger(stream or sys.stderr.buffer),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    return logger.bind(logger="unplug.access")
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import structlog
 from graphql import GraphQLError
+from structlog.typing import FilteringBoundLogger
 
 from schema.documents import Operation
 from schema.errors import code_of
@@ -15,8 +15,8 @@ LONGEST_NAME = 100
 class AccessLog:
     """Writes names and codes only: no token, no document, no variable gets near it."""
 
-    def __init__(self) -> None:
-        self._log = structlog.get_logger("unplug.access")
+    def __init__(self, logger: FilteringBoundLogger) -> None:
+        self._log = logger
 
     def record(
         self,

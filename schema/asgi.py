@@ -1,8 +1,8 @@
-"""Handlers and readers in, ASGI routes out."""
+"""Handlers and readers in, ASGI app out."""
 
 from dataclasses import dataclass, field
 
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.ports import AccessTokens
 from schema.access_log import AccessLog
@@ -40,14 +40,34 @@ class WireSettings:
     allowed_origins: frozenset[str] = frozenset()
 
 
-def graphql_routes(
+class GraphQLApp:
+    """GraphQL at its path, over HTTP and WebSocket; everything else goes on to `otherwise`.
+
+    It stands in front, since a router costs as much as the rest of the transport.
+    """
+
+    def __init__(self, http: ASGIApp, websocket: ASGIApp, otherwise: ASGIApp) -> None:
+        self._transports = {"http": http, "websocket": websocket}
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI app."""
+        if scope.get("path") == PATH:
+            return await self._transports[scope["type"]](scope, receive, send)
+        return await self._otherwise(scope, receive, send)
+
+
+def graphql_app(
     schema: UnplugSchema,
     services: Services,
     tokens: AccessTokens,
     settings: WireSettings,
+    *,
+    access_log: AccessLog,
     telemetry: Telemetry,
     streams: OpenStreams,
-) -> list[BaseRoute]:
+    otherwise: ASGIApp,
+) -> GraphQLApp:
     """All transports at `/graphql`. `streams` will know what is open, for a shutdown to end it."""
     documents = Documents(
         schema.executable,
@@ -56,7 +76,7 @@ def graphql_routes(
         introspection=settings.introspection,
         hide_suggestions=settings.hide_suggestions,
     )
-    masking, access_log = Masking(services.new_id), AccessLog()
+    masking = Masking(services.new_id)
     operations = Operations(
         schema.executable,
         services,
@@ -87,4 +107,4 @@ def graphql_routes(
         limits=settings.sockets,
         streams=streams,
     )
-    return [Route(PATH, http), WebSocketRoute(PATH, websocket)]
+    return GraphQLApp(http, websocket, otherwise)

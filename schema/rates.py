@@ -3,32 +3,31 @@
 from uuid import UUID
 
 from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter, SlidingWindowCounterRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 
 from schema.documents import Refused
 from schema.errors import ErrorCode, request_error
 from schema.limits import Limit
 from schema.telemetry import Telemetry
+from schema.windows import Windows
 
 RETRY_AFTER = 1
 """Seconds; the window is one second long."""
 
 
 class MutationRate:
-    """Mutations per user and second on this process, over all transports.
-
-    A sliding window of constant size per user; a user who asks for nothing costs nothing.
+    """Mutations per user on this process, over all transports, in windows of a second that begin
+    with a user's first mutation. A user who asks for nothing costs nothing.
     """
 
     def __init__(self, per_second: int, telemetry: Telemetry) -> None:
         self._most = per_second
         self._limit = RateLimitItemPerSecond(per_second)
-        self._windows = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._windows = FixedWindowRateLimiter(Windows())
         self._telemetry = telemetry
 
     def admit(self, user_id: UUID, mutations: int) -> None:
-        """Counts them all, or raises `Refused` with `RATE_LIMITED` and counts none."""
+        """Counts them; raises `Refused` with `RATE_LIMITED` when they are too many."""
         cost = min(mutations, self._most)
         if self._windows.hit(self._limit, user_id.hex, cost=cost):
             return
@@ -42,7 +41,7 @@ class MessageRate:
 
     def __init__(self, per_second: int, telemetry: Telemetry) -> None:
         self._limit = RateLimitItemPerSecond(per_second)
-        self._windows = FixedWindowRateLimiter(MemoryStorage())
+        self._windows = FixedWindowRateLimiter(Windows())
         self._telemetry = telemetry
 
     def admits(self, socket: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from infrastructure.logging import configure_logging
+from infrastructure.logging import access_logger, configure_logging
 from tests.unit.wire import ADA, Wire, codes
 
 SECRET = "hunter2-hunter2"
@@ -19,12 +19,12 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
 class Log:
     """The server's log, as it is written."""
 
-    def __init__(self, stream: io.StringIO) -> None:
-        self._stream = stream
+    def __init__(self, written: io.BytesIO) -> None:
+        self.written = written
 
     @property
     def text(self) -> str:
-        return self._stream.getvalue()
+        return self.written.getvalue().decode()
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         entries = [json.loads(line) for line in self.text.splitlines()]
@@ -36,11 +36,11 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     """Logging as the server configures it, into memory."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    monkeypatch.setattr("sys.stderr", stream)
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(written, write_through=True))
     configure_logging("DEBUG")
     monkeypatch.setattr(logging.getLogger("httpx"), "disabled", True)  # the client's own log
-    yield Log(stream)
+    yield Log(written)
     logging.captureWarnings(capture=False)
     root.handlers[:], root.level = before, level
     structlog.reset_defaults()
@@ -123,7 +123,7 @@ async def test_a_faulty_request_is_told_what_is_wrong_with_it(
 
 
 async def test_the_access_log_has_a_line_per_operation_and_no_more_than_names(log: Log) -> None:
-    wire = Wire()
+    wire = Wire(logger=access_logger(log.written))
     connection = wire.connect(ADA, 1, alias=SECRET)
     mutation = """
     mutation Leave($id: ID!) {
@@ -154,5 +154,6 @@ async def test_the_access_log_has_a_line_per_operation_and_no_more_than_names(lo
     ]
     assert lines[0]["request_id"] == "request-1"
     assert all(line["request_id"] and line["duration_ms"] >= 0 for line in lines)
+    assert {(line["level"], line["logger"]) for line in lines} == {("info", "unplug.access")}
     for planted in (SECRET, SECRET.replace("-", "_"), TOKEN, str(connection.id), "Bearer"):
         assert planted not in log.text

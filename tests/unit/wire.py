@@ -9,12 +9,15 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import httpx
+import structlog
 from starlette.applications import Starlette
+from structlog.typing import FilteringBoundLogger
 
 from domain.disconnect_provider import DisconnectProviderHandler
 from domain.ports import AccessToken, AccessTokens
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
-from schema.asgi import WireSettings, graphql_routes
+from schema.access_log import AccessLog
+from schema.asgi import WireSettings, graphql_app
 from schema.build import build_schema
 from schema.commands import RunningCommands
 from schema.context import Services
@@ -72,7 +75,11 @@ class Wire:
     """The GraphQL app on a world in memory."""
 
     def __init__(
-        self, settings: WireSettings | None = None, *, tokens: AccessTokens | None = None
+        self,
+        settings: WireSettings | None = None,
+        *,
+        tokens: AccessTokens | None = None,
+        logger: FilteringBoundLogger | None = None,
     ) -> None:
         self.world = World()
         self.clock = FakeClock()
@@ -91,15 +98,16 @@ class Wire:
             feed=InMemoryEventFeed(self.world),
             new_id=self.ids,
         )
-        routes = graphql_routes(
+        self.app = graphql_app(
             SCHEMA,
             self.services,
             tokens or NamedTokens(),
             settings or WireSettings(),
-            self.telemetry,
-            self.streams,
+            access_log=AccessLog(logger or structlog.get_logger("unplug.access")),
+            telemetry=self.telemetry,
+            streams=self.streams,
+            otherwise=Starlette(),
         )
-        self.app = Starlette(routes=routes)
 
     def connect(self, user_id: UUID, number: int, **fields: Json) -> ProviderConnection:
         """A connection of the user's, `number` minutes after the first."""
