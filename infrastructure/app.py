@@ -1,0 +1,154 @@
+"""Where all parts meet."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uuid_utils.compat import uuid7
+
+from domain.disconnect_provider import DisconnectProviderHandler
+from domain.events import RecordedEvent
+from infrastructure.database import open_database
+from infrastructure.event_bus import WriterEventBus
+from infrastructure.event_feed import LiveEventFeed
+from infrastructure.event_log import TortoiseEventLog
+from infrastructure.event_tail import EventTail
+from infrastructure.health import Health
+from infrastructure.identity import access_tokens
+from infrastructure.logging import access_logger
+from infrastructure.metrics import Metrics
+from infrastructure.open_attempts import OpenAttempts
+from infrastructure.provider_connections import TortoiseProviderConnectionRepository
+from infrastructure.settings import Settings
+from infrastructure.wake_ups import InProcessWakeUps, WakeUps
+from infrastructure.writer import Writer
+from schema.access_log import AccessLog
+from schema.asgi import WireSettings, graphql_app
+from schema.build import build_schema
+from schema.commands import RunningCommands
+from schema.context import Services
+from schema.http import HttpLimits
+from schema.limits import DocumentLimits
+from schema.open_streams import OpenStreams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """One node: an ASGI app whose parts are running."""
+
+    asgi: ASGIApp
+    commands: RunningCommands
+    streams: OpenStreams
+    metrics: Metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI app, without a lifespan of its own: `create_app` is it."""
+        await self.asgi(scope, receive, send)
+
+    async def drain(self) -> None:
+        """Running commands finish, then sockets and streams end so that their clients come back."""
+        await self.commands.drain()
+        await self.streams.end()
+
+    def stalled(self) -> None:
+        """A client that did not read was cut off."""
+        self.metrics.limit_hit("stalled")
+
+
+@contextlib.asynccontextmanager
+async def create_app(settings: Settings) -> AsyncIterator[App]:
+    """Opens the database, starts everything, and closes it again in the reverse order.
+
+    The database is migrated already. Raises `StorageError` when it can't be reached and
+    `SettingsError` when no setting says whose tokens are taken.
+    """
+    tokens = access_tokens(settings)
+    metrics = Metrics()
+    async with contextlib.AsyncExitStack() as stack:
+        database = await open_database(settings.database_url.get_secret_value())
+        stack.push_async_callback(database.aclose)
+        log = TortoiseEventLog(database.client)
+        wake_ups: WakeUps = InProcessWakeUps()
+        stack.push_async_callback(wake_ups.aclose)
+        feed = LiveEventFeed(log, EventTail(), wake_ups)
+        stack.push_async_callback(feed.aclose)
+        writer = Writer(database.store, on_committed=_Committed(feed, wake_ups, metrics))
+        writer.start()
+        stack.push_async_callback(writer.aclose)
+        await wake_ups.start()
+        repository = TortoiseProviderConnectionRepository(database.client, writer)
+        handler = DisconnectProviderHandler(
+            repository, WriterEventBus(writer), now=_now, new_id=uuid7
+        )
+        stack.push_async_callback(handler.aclose)
+        attempts = OpenAttempts(database.store, writer, now=_now, new_id=uuid7)
+        await attempts.close_abandoned(None)
+        commands = RunningCommands(handler, metrics)
+        streams = OpenStreams()
+        health = Health(database.schema_is_current, lambda: _degraded(wake_ups))
+        asgi = graphql_app(
+            build_schema(),
+            Services(
+                disconnect_provider=commands,
+                connection_repo=repository,
+                connections=repository,
+                events=log,
+                feed=feed,
+                new_id=uuid7,
+            ),
+            tokens,
+            _wire(settings),
+            access_log=AccessLog(access_logger()),
+            telemetry=metrics,
+            streams=streams,
+            otherwise=Starlette(routes=health.routes()),
+        )
+        yield App(asgi=asgi, commands=commands, streams=streams, metrics=metrics)
+
+
+def sdl() -> str:
+    """The schema in GraphQL's schema definition language."""
+    return build_schema().as_str()
+
+
+class _Committed:
+    """After each commit: what was written is known here, then whoever waits for it is woken."""
+
+    def __init__(self, feed: LiveEventFeed, wake_ups: WakeUps, metrics: Metrics) -> None:
+        self._feed = feed
+        self._wake_ups = wake_ups
+        self._metrics = metrics
+
+    def __call__(self, recorded: Sequence[RecordedEvent]) -> None:
+        self._metrics.batch_committed(len(recorded))
+        self._feed.committed(recorded)
+        self._wake_ups.send({item.event.user_id for item in recorded})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _degraded(wake_ups: WakeUps) -> Sequence[str]:
+    return [] if wake_ups.healthy else ["wake_ups"]
+
+
+def _wire(settings: Settings) -> WireSettings:
+    introspection = bool(settings.introspection)
+    return WireSettings(
+        document=DocumentLimits(
+            tokens=settings.max_document_tokens,
+            depth=settings.max_depth,
+            aliases=settings.max_aliases,
+            root_fields=settings.max_root_fields,
+            directives=settings.max_directives,
+        ),
+        http=HttpLimits(body=settings.max_body_bytes),
+        mutations_per_second=settings.max_mutations_per_second,
+        hide_suggestions=not introspection,
+        introspection=introspection,
+        allowed_origins=settings.allowed_origins,
+    )
