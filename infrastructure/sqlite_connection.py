@@ -7,7 +7,7 @@ BUSY_TIMEOUT = 5_000
 """Milliseconds to wait for another process's transaction."""
 
 PRAGMAS = {
-    "busy_timeout": str(BUSY_TIMEOUT),  # first: the others may have to wait
+    "busy_timeout": BUSY_TIMEOUT,  # first: the others may have to wait
     "journal_mode": "WAL",
     "synchronous": "FULL",  # WAL's NORMAL may lose the last commits with the power
     "foreign_keys": "ON",
@@ -15,12 +15,12 @@ PRAGMAS = {
 }
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, *, busy_timeout: int = BUSY_TIMEOUT) -> sqlite3.Connection:
     """Opens in autocommit mode: transactions begin and end where the code says so.
 
     Any one thread at a time may use it.
     """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    for name, value in PRAGMAS.items():
+    for name, value in {**PRAGMAS, "busy_timeout": busy_timeout}.items():
         connection.execute(f"PRAGMA {name}={value}")
     return connection

@@ -28,7 +28,7 @@ from infrastructure.rows import (
     event_of,
     event_row,
 )
-from infrastructure.sqlite_connection import connect
+from infrastructure.sqlite_connection import BUSY_TIMEOUT, connect
 from infrastructure.store import MemberRefused, Outcome, Write
 
 log = structlog.get_logger(__name__)
@@ -71,8 +71,9 @@ _ABANDONED = (
 class SqliteStore:
     """`Store` on one file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_timeout: int = BUSY_TIMEOUT) -> None:
         self._path = path
+        self._busy_timeout = busy_timeout
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._connection: sqlite3.Connection | None = None
 
@@ -112,7 +113,7 @@ class SqliteStore:
         """Driver exceptions stop here, and no transaction outlives its work."""
         try:
             if self._connection is None:
-                self._connection = connect(self._path)
+                self._connection = connect(self._path, busy_timeout=self._busy_timeout)
             return work(self._connection)
         except Exception as error:  # noqa: BLE001 (whatever it is, the transaction ends)
             self._roll_back()

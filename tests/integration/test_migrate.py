@@ -1,0 +1,94 @@
+"""Bringing a SQLite file up to date."""
+
+import asyncio
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from domain.ports import StorageError
+from infrastructure.database import open_database
+from infrastructure.migrate import latest, migrate_sqlite
+from infrastructure.sqlite_connection import connect
+
+MIGRATE = """
+import sys
+from pathlib import Path
+from infrastructure.migrate import migrate_sqlite
+print(*migrate_sqlite(Path(sys.argv[1])))
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "unplug.sqlite3"
+
+
+def test_second_run_has_nothing_to_do(path: Path) -> None:
+    assert migrate_sqlite(path) == ["0001_initial"]
+    assert migrate_sqlite(path) == []
+
+
+async def test_migrators_at_the_same_time_do_it_once(path: Path) -> None:
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", MIGRATE, str(path), stdout=asyncio.subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+
+    outputs = [(await process.communicate())[0].strip() for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert sorted(outputs) == [b"", b"", b"0001_initial"]
+
+
+def test_migration_that_fails_changes_nothing(path: Path) -> None:
+    with closing(connect(path)) as db:
+        db.execute("CREATE TABLE open_attempts (in_the_way INTEGER)")
+
+    with pytest.raises(Exception, match="open_attempts already exists"):
+        migrate_sqlite(path)
+
+    with closing(connect(path)) as db:
+        tables = db.execute("SELECT name FROM sqlite_schema").fetchall()
+    assert tables == [("open_attempts",)]
+
+
+@pytest.mark.parametrize(("ahead", "current"), [(-1, False), (0, True), (1, True)])
+async def test_schema_is_current_unless_it_is_older(path: Path, ahead: int, current: bool) -> None:
+    migrate_sqlite(path)
+    with closing(connect(path)) as db:
+        db.execute("UPDATE schema_version SET version = version + ?", (ahead,))
+    assert latest("sqlite") == 1
+
+    database = await open_database(f"sqlite://{path}")
+    assert await database.schema_is_current() is current
+    await database.aclose()
+
+
+async def test_file_without_a_schema_is_not_current(path: Path) -> None:
+    path.touch()
+
+    database = await open_database(f"sqlite://{path}")
+
+    assert not await database.schema_is_current()
+    await database.aclose()
+
+
+@pytest.mark.parametrize("content", [None, b"not a database" * 100])
+async def test_what_is_no_database_is_refused_and_not_made(
+    path: Path, content: bytes | None
+) -> None:
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(StorageError):
+        await open_database(f"sqlite://{path}")
+
+    assert path.exists() is (content is not None)
+    # It gave way to the next one.
+    other = path.with_name("other.sqlite3")
+    migrate_sqlite(other)
+    await (await open_database(f"sqlite://{other}")).aclose()

@@ -1,0 +1,186 @@
+"""What the database itself refuses, whoever asks."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from infrastructure.migrate import migrate_sqlite
+from infrastructure.sqlite_connection import connect
+
+A, B, C, D = (f"00000000-0000-0000-0000-00000000000{digit}" for digit in "abcd")
+EVENT: dict[str, object] = {
+    "id": A,
+    "user_id": A,
+    "position": 1,
+    "kind": "attempted",
+    "occurred_at": "2026-01-02 03:04:05+00:00",
+    "connection_id": A,
+    "attempt_id": A,
+    "provider_id": A,
+    "provider_slug": "schwab",
+    "reason": None,
+}
+CONNECTION: dict[str, object] = {
+    "id": A,
+    "user_id": A,
+    "provider_id": A,
+    "provider_slug": "schwab",
+    "alias": None,
+    "status": "active",
+    "encrypted_credentials": b"ciphertext",
+    "credential_type": "oauth2",
+    "credentials_expire_at": None,
+    "created_at": "2026-01-02 03:04:05+00:00",
+    "updated_at": "2026-01-02 03:04:05+00:00",
+    "version": 1,
+}
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    migrate_sqlite(tmp_path / "unplug.sqlite3")
+    with closing(connect(tmp_path / "unplug.sqlite3")) as db:
+        yield db
+
+
+def insert(
+    db: sqlite3.Connection, table: str, row: dict[str, object], verb: str = "INSERT", tail: str = ""
+) -> None:
+    marks = ", ".join(f":{name}" for name in row)
+    db.execute(f"{verb} INTO {table} ({', '.join(row)}) VALUES ({marks}) {tail}", row)
+
+
+def events(db: sqlite3.Connection) -> list[tuple[object, ...]]:
+    return db.execute("SELECT * FROM provider_events ORDER BY id").fetchall()
+
+
+@pytest.fixture
+def log(db: sqlite3.Connection) -> list[tuple[object, ...]]:
+    """An attempt and its outcome."""
+    insert(db, "provider_events", EVENT)
+    insert(db, "provider_events", EVENT | {"id": B, "position": 2, "kind": "succeeded"})
+    return events(db)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE provider_events SET occurred_at = 'never'",
+        "UPDATE OR REPLACE provider_events SET position = 1 WHERE position = 2",
+        "UPDATE OR IGNORE provider_events SET position = 3 WHERE position = 2",
+        "DELETE FROM provider_events",
+        "DELETE FROM provider_events WHERE position = 2",
+    ],
+)
+def test_log_refuses_to_change(
+    db: sqlite3.Connection, log: list[tuple[object, ...]], statement: str
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="can only grow"):
+        db.execute(statement)
+
+    assert events(db) == log
+
+
+@pytest.mark.parametrize(
+    "clash",
+    [
+        {"id": A, "user_id": D, "attempt_id": D},
+        {"id": D, "attempt_id": D},
+        {"id": D, "user_id": D},
+        {"id": D, "user_id": D, "kind": "failed", "reason": "interrupted"},
+    ],
+    ids=["id", "position", "attempted twice", "other outcome"],
+)
+@pytest.mark.parametrize(
+    ("verb", "tail"),
+    [
+        ("INSERT", ""),
+        ("INSERT OR REPLACE", ""),
+        ("REPLACE", ""),
+        ("INSERT", "ON CONFLICT DO UPDATE SET occurred_at = excluded.occurred_at"),
+    ],
+)
+def test_log_refuses_what_would_take_an_events_place(
+    db: sqlite3.Connection,
+    log: list[tuple[object, ...]],
+    clash: dict[str, object],
+    verb: str,
+    tail: str,
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="can only grow"):
+        insert(db, "provider_events", EVENT | clash, verb, tail)
+
+    assert events(db) == log
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "happened"},
+        {"kind": "failed"},
+        {"reason": "interrupted"},
+        {"kind": "failed", "reason": "bad luck"},
+        {"position": 0},
+        {"position": 2**31},
+        {"provider_id": None},
+        {"provider_slug": None},
+        {"provider_slug": ""},
+        {"provider_slug": "x" * 51},
+        {"user_id": "somebody"},
+        {"occurred_at": None},
+    ],
+    ids=str,
+)
+def test_log_refuses_events_that_make_no_sense(
+    db: sqlite3.Connection, wrong: dict[str, object]
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        insert(db, "provider_events", EVENT | wrong)
+
+
+def test_log_takes_every_kind_of_event(db: sqlite3.Connection) -> None:
+    unknown = {"provider_id": None, "provider_slug": None}
+    reason = {"kind": "failed", "reason": "interrupted"}
+    insert(db, "provider_events", EVENT)
+    insert(db, "provider_events", EVENT | {"id": B, "position": 2, "kind": "succeeded"})
+    insert(db, "provider_events", EVENT | unknown | reason | {"id": C, "user_id": C,
+           "attempt_id": C})  # fmt: skip
+
+    assert len(events(db)) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "happy"},
+        {"provider_slug": ""},
+        {"provider_slug": "x" * 51},
+        {"alias": "x" * 101},
+        {"encrypted_credentials": None, "credential_type": None},
+        {"encrypted_credentials": None},
+        {"credential_type": None},
+        {"encrypted_credentials": b""},
+        {"credential_type": ""},
+        {"status": "disconnected"},
+        {
+            "status": "pending",
+            "encrypted_credentials": None,
+            "credential_type": None,
+            "credentials_expire_at": "2026-01-02 03:04:05+00:00",
+        },
+        {"version": 0},
+        {"user_id": "somebody"},
+        {"created_at": None},
+    ],
+    ids=str,
+)
+def test_connections_refuse_what_makes_no_sense(
+    db: sqlite3.Connection, wrong: dict[str, object]
+) -> None:
+    insert(db, "provider_connections", CONNECTION | {"id": B, "alias": "é" * 100})
+
+    with pytest.raises(sqlite3.IntegrityError):
+        insert(db, "provider_connections", CONNECTION | wrong)
