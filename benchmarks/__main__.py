@@ -12,16 +12,19 @@ from rich.table import Table
 
 from benchmarks.databases import Postgres, Sqlite
 from benchmarks.figure import Row, Settings
-from benchmarks.mutations import durable, graphql_path
+from benchmarks.growth import growth
+from benchmarks.mutations import durable, graphql_path, latency
 from benchmarks.streams import delay, delivery, memory
 
 FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "sqlite": lambda settings: durable(settings, Sqlite()),
     "postgres": lambda settings: durable(settings, Postgres()),
     "graphql": graphql_path,
+    "latency": latency,
     "delivery": delivery,
     "delay": delay,
     "memory": memory,
+    "growth": growth,
 }
 
 

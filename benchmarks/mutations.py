@@ -2,16 +2,18 @@
 
 import contextlib
 import json
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
-from benchmarks.databases import Database
+from benchmarks.databases import Database, Sqlite
 from benchmarks.figure import Row, Settings, alternating
 from benchmarks.http_load import Plan, Report
 from benchmarks.processes import Server, http_load, serving
+from benchmarks.unplug import EXECUTABLE
 
 MUTATION = """
 mutation Disconnect($id: ID!) {
@@ -102,6 +104,35 @@ def durable(settings: Settings, database: Database) -> list[Row]:
         rows.append(row)
         rows += [replace(row, floor=f, floor_name="straightforward", target=6.0) for f in plain]
     return rows
+
+
+def latency(settings: Settings) -> list[Row]:
+    """Figure 4: with one client, group commit must add no delay."""
+    direct, grouped = alternating(
+        settings.rounds,
+        partial(_latency, settings, (sys.executable, "-m", "benchmarks.direct")),
+        partial(_latency, settings, (str(EXECUTABLE),)),
+    )
+    return [
+        Row(
+            name="4 One client's durable mutation, SQLite, p50",
+            unit="ms",
+            value=grouped,
+            floor=direct,
+            floor_name="direct writes",
+            target=1.15,
+            at="most",
+        )
+    ]
+
+
+def _latency(settings: Settings, program: Sequence[str]) -> float:
+    count = int(DURABLE_AT_MOST * (settings.seconds + settings.warm_up))
+    with (
+        Sqlite().installation(users=USERS, connections=count) as unplug,
+        unplug.serving(program) as server,
+    ):
+        return mutate(server, settings, 1, unplug.connection_ids, unplug.tokens).p50
 
 
 def _limit_rate(settings: Settings, connections: int) -> float:

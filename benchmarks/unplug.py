@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,7 +38,7 @@ class Installation:
             "UNPLUG_DATABASE_URL": self.database_url,
             "UNPLUG_TOKEN_SECRET": SECRET,
             "UNPLUG_CREDENTIALS_KEYS": "",
-            "UNPLUG_MUTATIONS_PER_SECOND": "1000000",
+            "UNPLUG_MAX_MUTATIONS_PER_SECOND": "1000000",
             "UNPLUG_MAX_SOCKETS": "100000",
             "UNPLUG_MAX_SOCKETS_PER_USER": "100000",
         }
@@ -55,13 +55,26 @@ class Installation:
 
     def prepare(self) -> None:
         """Migrates the database and imports the connections."""
-        file = self.directory / "connections.jsonl"
-        with file.open("w") as lines:
+        self.write_lines()
+        self.run("migrate")
+        self.run("import", str(self.lines))
+
+    @property
+    def lines(self) -> Path:
+        """The file that is imported."""
+        return self.directory / "connections.jsonl"
+
+    def write_lines(self) -> None:
+        """Makes that file."""
+        with self.lines.open("w") as lines:
             lines.writelines(
                 json.dumps(_line(n, self.users)) + "\n" for n in range(self.connections)
             )
-        self.run("migrate")
-        self.run("import", str(file))
+
+    def remove_database(self) -> None:
+        """Of SQLite, with all that lies beside it."""
+        for file in self.directory.glob("unplug.sqlite3*"):
+            file.unlink()
 
     def run(self, *arguments: str) -> None:
         """One command of the executable; raises when it fails."""
@@ -75,10 +88,10 @@ class Installation:
         )
 
     @contextlib.contextmanager
-    def serving(self) -> Iterator[Server]:
+    def serving(self, program: Sequence[str] = (str(EXECUTABLE),)) -> Iterator[Server]:
         """`unplug serve` on a free port of the loopback until the block ends."""
         port = free_port()
-        command = [str(EXECUTABLE), "serve", "--port", str(port)]
+        command = [*program, "serve", "--port", str(port)]
         with running(command, port, self.environment, self.directory) as server:
             yield server
 
