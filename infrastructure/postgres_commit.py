@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from domain.events import ProviderDisconnectionAttempted, RecordedEvent
+from domain.events import RecordedEvent
 from domain.ports import AttemptClosed, ConcurrentUpdate
 from infrastructure.rows import (
     ATTEMPTED,
@@ -32,6 +32,7 @@ _TYPES = {
     **dict.fromkeys(
         (
             "occurred_at",
+            "created_at",
             "credentials_expire_at",
             "connected_at",
             "disconnected_at",
@@ -47,7 +48,8 @@ _CHANGING = CONNECTION_COLUMNS[FIXED:-1]
 _SAVED = ("id", *_CHANGING, "version")
 
 
-def _arrays(columns: Sequence[str], first: int) -> str:
+def arrays(columns: Sequence[str], first: int = 1) -> str:
+    """Parameters for `unnest`, one array a column."""
     types = [_TYPES.get(column, "text") for column in columns]
     return ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, first))
 
@@ -59,10 +61,10 @@ def _of(alias: str, columns: Sequence[str]) -> str:
 # Built from the constants above alone.
 COMMIT = f"""
 WITH member AS (
-    SELECT * FROM unnest({_arrays(_MEMBER, 1)}, ${len(_MEMBER) + 1}::uuid[])
+    SELECT * FROM unnest({arrays(_MEMBER, 1)}, ${len(_MEMBER) + 1}::uuid[])
         WITH ORDINALITY AS m ({", ".join(_MEMBER)}, saved_id, n)
 ), saved AS (
-    SELECT * FROM unnest({_arrays(_SAVED, len(_MEMBER) + 2)}) AS s ({", ".join(_SAVED)})
+    SELECT * FROM unnest({arrays(_SAVED, len(_MEMBER) + 2)}) AS s ({", ".join(_SAVED)})
 ), locked AS MATERIALIZED (
     SELECT id, version FROM provider_connections
     WHERE id = ANY (${len(_MEMBER) + 2}::uuid[]) ORDER BY id FOR UPDATE
@@ -150,7 +152,3 @@ def waves(writes: Sequence[Write]) -> list[list[int]]:
             found.append([])
         found[number].append(index)
     return found
-
-
-def opens(write: Write) -> bool:
-    return isinstance(write.event, ProviderDisconnectionAttempted)

@@ -1,60 +1,68 @@
 """One PostgreSQL database, open: Tortoise reads it, the store writes it."""
 
-from typing import cast
-
 import asyncpg
+from tortoise import BaseDBAsyncClient
 
+from domain.ports import StorageError
 from infrastructure.driver_errors import reading
 from infrastructure.migrate import latest
 from infrastructure.postgres_client import PostgresClient
 from infrastructure.postgres_connection import PostgresOptions
 from infrastructure.postgres_store import PostgresStore
-from infrastructure.tortoise_client import tortoise_client
+from infrastructure.tortoise_client import TortoiseClient
+
+_HAS_VERSION = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
+_VERSION = "SELECT max(version) AS version FROM schema_version"
 
 
 class PostgresDatabase:
     """`Database` on a server that many nodes share."""
 
-    def __init__(self, client: PostgresClient, store: PostgresStore) -> None:
-        self.client = client
+    def __init__(self, tortoise: TortoiseClient, store: PostgresStore) -> None:
+        self._tortoise = tortoise
         self.store = store
+
+    @property
+    def client(self) -> BaseDBAsyncClient:
+        """See `Database.client`."""
+        return self._tortoise.connection
 
     @classmethod
     async def open(cls, options: PostgresOptions) -> "PostgresDatabase":
         """Raises `StorageError` when the server can't be reached."""
-        client = await tortoise_client("infrastructure.postgres_client", {"options": options})
-        database = cls(cast("PostgresClient", client), PostgresStore(options))
-        with reading():
-            await client.execute_query("SELECT 1")
+        tortoise = await TortoiseClient.open("infrastructure.postgres_client", {"options": options})
+        database = cls(tortoise, PostgresStore(options, tortoise.connection))
+        try:
+            with reading():
+                await database.client.execute_query("SELECT 1")
+        except StorageError:
+            await database.aclose()
+            raise
         return database
 
     async def schema_is_current(self) -> bool:
         """See `Database.schema_is_current`."""
         with reading():
-            made = await self.client.execute_query_dict(
-                "SELECT to_regclass('schema_version') IS NOT NULL AS made"
-            )
-            if not made[0]["made"]:
+            if not await self.client.execute_query_dict(_HAS_VERSION, ["schema_version"]):
                 return False
-            found = await self.client.execute_query_dict(
-                "SELECT max(version) AS version FROM schema_version"
-            )
+            found = await self.client.execute_query_dict(_VERSION)
         return (found[0]["version"] or 0) >= latest("postgres")
 
     def connections_used(self) -> int:
         """Of the pool, now."""
         pool = self._pool()
-        return pool.get_size() - pool.get_idle_size() if pool else 0
+        return pool.get_size() - pool.get_idle_size() if pool is not None else 0
 
     def connections_idle(self) -> int:
         """Of the pool, now."""
         pool = self._pool()
-        return pool.get_idle_size() if pool else 0
+        return pool.get_idle_size() if pool is not None else 0
 
     async def aclose(self) -> None:
         """See `Database.aclose`."""
-        await self.client.close()
+        await self._tortoise.aclose()
         await self.store.aclose()
 
     def _pool(self) -> asyncpg.Pool | None:
-        return self.client.pool
+        client = self.client
+        return client.pool if isinstance(client, PostgresClient) else None

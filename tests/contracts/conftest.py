@@ -3,14 +3,18 @@
 Tortoise can do one dialect per process, so PostgreSQL has a pytest process of its own.
 """
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.contracts.postgres_world import SERVER, PostgresWorld
 from tests.contracts.world import FakeWorld, SqliteWorld, World
 
+WORLDS = [PostgresWorld] if SERVER in os.environ else [FakeWorld, SqliteWorld]
 
-@pytest.fixture(params=[FakeWorld, SqliteWorld], ids=["fake", "sqlite"])
+
+@pytest.fixture(params=WORLDS, ids=lambda world: world.__name__)
 async def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
