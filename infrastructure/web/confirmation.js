@@ -1,0 +1,42 @@
+/** The question before a disconnect, which says what will happen. */
+
+import { providerName } from "./words.js";
+
+export class Confirmation {
+  #dialog = document.getElementById("confirmation");
+  #connectionId = null;
+  #confirmed;
+
+  /** Calls `confirmed` with the connection's id when the person says yes. */
+  constructor(confirmed) {
+    this.#confirmed = confirmed;
+    const dialog = this.#dialog;
+    dialog.querySelector("[data-action=keep]").addEventListener("click", () => dialog.close());
+    dialog.querySelector("[data-action=disconnect]").addEventListener("click", () => {
+      dialog.close("disconnect");
+    });
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog) dialog.close(); // the backdrop: the content fills the rest
+    });
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue === "disconnect") this.#confirmed(this.#connectionId);
+      this.#connectionId = null;
+    });
+  }
+
+  ask(connection) {
+    const name = providerName(connection.provider);
+    for (const place of this.#dialog.querySelectorAll("[data-name]")) place.textContent = name;
+    const alias = this.#dialog.querySelector("[data-alias]");
+    alias.textContent = connection.alias;
+    alias.hidden = !connection.alias;
+    this.#connectionId = connection.id;
+    this.#dialog.returnValue = "";
+    this.#dialog.showModal();
+  }
+
+  /** Someone else was faster: there is nothing left to ask about. */
+  withdraw(connectionId) {
+    if (this.#dialog.open && this.#connectionId === connectionId) this.#dialog.close();
+  }
+}

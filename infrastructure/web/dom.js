@@ -1,0 +1,35 @@
+/** Elements without markup strings: nothing that came over the network is ever parsed as HTML. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** `element("button", {class: "quiet", onclick: …}, "Keep it")`; null and false attributes are left out. */
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value !== null && value !== false) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+/** One of the symbols of index.html; the words beside it say the same. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", `icon icon-${name}`);
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `#icon-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** Gives `parent` these children; focus stays on the control with the same `data-action`. */
+export function refill(parent, ...children) {
+  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
+  parent.replaceChildren(...children);
+  if (!focused || focused === parent) return;
+  const action = focused.dataset.action;
+  const again = action && parent.querySelector(`[data-action="${action}"]`);
+  (again || parent).focus({ preventScroll: true });
+}

@@ -1,0 +1,61 @@
+/** Where the page's parts meet. */
+
+import { Announcements } from "./announcements.js";
+import { Confirmation } from "./confirmation.js";
+import { Connections } from "./connections.js";
+import { Requests } from "./requests.js";
+import { SignIn } from "./signin.js";
+import { Status } from "./status.js";
+import { Store } from "./store.js";
+import { Timeline } from "./timeline.js";
+import { UnplugClient } from "./unplug-client.js";
+
+const signIn = new SignIn();
+const store = new Store();
+const announcements = new Announcements();
+
+// README: connect
+const client = new UnplugClient({
+  url: new URL("graphql", document.baseURI),
+  token: signIn.token,
+  onSnapshot: (snapshot) => store.replace(snapshot),
+  onEvent: (event) => store.add(event) && announcements.add(event),
+  onState: (state) => show(state),
+});
+// README: end
+
+const requests = new Requests(store, client);
+const status = new Status(() => client.reconnect());
+const confirmation = new Confirmation((connectionId) => requests.disconnect(connectionId));
+const timeline = new Timeline(store, client);
+const connections = new Connections(store, requests, {
+  ask: (connection) => confirmation.ask(connection),
+  retry: (connection) => requests.disconnect(connection.id),
+  dismiss: (connection) => requests.dismiss(connection.id),
+  reread: () => client.reread(),
+});
+let signedIn = false;
+
+function show(state) {
+  status.show(state);
+  if (state.name === "live") signIn.worked();
+  signedIn = state.name !== "token";
+  signIn.show(signedIn ? "open" : store.loaded ? "ended" : "none");
+  document.getElementById("unreachable").hidden = state.name !== "waiting" || store.loaded;
+  render();
+}
+
+function render() {
+  connections.render(signedIn);
+  timeline.render();
+  for (const { id, status } of store.connections.values()) {
+    if (status === "DISCONNECTED") confirmation.withdraw(id);
+  }
+}
+
+store.subscribe(render);
+addEventListener("online", () => client.reconnect());
+addEventListener("offline", () => client.reconnect());
+document.addEventListener("visibilitychange", () => document.hidden || render()); // "Today" moves on
+document.getElementById("sign-out").addEventListener("click", () => location.reload());
+client.run();

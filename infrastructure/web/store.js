@@ -1,0 +1,101 @@
+/**
+ * What the page knows: a snapshot, and the events after it. Events are kept by position, so hearing of
+ * one twice changes nothing.
+ */
+
+export const ATTEMPTED = "ProviderDisconnectionAttempted";
+export const SUCCEEDED = "ProviderDisconnectionSucceeded";
+
+export class Store {
+  loaded = false;
+  generation = 0; // counts the snapshots
+  connections = new Map(); // id → connection, in order of creation
+  #events = new Map(); // position → event
+  #attempts = new Map(); // attempt id → {asked, outcome, live}
+  #latest = new Map(); // connection id → its newest attempt
+  #reach = new Map(); // filter → {from: the oldest position that is known without a gap, whole}
+  #listeners = [];
+  #notifying = false;
+
+  /** Calls `listener` soon after something has changed, once for everything that changes together. */
+  subscribe(listener) {
+    this.#listeners.push(listener);
+  }
+
+  /** A snapshot takes the place of everything. */
+  replace({ connections, events, hasEarlier }) {
+    this.connections = new Map(connections.map((connection) => [connection.id, connection]));
+    for (const map of [this.#events, this.#attempts, this.#latest, this.#reach]) map.clear();
+    this.loaded = true;
+    this.generation += 1;
+    this.addHistory({ events, hasEarlier }, "");
+  }
+
+  /** Something happens. Returns false if it is known already. */
+  add(event, live = true) {
+    if (this.#events.has(event.position)) return false;
+    this.#events.set(event.position, event);
+    const attempt = this.#attempts.get(event.attemptId) ?? { asked: null, outcome: null };
+    this.#attempts.set(event.attemptId, attempt);
+    if (event.__typename === ATTEMPTED) attempt.asked = event;
+    else Object.assign(attempt, { outcome: event, live });
+    const latest = this.#latest.get(event.connectionId);
+    if (!latest || newest(attempt) >= newest(latest)) this.#latest.set(event.connectionId, attempt);
+    if (event.__typename === SUCCEEDED) this.#disconnected(event);
+    this.changed();
+    return true;
+  }
+
+  /** A page of history, oldest first; `filter` is a connection's id, or "" for all of them. */
+  addHistory({ events, hasEarlier }, filter) {
+    for (const event of events) this.add(event, false);
+    const from = Math.min(this.#from(filter), events[0]?.position ?? Infinity);
+    this.#reach.set(filter, { from, whole: !hasEarlier });
+    this.changed();
+  }
+
+  /** A connection as the API gave it. */
+  put(connection) {
+    this.connections.set(connection.id, connection);
+    this.changed();
+  }
+
+  /** What is known without a gap, newest first, and whether there is more before it. */
+  timeline(filter) {
+    const from = this.#from(filter);
+    const whole = [filter, ""].some((key) => this.#reach.get(key)?.whole);
+    const events = [...this.#events.values()]
+      .filter((event) => whole || event.position >= from)
+      .filter((event) => filter === "" || event.connectionId === filter)
+      .sort((one, other) => other.position - one.position);
+    return { events, whole };
+  }
+
+  /** The newest attempt to disconnect a connection: {asked, outcome, live}. */
+  attempt(connectionId) {
+    return this.#latest.get(connectionId) ?? null;
+  }
+
+  changed() {
+    if (this.#notifying) return;
+    this.#notifying = true;
+    setTimeout(() => {
+      this.#notifying = false;
+      for (const listener of this.#listeners) listener();
+    });
+  }
+
+  #from(filter) {
+    return Math.min(...[filter, ""].map((key) => this.#reach.get(key)?.from ?? Infinity));
+  }
+
+  #disconnected({ connectionId, occurredAt }) {
+    const known = this.connections.get(connectionId);
+    if (!known || known.status === "DISCONNECTED") return;
+    this.put({ ...known, status: "DISCONNECTED", disconnectedAt: known.disconnectedAt ?? occurredAt });
+  }
+}
+
+function newest({ asked, outcome }) {
+  return asked?.position ?? outcome.position;
+}
