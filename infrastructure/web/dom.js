@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** `element("button", {class: "quiet", onclick: …}, "Keep it")`; null and false attributes are left out. */
+/** `element("button", {class: "quiet", onclick: …}, "Keep it")`; null and false are left out. */
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {

@@ -34,6 +34,7 @@ const connections = new Connections(store, requests, {
   dismiss: (connection) => requests.dismiss(connection.id),
   reread: () => client.reread(),
 });
+const unreachable = document.getElementById("unreachable");
 let signedIn = false;
 
 function show(state) {
@@ -41,7 +42,8 @@ function show(state) {
   if (state.name === "live") signIn.worked();
   signedIn = state.name !== "token";
   signIn.show(signedIn ? "open" : store.loaded ? "ended" : "none");
-  document.getElementById("unreachable").hidden = state.name !== "waiting" || store.loaded;
+  if (state.name === "waiting") unreachable.hidden = store.loaded;
+  else if (state.name !== "connecting") unreachable.hidden = true;
   render();
 }
 

@@ -30,7 +30,7 @@ export class Status {
     const shown = name === "connecting" && this.#wasLive ? "reconnecting" : name;
     const { word, icon: symbol, tone } = STATES[shown];
     this.#place.dataset.state = shown;
-    this.#place.className = `chip ${tone}`;
+    this.#place.className = `chip ${shown === "token" && !this.#wasLive ? "quiet" : tone}`;
     this.#mark.replaceChildren(icon(symbol));
     if (this.#word.textContent !== word) this.#word.textContent = word;
     clearInterval(this.#ticking);

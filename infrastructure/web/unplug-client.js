@@ -329,8 +329,9 @@ export class UnplugClient {
   }
 
   async #ask() {
-    this.#onState({ name: "token" });
-    this.#token = await this.#askForToken({ refused: this.#refused });
+    const answer = this.#askForToken({ refused: this.#refused });
+    if (typeof answer !== "string") this.#onState({ name: "token" });
+    this.#token = await answer;
     this.#onState({ name: "connecting" });
     return this.#token;
   }

@@ -21,13 +21,13 @@ export const STATUS = {
   PENDING: { word: "Not finished", icon: "clock", tone: "quiet", since: "Started", at: "createdAt" },
   ACTIVE: { word: "Connected", icon: "check", tone: "good", since: "Since", at: "connectedAt" },
   EXPIRED: { word: "Access ran out", icon: "warning", tone: "warn", since: "Since", at: "updatedAt" },
-  REVOKED: { word: "Withdrawn", icon: "warning", tone: "warn", since: "Since", at: "updatedAt" },
+  REVOKED: { word: "Access withdrawn", icon: "warning", tone: "warn", since: "Since", at: "updatedAt" },
   FAILED: { word: "Didn’t connect", icon: "cross", tone: "bad", since: "Since", at: "updatedAt" },
   DISCONNECTED: {
     word: "Disconnected",
     icon: "unplugged",
     tone: "quiet",
-    since: "You disconnected it",
+    since: "On",
     at: "disconnectedAt",
   },
 };
