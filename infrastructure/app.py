@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
@@ -21,6 +22,7 @@ from infrastructure.identity import access_tokens
 from infrastructure.logging import access_logger
 from infrastructure.metrics import Metrics
 from infrastructure.open_attempts import OpenAttempts
+from infrastructure.page import page_routes
 from infrastructure.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.settings import Settings
 from infrastructure.wake_ups import InProcessWakeUps, WakeUps
@@ -104,7 +106,7 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
             access_log=AccessLog(access_logger()),
             telemetry=metrics,
             streams=streams,
-            otherwise=Starlette(routes=health.routes()),
+            otherwise=Starlette(routes=[*health.routes(), *_page(settings)]),
         )
         yield App(asgi=asgi, commands=commands, streams=streams, metrics=metrics)
 
@@ -134,6 +136,10 @@ def _now() -> datetime:
 
 def _degraded(wake_ups: WakeUps) -> Sequence[str]:
     return [] if wake_ups.healthy else ["wake_ups"]
+
+
+def _page(settings: Settings) -> Sequence[BaseRoute]:
+    return page_routes() if settings.page else []
 
 
 def _wire(settings: Settings) -> WireSettings:
