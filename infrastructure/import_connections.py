@@ -1,5 +1,6 @@
 """Brings existing connections in, batch by batch; what is there already stays as it is."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportConnections:
-    """Reads lines, encrypts credentials, inserts. Holds one batch in memory, however long the file.
+    """Reads lines, encrypts credentials, inserts; holds two batches in memory at most.
 
     `on_bad_line` gets a line's number and what is wrong with it, `on_progress` how many bytes have
     been read, batch by batch.
@@ -47,17 +48,27 @@ class ImportConnections:
     on_progress: Callable[[int], None]
 
     async def run(self, lines: Iterable[tuple[int, bytes]]) -> None:
-        """Raises `StorageError`; batches that went in before stay."""
+        """Raises `StorageError`; batches that went in before stay.
+
+        While one batch goes in, the next one is read and encrypted.
+        """
         rest = iter(lines)
-        while True:
-            batch, size = self._next_batch(rest)
-            if not size:
-                return
-            if batch:
-                new = await self.connections.insert(batch)
-                self.report.imported += new
-                self.report.present += len(batch) - new
+        batch, size = self._next_batch(rest)
+        while size:
+            inserting = asyncio.create_task(self._insert(batch))
+            await asyncio.sleep(0)  # lets it begin
+            try:
+                following = self._next_batch(rest)
+            finally:
+                await inserting
             self.on_progress(size)
+            batch, size = following
+
+    async def _insert(self, batch: Sequence[ProviderConnection]) -> None:
+        if batch:
+            new = await self.connections.insert(batch)
+            self.report.imported += new
+            self.report.present += len(batch) - new
 
     def _next_batch(
         self, lines: Iterator[tuple[int, bytes]]

@@ -28,6 +28,7 @@ from infrastructure.rows import (
     event_of,
     event_row,
 )
+from infrastructure.sqlite_bulk import insert_connections
 from infrastructure.sqlite_connection import BUSY_TIMEOUT, connect
 from infrastructure.store import MemberRefused, Outcome, Write
 
@@ -44,10 +45,6 @@ _FIND_CONNECTIONS = (
 _CHANGE_CONNECTION = (
     f"UPDATE provider_connections SET {', '.join(f'{name} = ?' for name in _CHANGING)},"
     " version = version + 1 WHERE id = ?"
-)
-_INSERT_CONNECTION = (
-    f"INSERT INTO provider_connections ({', '.join(CONNECTION_COLUMNS)})"
-    f" VALUES ({', '.join('?' * len(CONNECTION_COLUMNS))}) ON CONFLICT (id) DO NOTHING"
 )
 _FIND_OPEN = f"SELECT attempt_id FROM open_attempts WHERE attempt_id IN {_LISTED}"
 _OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(?)"
@@ -85,7 +82,7 @@ class SqliteStore:
         """See `Store.insert`."""
         rows = [_text_row(connection) for connection in connections]
         try:
-            return await self._run(lambda db: _insert(db, rows))
+            return await self._run(lambda db: insert_connections(db, rows))
         except MemberRefused:
             raise StorageError from None
 
@@ -155,13 +152,6 @@ def _commit(db: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Outcome
     db.executemany(_APPEND, [_text(event_row(item)) for item in recorded])
     db.execute("COMMIT")
     return outcomes
-
-
-def _insert(db: sqlite3.Connection, rows: Sequence[Row]) -> int:
-    db.execute("BEGIN IMMEDIATE")
-    inserted = db.executemany(_INSERT_CONNECTION, rows).rowcount
-    db.execute("COMMIT")
-    return inserted
 
 
 def _stored(db: sqlite3.Connection, ids: Sequence[UUID]) -> dict[UUID, Row]:

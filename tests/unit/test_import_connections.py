@@ -70,12 +70,12 @@ async def test_what_is_there_already_is_counted() -> None:
     assert run.report == Report(imported=1, present=2, bad=0)
 
 
-async def test_lines_are_read_one_batch_ahead_and_no_further() -> None:
+async def test_one_batch_is_read_ahead_and_no_more() -> None:
     taken = 0
 
     def lines() -> Iterator[str]:
         nonlocal taken
-        for taken in range(1, BATCH * 3 + 1):
+        for taken in range(1, BATCH * 5 + 1):
             yield connection_line(USER, UUID(int=taken))
 
     connections = Connections()
@@ -83,7 +83,7 @@ async def test_lines_are_read_one_batch_ahead_and_no_further() -> None:
     run = Import(connections)
     with pytest.raises(StorageError):
         await run.run(lines())
-    assert taken == BATCH * 2
+    assert taken == BATCH * 3
     assert run.report.imported == BATCH
 
 
