@@ -12,20 +12,24 @@ from uuid_utils.compat import uuid7
 
 from domain.disconnect_provider import DisconnectProviderHandler
 from domain.events import RecordedEvent
+from infrastructure import adapters
 from infrastructure.database import open_database
 from infrastructure.event_bus import WriterEventBus
 from infrastructure.event_feed import LiveEventFeed
 from infrastructure.event_log import TortoiseEventLog
 from infrastructure.event_tail import EventTail
+from infrastructure.failures import Failed
 from infrastructure.health import Health
 from infrastructure.identity import access_tokens
 from infrastructure.logging import access_logger
-from infrastructure.metrics import Metrics
+from infrastructure.metrics import Metrics, MetricsServer
 from infrastructure.open_attempts import OpenAttempts
 from infrastructure.page import page_routes
+from infrastructure.postgres_database import PostgresDatabase
 from infrastructure.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.settings import Settings
-from infrastructure.wake_ups import InProcessWakeUps, WakeUps
+from infrastructure.sweep import Sweep
+from infrastructure.wake_ups import WakeUps
 from infrastructure.writer import Writer
 from schema.access_log import AccessLog
 from schema.asgi import WireSettings, graphql_app
@@ -70,10 +74,15 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
     tokens = access_tokens(settings)
     metrics = Metrics()
     async with contextlib.AsyncExitStack() as stack:
-        database = await open_database(settings.database_url.get_secret_value())
+        _serve_metrics(settings, metrics, stack)
+        database = await open_database(
+            settings.database_url.get_secret_value(), adapters.postgres_options(settings)
+        )
         stack.push_async_callback(database.aclose)
+        if isinstance(database, PostgresDatabase):
+            metrics.watch_pool(database.connections_used, database.connections_idle)
         log = TortoiseEventLog(database.client)
-        wake_ups: WakeUps = InProcessWakeUps()
+        wake_ups = adapters.wake_ups(settings, metrics)
         stack.push_async_callback(wake_ups.aclose)
         feed = LiveEventFeed(log, EventTail(), wake_ups)
         stack.push_async_callback(feed.aclose)
@@ -87,7 +96,11 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
         )
         stack.push_async_callback(handler.aclose)
         attempts = OpenAttempts(database.store, writer, now=_now, new_id=uuid7)
-        await attempts.close_abandoned(None)
+        if adapters.is_sqlite(settings):
+            await attempts.close_abandoned(None)  # whoever opened them is dead
+        sweep = Sweep(feed, log, attempts.close_abandoned, metrics)
+        sweep.start()
+        stack.push_async_callback(sweep.aclose)
         commands = RunningCommands(handler, metrics)
         streams = OpenStreams()
         health = Health(database.schema_is_current, lambda: _degraded(wake_ups))
@@ -128,6 +141,16 @@ class _Committed:
         self._metrics.batch_committed(len(recorded))
         self._feed.committed(recorded)
         self._wake_ups.send({item.event.user_id for item in recorded})
+
+
+def _serve_metrics(settings: Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> None:
+    if settings.metrics_address is None:
+        return
+    host, port = settings.metrics_address
+    try:
+        stack.callback(MetricsServer(metrics, host, port).close)
+    except OSError as error:
+        raise Failed(f"Can't serve metrics on {host}:{port}: {error.strerror or error}.") from None
 
 
 def _now() -> datetime:

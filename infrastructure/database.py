@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from tortoise import BaseDBAsyncClient
 
+from infrastructure.postgres_connection import PostgresOptions
+from infrastructure.postgres_database import PostgresDatabase
 from infrastructure.sqlite_database import SqliteDatabase, sqlite_path
 from infrastructure.store import Store
 
@@ -28,10 +30,12 @@ class Database(Protocol):
         """After the writer is closed."""
 
 
-async def open_database(url: str) -> Database:
+async def open_database(url: str, postgres: PostgresOptions | None = None) -> Database:
     """Neither migrates nor locks. Raises `StorageError` when it can't be reached."""
     match urlsplit(url).scheme:
         case "sqlite":
             return await SqliteDatabase.open(sqlite_path(url))
+        case "postgres" | "postgresql":
+            return await PostgresDatabase.open(postgres or PostgresOptions(url=url))
         case scheme:
             raise ValueError(f"{scheme} is no database that we know")

@@ -72,15 +72,27 @@ class LiveEventFeed:
                 live.committed(recorded.position)
 
     def heads(self) -> Mapping[UUID, int]:
-        """The live users whose logs have been read to their end, and where that was."""
-        return {user_id: live.end for user_id, live in self._live.items() if not live.stale}
+        """The live users whose logs have been read to their end, and which end they were told of.
+
+        0 for those who were not told of this node's own commits.
+        """
+        return {
+            user_id: 0 if live.unannounced else live.end
+            for user_id, live in self._live.items()
+            if not live.stale
+        }
 
     def has_grown(self, user_id: UUID, head: int) -> bool:
-        """Wakes the user's readers if the log ends at `head` and this node did not know that."""
+        """Wakes the user's readers if the log ends at `head` and they were not told of that."""
         live = self._live.get(user_id)
-        if live is None or head <= live.end or live.stale:
+        if live is None or live.stale:
             return False
-        live.outdated()
+        if head > live.end:
+            live.outdated()
+        elif live.unannounced:
+            live.wake()
+        else:
+            return False
         return True
 
     async def aclose(self) -> None:

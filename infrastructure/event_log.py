@@ -1,9 +1,10 @@
 """The event log, read through Tortoise."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 from tortoise import BaseDBAsyncClient
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
@@ -11,11 +12,22 @@ from tortoise.queryset import QuerySet
 from domain.events import EventCursor, RecordedEvent
 from domain.ports import Page, Window
 from infrastructure.driver_errors import reading
-from infrastructure.models import LogHeadRow, ProviderEventRow
+from infrastructure.models import LogHeadRow, OpenAttemptRow, ProviderEventRow
 from infrastructure.paging import read_page
-from infrastructure.rows import EVENT_COLUMNS, event_of
+from infrastructure.rows import EVENT_COLUMNS, as_uuid, event_of
 
 _MAX_PARAMETERS = 30_000
+_GROWN = {
+    "sqlite": "SELECT user_id, position FROM json_each(?) AS known"
+    " JOIN log_heads ON user_id = known.key WHERE position > known.value",
+    "postgres": "SELECT user_id, log_heads.position FROM log_heads"
+    " JOIN unnest($1::uuid[], $2::int[]) AS known (user_id, position) USING (user_id)"
+    " WHERE log_heads.position > known.position",
+}
+_KNOWN: dict[str, Callable[[Mapping[UUID, int]], list[Any]]] = {
+    "sqlite": lambda known: [orjson.dumps({str(user): at for user, at in known.items()}).decode()],
+    "postgres": lambda known: [list(known), list(known.values())],
+}
 
 
 class TortoiseEventLog:
@@ -95,6 +107,18 @@ class TortoiseEventLog:
                 found = await some.using_db(self._client).values_list("user_id", "position")
             heads.update(found)
         return heads
+
+    async def grown(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+        """Where the logs end that go on behind the positions known. Raises `StorageError`."""
+        dialect = self._client.capabilities.dialect
+        with reading():
+            _, rows = await self._client.execute_query(_GROWN[dialect], _KNOWN[dialect](known))
+        return {as_uuid(user_id): position for user_id, position in map(tuple, rows)}
+
+    async def open_attempts(self) -> int:
+        """How many attempts have no outcome. Raises `StorageError`."""
+        with reading():
+            return await OpenAttemptRow.all().using_db(self._client).count()
 
     def _rows(self, user_id: UUID) -> QuerySet[ProviderEventRow]:
         return ProviderEventRow.filter(user_id=user_id).using_db(self._client)

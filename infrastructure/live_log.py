@@ -103,6 +103,11 @@ class LiveLog:
         """Whether a wake-up came after the last read to the end had begun."""
         return self._read < self.heard
 
+    @property
+    def unannounced(self) -> bool:
+        """Whether this node appended something, and no wake-up has followed yet."""
+        return self._fresh
+
     def committed(self, position: int) -> None:
         """This node appended it: the wake-up that follows says nothing new."""
         if position > self.end:

@@ -19,7 +19,9 @@ LOST = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresOptions:
-    """Times are in seconds. Each keeps what goes wrong within a command's deadline.
+    """Where the server is, and how long to wait for it, in seconds.
+
+    The defaults keep whatever goes wrong within a command's deadline.
 
     `through_proxy`: the URL leads to a proxy that pools transactions. Nothing may then belong to a
     session: no statement is kept prepared, and the server's own timeouts are for the operator to

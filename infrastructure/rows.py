@@ -87,9 +87,9 @@ def connection_of(row: Sequence[Any]) -> ProviderConnection:
     """The inverse of `connection_row`."""
     encrypted, credential_type, expires_at = row[7:10]
     return ProviderConnection(
-        id=_uuid(row[0]),
-        user_id=_uuid(row[1]),
-        provider_id=_uuid(row[2]),
+        id=as_uuid(row[0]),
+        user_id=as_uuid(row[1]),
+        provider_id=as_uuid(row[2]),
         created_at=_time(row[3]),
         provider_slug=row[4],
         alias=row[5],
@@ -132,14 +132,14 @@ def event_of(row: Sequence[Any]) -> RecordedEvent:
     event_id, user_id, position, kind, occurred_at, connection_id, attempt_id = row[:7]
     provider_id, provider_slug, reason = row[7:]
     facts: dict[str, Any] = {
-        "id": _uuid(event_id),
+        "id": as_uuid(event_id),
         "occurred_at": _time(occurred_at),
-        "user_id": _uuid(user_id),
-        "connection_id": _uuid(connection_id),
-        "attempt_id": _uuid(attempt_id),
+        "user_id": as_uuid(user_id),
+        "connection_id": as_uuid(connection_id),
+        "attempt_id": as_uuid(attempt_id),
         "provider": None
         if provider_id is None
-        else ProviderRef(id=_uuid(provider_id), slug=provider_slug),
+        else ProviderRef(id=as_uuid(provider_id), slug=provider_slug),
     }
     event: ProviderEvent
     match kind:
@@ -154,7 +154,8 @@ def event_of(row: Sequence[Any]) -> RecordedEvent:
     return RecordedEvent(event=event, position=position)
 
 
-def _uuid(value: UUID | str) -> UUID:
+def as_uuid(value: UUID | str) -> UUID:
+    """As PostgreSQL's driver gives it, or as SQLite's text."""
     return value if isinstance(value, UUID) else UUID(value)
 
 

@@ -130,7 +130,19 @@ class Settings(BaseSettings):
 
     database_url: DatabaseUrl = SecretStr("sqlite://unplug.sqlite3")
     database_direct_url: Annotated[SecretStr, AfterValidator(_postgres)] | None = None
+    database_pool_size: Annotated[int, Field(ge=1)] = 10
+    """Connections for reads; the writer and the wake-ups have one of their own each."""
+    database_through_proxy: bool = False
+    """Whether the database URL leads to a proxy that pools transactions, such as PgBouncer."""
+    database_connect_timeout: Annotated[float, Field(gt=0)] = 3.0
+    database_statement_timeout: Annotated[float, Field(gt=0)] = 5.0
+    database_lock_timeout: Annotated[float, Field(gt=0)] = 2.0
+    database_idle_in_transaction_timeout: Annotated[float, Field(gt=0)] = 5.0
+
+    wake_ups: bool = True
+    """Off: events of other nodes are found by the sweep alone."""
     nats_url: SecretStr | None = None
+    """One server or several, separated by commas."""
 
     token_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     token_public_key: Annotated[str, AfterValidator(_public_key)] | None = None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
@@ -220,6 +220,13 @@ class InMemoryEventLog:
     async def find(self, user_id: UUID, event_id: UUID) -> RecordedEvent | None:
         log = await self._log(user_id)
         return next((recorded for recorded in log if recorded.event.id == event_id), None)
+
+    async def grown(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+        heads = {user_id: (await self.head(user_id)).position for user_id in known}
+        return {user_id: head for user_id, head in heads.items() if head > known[user_id]}
+
+    async def open_attempts(self) -> int:
+        return len(self._world.open_attempts)
 
     async def _log(self, user_id: UUID) -> list[RecordedEvent]:
         await self._world.passed("read")

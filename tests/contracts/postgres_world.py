@@ -30,7 +30,7 @@ class PostgresWorld(World):
         self._writer.start()
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
         self.bus = WriterEventBus(self._writer)
-        self.log = TortoiseEventLog(database.client)
+        self.log = self.heads = TortoiseEventLog(database.client)
 
     @classmethod
     async def open(cls, folder: Path) -> "PostgresWorld":  # noqa: ARG003 (needs none)

@@ -22,6 +22,7 @@ from infrastructure.event_log import TortoiseEventLog
 from infrastructure.migrate import migrate_sqlite
 from infrastructure.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.sqlite_database import SqliteDatabase
+from infrastructure.sweep import Heads
 from infrastructure.writer import Writer
 from tests import fakes
 
@@ -40,6 +41,7 @@ class World:
     connections: Connections
     bus: EventBus
     log: EventLog
+    heads: Heads
 
     @classmethod
     async def open(cls, folder: Path) -> "World":
@@ -60,7 +62,7 @@ class FakeWorld(World):
         self._world = fakes.World()
         self.connections = fakes.InMemoryProviderConnectionRepository(self._world)
         self.bus = fakes.InMemoryEventBus(self._world)
-        self.log = fakes.InMemoryEventLog(self._world)
+        self.log = self.heads = fakes.InMemoryEventLog(self._world)
 
     @classmethod
     async def open(cls, folder: Path) -> "FakeWorld":  # noqa: ARG003 (needs none)
@@ -82,7 +84,7 @@ class SqliteWorld(World):
         self._writer.start()
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
         self.bus = WriterEventBus(self._writer)
-        self.log = TortoiseEventLog(database.client)
+        self.log = self.heads = TortoiseEventLog(database.client)
 
     @classmethod
     async def open(cls, folder: Path) -> "SqliteWorld":

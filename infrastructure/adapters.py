@@ -1,0 +1,39 @@
+"""Which adapters the settings ask for."""
+
+from infrastructure.metrics import Metrics
+from infrastructure.nats_wake_ups import NatsWakeUps
+from infrastructure.notify_wake_ups import NotifyWakeUps
+from infrastructure.postgres_connection import PostgresOptions
+from infrastructure.settings import Settings
+from infrastructure.wake_ups import InProcessWakeUps, NoWakeUps, WakeUps
+
+
+def is_sqlite(settings: Settings) -> bool:
+    """Whether this process is the only one that writes events."""
+    return settings.database_url.get_secret_value().startswith("sqlite:")
+
+
+def postgres_options(settings: Settings) -> PostgresOptions:
+    """How to reach the database; for SQLite it says nothing."""
+    return PostgresOptions(
+        url=settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool_size,
+        connect_timeout=settings.database_connect_timeout,
+        statement_timeout=settings.database_statement_timeout,
+        lock_timeout=settings.database_lock_timeout,
+        idle_in_transaction_timeout=settings.database_idle_in_transaction_timeout,
+        through_proxy=settings.database_through_proxy,
+    )
+
+
+def wake_ups(settings: Settings, metrics: Metrics) -> WakeUps:
+    """NATS when a URL is set; else what the database has."""
+    if not settings.wake_ups:
+        return NoWakeUps()
+    if settings.nats_url is not None:
+        servers = settings.nats_url.get_secret_value().split(",")
+        return NatsWakeUps([server.strip() for server in servers], metrics)
+    if is_sqlite(settings):
+        return InProcessWakeUps()
+    url = settings.database_direct_url or settings.database_url
+    return NotifyWakeUps(url.get_secret_value(), metrics)

@@ -1,0 +1,104 @@
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+from domain.ports import StorageError
+from infrastructure.event_feed import LiveEventFeed
+from infrastructure.event_tail import EventTail
+from infrastructure.metrics import Metrics
+from infrastructure.sweep import Sweep
+from infrastructure.wake_ups import NoWakeUps
+from tests.unit.logs import GrowingLog
+from tests.woken import eventually
+
+USER = UUID(int=1)
+OTHER = UUID(int=2)
+
+
+class SweptLog(GrowingLog):
+    """With heads; fails once when told to."""
+
+    fail_once = False
+
+    async def grown(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+        if self.fail_once:
+            self.fail_once = False
+            raise StorageError
+        heads = {user_id: len(events) for user_id, events in self.events.items()}
+        return {user_id: heads[user_id] for user_id, at in known.items() if heads[user_id] > at}
+
+    async def open_attempts(self) -> int:
+        return 3
+
+
+class Node:
+    """A node without wake-ups, swept all the time."""
+
+    def __init__(self) -> None:
+        self.log = SweptLog()
+        self.metrics = Metrics()
+        self.feed = LiveEventFeed(self.log, EventTail(), NoWakeUps())
+        self.abandoned: list[timedelta] = []
+        self.sweep = Sweep(self.feed, self.log, self.close, self.metrics, interval=0.01)
+
+    async def close(self, older_than: timedelta) -> int:
+        self.abandoned.append(older_than)
+        return 1
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0
+
+    async def next_positions(self, user_id: UUID, *, after: int) -> list[int]:
+        async for page in self.feed.follow(user_id, after):
+            return [recorded.position for recorded in page]
+        raise AssertionError("the stream has ended")
+
+
+async def caught_up(node: Node, user_id: UUID, after: int) -> "asyncio.Task[list[int]]":
+    """A subscriber who has read everything and waits."""
+    task = asyncio.create_task(node.next_positions(user_id, after=after))
+    await eventually(lambda: user_id in node.feed.heads())
+    return task
+
+
+async def test_finds_what_other_nodes_wrote() -> None:
+    node = Node()
+    node.log.grow(USER, 2)
+    node.log.grow(OTHER, 1)
+    waiting, quiet = await caught_up(node, USER, 2), await caught_up(node, OTHER, 1)
+    node.log.grow(USER)
+    node.sweep.start()
+    assert await asyncio.wait_for(waiting, 5) == [3]
+    assert not quiet.done()
+    assert node.metric("unplug_wake_ups_total", way="missed") == 1
+    quiet.cancel()
+    await node.sweep.aclose()
+
+
+async def test_finds_what_this_node_wrote() -> None:
+    node = Node()
+    node.log.grow(USER)
+    waiting = await caught_up(node, USER, 1)
+    node.feed.committed(node.log.grow(USER))
+    node.sweep.start()
+    assert await asyncio.wait_for(waiting, 5) == [2]
+    await node.sweep.aclose()
+
+
+async def test_goes_on_after_the_database_was_away() -> None:
+    node = Node()
+    node.log.grow(USER)
+    waiting = await caught_up(node, USER, 1)
+    node.log.fail_once = True
+    node.log.grow(USER)
+    node.sweep.start()
+    assert await asyncio.wait_for(waiting, 5) == [2]
+    await node.sweep.aclose()
+
+
+async def test_closes_attempts_that_have_been_open_for_too_long() -> None:
+    node = Node()
+    await node.sweep.sweep()
+    assert node.abandoned == [timedelta(seconds=30)]
+    assert node.metric("unplug_open_attempts") == 3
