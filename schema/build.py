@@ -1,7 +1,11 @@
 """The schema, put together."""
 
+from functools import cache
+
 import strawberry
 from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.name_converter import NameConverter
 
 from schema.mutation import Mutation
 from schema.query import Query
@@ -11,6 +15,18 @@ from schema.types import (
     ProviderDisconnectionFailed,
     ProviderDisconnectionSucceeded,
 )
+
+
+class CachedNames(NameConverter):
+    """Strawberry asks for the names of arguments and input fields again at every request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._camel_case = cache(super().apply_naming_config)
+
+    def apply_naming_config(self, name: str) -> str:
+        """`camelCase`."""
+        return self._camel_case(name)
 
 
 class UnplugSchema(strawberry.Schema):
@@ -33,4 +49,5 @@ def build_schema() -> UnplugSchema:
             ProviderDisconnectionSucceeded,
             ProviderDisconnectionFailed,
         ],
+        config=StrawberryConfig(name_converter=CachedNames()),
     )

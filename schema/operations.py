@@ -1,9 +1,10 @@
 """Runs operations: GraphQL in, response payloads out. Transports build on it."""
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable
-from typing import Any, TypeAlias, cast
+from types import CoroutineType
+from typing import Any, TypeAlias, TypeGuard, cast
 from uuid import UUID
 
 import orjson
@@ -23,6 +24,12 @@ from schema.rates import MutationRate
 from schema.subscription import EventStream
 
 Variables: TypeAlias = Mapping[str, Any]
+
+
+IS_COROUTINE = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", CoroutineType.__instancecheck__)
+"""`isinstance` without a Python frame: resolvers return nothing else that is awaited, and each
+value of a response is looked at.
+"""
 
 
 class Operations:
@@ -82,6 +89,7 @@ class Operations:
             context_value=context,
             raw_variable_values=dict(variables or {}),
             operation_name=operation.name,
+            is_awaitable=IS_COROUTINE,
             hide_suggestions=self._hide_suggestions,
         )
         if isinstance(executor, list):
