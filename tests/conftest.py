@@ -5,9 +5,9 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.servers import nats_server, postgres_server, postgres_url
+from tests.servers import nats_server, pgbouncer, postgres_server, postgres_url
 
-__all__ = ["nats_server", "postgres_server", "postgres_url"]
+__all__ = ["nats_server", "pgbouncer", "postgres_server", "postgres_url"]
 
 
 @pytest.hookimpl(wrapper=True)

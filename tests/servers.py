@@ -133,6 +133,15 @@ class PostgresServer:
             self._process.wait(STARTS_WITHIN)
             self._process = None
 
+    def signal_all(self, number: signal.Signals) -> None:
+        """To the server and all its processes."""
+        if self._process is None:
+            return
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        for pid in [self._process.pid, *map(int, children.read_text().split())]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def remove(self) -> None:
         self.stop(crash=True)
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -170,6 +179,50 @@ class PostgresServer:
             cwd=self._folder,
             **self._as_user,
         )
+
+
+class PgBouncer:
+    """Debian's PgBouncer in front of a PostgreSQL server, pooling transactions."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.port = free_port()
+        self._folder = Path(tempfile.mkdtemp(prefix="unplug-pgbouncer-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        (self._folder / "pgbouncer.ini").write_text(
+            f"""
+            [databases]
+            * = host=127.0.0.1 port={server.port} user=postgres
+            [pgbouncer]
+            listen_addr = 127.0.0.1
+            listen_port = {self.port}
+            unix_socket_dir =
+            auth_type = any
+            pool_mode = transaction
+            default_pool_size = 4
+            """.replace("            ", "")
+        )
+
+    def start(self) -> None:
+        program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+        if program is None:
+            raise FileNotFoundError("pgbouncer: it is in a package of that name")
+        as_user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            as_user = {"user": UNPRIVILEGED, "extra_groups": []}
+            shutil.chown(self._folder, UNPRIVILEGED)
+        self._process = subprocess.Popen(
+            [program, "-q", str(self._folder / "pgbouncer.ini")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **as_user,
+        )
+        wait_until(lambda: accepts(self.port), self._process)
+
+    def remove(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _postgres_programs() -> Path:
@@ -213,6 +266,17 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres_server: PostgresServer) -> Iterator[PgBouncer]:
+    """In front of that server."""
+    proxy = PgBouncer(postgres_server)
+    try:
+        proxy.start()
+        yield proxy
+    finally:
+        proxy.remove()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -16,8 +17,11 @@ from infrastructure.provider_connections import TortoiseProviderConnectionReposi
 from infrastructure.writer import Writer
 from tests.contracts.world import World
 
-SERVER = "UNPLUG_TESTS_POSTGRES"
-"""An environment variable: the URL of a server's own database."""
+SERVER = "TEST_POSTGRES_URL"
+"""An environment variable: where the server's own database is."""
+
+PROXY = "TEST_POSTGRES_PROXY_PORT"
+"""An environment variable: the port of a proxy that pools transactions, if it is to be used."""
 
 
 class PostgresWorld(World):
@@ -34,11 +38,10 @@ class PostgresWorld(World):
 
     @classmethod
     async def open(cls, folder: Path) -> "PostgresWorld":  # noqa: ARG003 (needs none)
-        name = f"contract_{uuid4().hex}"
-        await administer(f"CREATE DATABASE {name}")
-        url = os.environ[SERVER].rpartition("/")[0] + f"/{name}"
-        await migrate_postgres(url)
-        return cls(await PostgresDatabase.open(PostgresOptions(url=url)), name)
+        name = await create_database()
+        options = postgres_options(name)
+        await migrate_postgres(options.url)
+        return cls(await PostgresDatabase.open(options), name)
 
     async def add(self, *connections: ProviderConnection) -> None:
         await self._database.store.insert(connections)
@@ -46,7 +49,27 @@ class PostgresWorld(World):
     async def aclose(self) -> None:
         await self._writer.aclose()
         await self._database.aclose()
-        await administer(f"DROP DATABASE {self._name} WITH (FORCE)")
+        await drop_database(self._name)
+
+
+def postgres_options(name: str) -> PostgresOptions:
+    """How to reach a database."""
+    server = urlsplit(os.environ[SERVER])
+    proxy = os.environ.get(PROXY)
+    port = proxy or server.port
+    url = f"postgres://{server.username}@{server.hostname}:{port}/{name}"
+    return PostgresOptions(url=url, through_proxy=proxy is not None)
+
+
+async def create_database() -> str:
+    """Makes an empty one and returns its name."""
+    name = f"test_{uuid4().hex}"
+    await administer(f"CREATE DATABASE {name}")
+    return name
+
+
+async def drop_database(name: str) -> None:
+    await administer(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def administer(sql: str) -> None:

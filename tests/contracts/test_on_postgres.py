@@ -1,25 +1,33 @@
-"""Runs the suites of this folder on PostgreSQL."""
+"""Runs the suites of this folder, and those of `tests/postgres`, on PostgreSQL."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.contracts.postgres_world import SERVER
-from tests.servers import PostgresServer
+from tests.contracts.postgres_world import PROXY, SERVER
+from tests.servers import PgBouncer, PostgresServer
 
+CONTRACTS = Path(__file__).parent
+NOT_ON_POSTGRES = ("test_on_postgres.py", "test_wake_ups.py")
 DEADLINE = 300.0
 
 
 def test_the_suites_pass_on_postgres(postgres_server: PostgresServer) -> None:
-    suites = sorted(Path(__file__).parent.glob("test_*.py"))
-    this, wake_ups = Path(__file__), Path(__file__).with_name("test_wake_ups.py")
+    run(postgres_server, CONTRACTS, CONTRACTS.parent / "postgres")
+
+
+def test_the_suites_pass_through_a_transaction_pooling_proxy(
+    postgres_server: PostgresServer, pgbouncer: PgBouncer
+) -> None:
+    run(postgres_server, CONTRACTS, **{PROXY: str(pgbouncer.port)})
+
+
+def run(server: PostgresServer, *folders: Path, **environment: str) -> None:
+    left_out = [f"--ignore={CONTRACTS / name}" for name in NOT_ON_POSTGRES]
     done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *(str(suite) for suite in suites if suite not in {this, wake_ups}),
-        ],
-        env=os.environ | {SERVER: postgres_server.url("postgres")},
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *left_out, *folders],
+        env=os.environ | {SERVER: server.url("postgres")} | environment,
         capture_output=True,
         text=True,
         timeout=DEADLINE,
