@@ -1,5 +1,6 @@
 """Where all parts meet."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ from schema.context import Services
 from schema.http import HttpLimits
 from schema.limits import DocumentLimits
 from schema.open_streams import OpenStreams
+from schema.socket_services import SocketLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +57,9 @@ class App:
         await self.asgi(scope, receive, send)
 
     async def drain(self) -> None:
-        """Running commands finish, then sockets and streams end so that their clients come back."""
-        await self.commands.drain()
-        await self.streams.end()
+        """Running commands finish, and are answered; sockets and streams end so that their clients
+        come back."""
+        await asyncio.gather(self.commands.drain(), self.streams.end())
 
     def stalled(self) -> None:
         """A client that did not read was cut off."""
@@ -176,6 +178,12 @@ def _wire(settings: Settings) -> WireSettings:
             directives=settings.max_directives,
         ),
         http=HttpLimits(body=settings.max_body_bytes),
+        sockets=SocketLimits(
+            sockets=settings.max_sockets,
+            sockets_per_user=settings.max_sockets_per_user,
+            operations=settings.max_subscriptions_per_socket,
+            messages_per_second=settings.max_messages_per_second,
+        ),
         mutations_per_second=settings.max_mutations_per_second,
         hide_suggestions=not introspection,
         introspection=introspection,

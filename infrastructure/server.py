@@ -81,13 +81,14 @@ async def serve(
     *,
     drain: Callable[[], Coroutine[None, None, None]],
     on_stall: Callable[[], None],
+    stall_seconds: float = STALL_SECONDS,
 ) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Then it accepts nothing more, calls `drain` (commands finish, streams end) and lets responses
     end: within `DRAIN_SECONDS` and `GRACE_SECONDS`.
     """
-    config = server_config(app, on_stall=on_stall)
+    config = server_config(app, stall_seconds=stall_seconds, on_stall=on_stall)
     await _Server(config, on_started, drain).serve(sockets=[server])
 
 

@@ -168,6 +168,16 @@ class Settings(BaseSettings):
     max_mutations_per_second: Annotated[int, Field(ge=1)] = 50
     """Of one user, on this process."""
 
+    max_sockets: Annotated[int, Field(ge=1)] = 20_000
+    """WebSockets and streams that may be open on this process."""
+    max_sockets_per_user: Annotated[int, Field(ge=1)] = 100
+    max_subscriptions_per_socket: Annotated[int, Field(ge=1)] = 50
+    """Queries and mutations that are still running count as well."""
+    max_messages_per_second: Annotated[int, Field(ge=1)] = 100
+    """Of one socket."""
+    slow_reader_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """How long a client may leave what was sent to it unread before it is cut off."""
+
     metrics_address: Annotated[Address | None, NoDecode, BeforeValidator(_address)] = None
 
     @model_validator(mode="after")

@@ -10,13 +10,17 @@ from schema.build import UnplugSchema
 from schema.context import Services
 from schema.documents import Documents
 from schema.http import HttpLimits, HttpTransport
+from schema.http_streams import HEARTBEAT_SECONDS, HttpStreams
 from schema.limits import DocumentLimits
 from schema.masking import Masking
+from schema.negotiation import MediaType
 from schema.open_streams import OpenStreams
 from schema.operations import Operations
 from schema.origins import CrossOrigin
 from schema.rates import MutationRate
+from schema.seats import Seats
 from schema.socket_services import SocketLimits
+from schema.stream_framing import EventStreamFraming, MultipartFraming, StreamFraming
 from schema.telemetry import Telemetry
 from schema.websocket import WebSocketTransport
 
@@ -38,6 +42,7 @@ class WireSettings:
     hide_suggestions: bool = True
     introspection: bool = False
     allowed_origins: frozenset[str] = frozenset()
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
 
 
 class GraphQLApp:
@@ -85,6 +90,11 @@ def graphql_app(
         MutationRate(settings.mutations_per_second, telemetry),
         hide_suggestions=settings.hide_suggestions,
     )
+    seats = Seats(settings.sockets.sockets, settings.sockets.sockets_per_user, telemetry)
+    framings: dict[MediaType, StreamFraming] = {
+        MediaType.EVENT_STREAM: EventStreamFraming(),
+        MediaType.MULTIPART: MultipartFraming(),
+    }
     http = HttpTransport(
         operations,
         tokens,
@@ -94,7 +104,17 @@ def graphql_app(
         cross_origin=CrossOrigin(settings.allowed_origins),
         new_id=services.new_id,
         limits=settings.http,
-        streams={},
+        streams={
+            media_type: HttpStreams(
+                framing,
+                operations,
+                telemetry=telemetry,
+                streams=streams,
+                seats=seats,
+                heartbeat_seconds=settings.heartbeat_seconds,
+            )
+            for media_type, framing in framings.items()
+        },
     )
     websocket = WebSocketTransport(
         operations,
@@ -106,5 +126,6 @@ def graphql_app(
         new_id=services.new_id,
         limits=settings.sockets,
         streams=streams,
+        seats=seats,
     )
     return GraphQLApp(http, websocket, otherwise)

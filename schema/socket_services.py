@@ -1,14 +1,13 @@
 """What all WebSockets of a process share."""
 
-from collections import Counter
 from dataclasses import dataclass
-from uuid import UUID
 
 from domain.ports import AccessTokens
 from schema.access_log import AccessLog
 from schema.masking import Masking
 from schema.operations import Operations
 from schema.rates import MessageRate
+from schema.seats import Seats
 from schema.telemetry import Telemetry
 
 TRANSPORT = "websocket"
@@ -16,7 +15,7 @@ TRANSPORT = "websocket"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketLimits:
-    """How many sockets, and what may happen on each.
+    """How many sockets and streams may be open, and what may happen on each socket.
 
     `operations` run on one socket at once: subscriptions above all. `init_seconds` is how long a
     client may take to say who it is.
@@ -31,7 +30,7 @@ class SocketLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketServices:
-    """`users`: how many sockets each of them has."""
+    """To be passed on to each of them."""
 
     operations: Operations
     tokens: AccessTokens
@@ -40,4 +39,4 @@ class SocketServices:
     telemetry: Telemetry
     rate: MessageRate
     limits: SocketLimits
-    users: Counter[UUID]
+    seats: Seats

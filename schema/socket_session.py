@@ -9,7 +9,6 @@ from starlette.types import Receive
 from domain.ports import AccessToken
 from schema import transport_ws
 from schema.authentication import authenticate
-from schema.limits import Limit
 from schema.outbox import Outbox
 from schema.socket_operations import SocketOperations
 from schema.socket_services import SocketServices
@@ -125,12 +124,9 @@ class SocketSession:
         )
         if token is None:
             return self.close(4403, "Forbidden")
-        self._token = token
-        users, limits = self._services.users, self._services.limits
-        users[token.user_id] += 1
-        if users[token.user_id] > limits.sockets_per_user:
-            self._services.telemetry.limit_hit(Limit.SOCKETS_PER_USER)
+        if not self._services.seats.take_for(token.user_id):
             return self.close(TRY_AGAIN_LATER, "Too many sockets")
+        self._token = token
         self._operations = SocketOperations(
             self._id, token.user_id, self._services, self._outbox, self._lost
         )
@@ -159,10 +155,7 @@ class SocketSession:
             self._operations.stop_all()
             self._operations = None
         if self._token is not None:
-            users = self._services.users
-            users[self._token.user_id] -= 1
-            if not users[self._token.user_id]:
-                del users[self._token.user_id]
+            self._services.seats.leave_for(self._token.user_id)
 
 
 def _subscriber_exists(id_: str) -> str:

@@ -1,18 +1,16 @@
 """GraphQL over WebSocket: `graphql-transport-ws`, and nothing older."""
 
-from collections import Counter
-
 from starlette.types import Receive, Scope, Send
 
 from domain.ports import AccessTokens, NewId
 from schema.access_log import AccessLog
-from schema.limits import Limit
 from schema.masking import Masking
 from schema.open_streams import OpenStreams
 from schema.operations import Operations
 from schema.origins import origin_allowed
 from schema.outbox import OUTBOX, Outbox
 from schema.rates import MessageRate
+from schema.seats import Seats
 from schema.socket_services import SocketLimits, SocketServices
 from schema.socket_session import SERVICE_RESTART, TRY_AGAIN_LATER, SocketSession
 from schema.telemetry import Telemetry
@@ -34,6 +32,7 @@ class WebSocketTransport:
         new_id: NewId,
         limits: SocketLimits,
         streams: OpenStreams,
+        seats: Seats,
     ) -> None:
         self._services = SocketServices(
             operations=operations,
@@ -43,12 +42,12 @@ class WebSocketTransport:
             telemetry=telemetry,
             rate=MessageRate(limits.messages_per_second, telemetry),
             limits=limits,
-            users=Counter(),
+            seats=seats,
         )
         self._allowed_origins = allowed_origins
         self._new_id = new_id
         self._streams = streams
-        self._sockets = 0
+        self._seats = seats
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One socket, from the handshake to its end."""
@@ -63,17 +62,15 @@ class WebSocketTransport:
             outbox.close(4406, "Subprotocol not acceptable")
         elif self._streams.ending:
             outbox.close(SERVICE_RESTART, "Service restart")
-        elif self._sockets >= self._services.limits.sockets:
-            self._services.telemetry.limit_hit(Limit.SOCKETS)
+        elif not self._seats.take():
             outbox.close(TRY_AGAIN_LATER, "Too many sockets")
         else:
             await self._run(SocketSession(str(self._new_id()), self._services, outbox, receive))
 
     async def _run(self, session: SocketSession) -> None:
-        self._sockets += 1
         self._streams.enter(session)
         try:
             await session.run()
         finally:
-            self._sockets -= 1
+            self._seats.leave()
             self._streams.leave(session)

@@ -68,6 +68,7 @@ class World:
         self.open_attempts: set[UUID] = set()
         self.down = False
         self.grown = asyncio.Condition()
+        self.on_recorded: Callable[[RecordedEvent], None] = lambda _: None
         self._actions: defaultdict[str, list[Action]] = defaultdict(list)
         self._released = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -135,6 +136,7 @@ class World:
             log = self.logs[event.user_id]
             recorded = RecordedEvent(event=event, position=len(log) + 1)
             log.append(recorded)
+            self.on_recorded(recorded)
         async with self.grown:
             self.grown.notify_all()
         await self.passed(f"{kind} recorded")

@@ -1,7 +1,8 @@
 """The wire on fakes: the app as it is served, without a database."""
 
 import json
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from starlette.applications import Starlette
 from structlog.typing import FilteringBoundLogger
 
 from domain.disconnect_provider import DisconnectProviderHandler
-from domain.ports import AccessToken, AccessTokens
+from domain.ports import AccessToken, AccessTokens, EventFeed
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from schema.access_log import AccessLog
 from schema.asgi import WireSettings, graphql_app
@@ -51,19 +52,22 @@ class NamedTokens:
 
 
 class CountingTelemetry:
-    """Remembers the limits that were hit, and the commands that ended."""
+    """Remembers limits that were hit, commands that ended, and how many subscriptions are open."""
 
     def __init__(self) -> None:
         self.limits: list[str] = []
+        self.subscriptions: Counter[str] = Counter()
         self.commands: list[str] = []
 
     def command_finished(self, outcome: str, seconds: float) -> None:
         assert seconds >= 0
         self.commands.append(outcome)
 
-    def subscription_started(self, transport: str) -> None: ...
+    def subscription_started(self, transport: str) -> None:
+        self.subscriptions[transport] += 1
 
-    def subscription_ended(self, transport: str) -> None: ...
+    def subscription_ended(self, transport: str) -> None:
+        self.subscriptions[transport] -= 1
 
     def event_sent(self, occurred_at: datetime) -> None: ...
 
@@ -80,6 +84,7 @@ class Wire:
         *,
         tokens: AccessTokens | None = None,
         logger: FilteringBoundLogger | None = None,
+        feed: Callable[[World], EventFeed] = InMemoryEventFeed,
     ) -> None:
         self.world = World()
         self.clock = FakeClock()
@@ -95,7 +100,7 @@ class Wire:
             connection_repo=connections,
             connections=connections,
             events=InMemoryEventLog(self.world),
-            feed=InMemoryEventFeed(self.world),
+            feed=feed(self.world),
             new_id=self.ids,
         )
         self.app = graphql_app(
