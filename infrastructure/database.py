@@ -1,14 +1,19 @@
 """One open database, of whichever dialect its URL names. One dialect per process: Tortoise caches
 SQL by model, whatever the dialect."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from tortoise import BaseDBAsyncClient
 
+from infrastructure.migrate import migrate_sqlite
 from infrastructure.postgres_connection import PostgresOptions
 from infrastructure.postgres_database import PostgresDatabase
 from infrastructure.sqlite_database import SqliteDatabase, sqlite_path
+from infrastructure.sqlite_lock import sole_server
+from infrastructure.sqlite_purge import purge
 from infrastructure.store import Store
 
 
@@ -28,6 +33,25 @@ class Database(Protocol):
 
     async def aclose(self) -> None:
         """After the writer is closed."""
+
+
+@contextmanager
+def serving(url: str) -> Iterator[None]:
+    """Around all work of a server, outside of its event loop.
+
+    On SQLite it is the only one on its file, brings the schema up to date first, and leaves nothing
+    of destroyed credentials behind. Raises `Failed`. PostgreSQL needs none of that.
+    """
+    if urlsplit(url).scheme != "sqlite":
+        yield
+        return
+    path = sqlite_path(url)
+    with sole_server(path):
+        migrate_sqlite(path)
+        try:
+            yield
+        finally:
+            purge(path)
 
 
 async def open_database(url: str, postgres: PostgresOptions | None = None) -> Database:

@@ -81,30 +81,14 @@ class TortoiseEventLog:
             found = await self._rows(user_id).filter(id=event_id).values_list(*EVENT_COLUMNS)
         return event_of(found[0]) if found else None
 
-    async def by_time(self, after: UUID | None, limit: int) -> Sequence[RecordedEvent]:
-        """All users' events by id, which is by time of making. Raises `StorageError`."""
-        rows = ProviderEventRow.all().using_db(self._client)
-        if after is not None:
-            rows = rows.filter(id__gt=after)
-        with reading():
-            found = await rows.order_by("id").limit(limit).values_list(*EVENT_COLUMNS)
-        return [event_of(row) for row in found]
-
-    async def heads(self, user_ids: Collection[UUID] | None = None) -> Mapping[UUID, int]:
-        """The last positions of those of these users, or of all, who have events.
-
-        Raises `StorageError`.
-        """
-        if user_ids is None:
-            with reading():
-                rows = LogHeadRow.all().using_db(self._client)
-                return dict(await rows.values_list("user_id", "position"))
+    async def heads(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
+        """The last positions of those who have events. Raises `StorageError`."""
         heads: dict[UUID, int] = {}
         ids = list(user_ids)
         for start in range(0, len(ids), _MAX_PARAMETERS):
-            some = LogHeadRow.filter(user_id__in=ids[start : start + _MAX_PARAMETERS])
+            rows = LogHeadRow.filter(user_id__in=ids[start : start + _MAX_PARAMETERS])
             with reading():
-                found = await some.using_db(self._client).values_list("user_id", "position")
+                found = await rows.using_db(self._client).values_list("user_id", "position")
             heads.update(found)
         return heads
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
+from infrastructure.failures import Failed
 from infrastructure.sqlite_connection import connect
 
 
@@ -43,8 +44,15 @@ def latest(dialect: str) -> int:
 def migrate_sqlite(path: Path) -> Sequence[str]:
     """Names of the migrations that were applied; makes the file if there is none.
 
-    Raises `sqlite3.Error`, and then nothing has changed.
+    Raises `Failed`, and then nothing has changed.
     """
+    try:
+        return _migrate(path)
+    except sqlite3.Error as error:
+        raise Failed(f"{path} can't be migrated: {error}.") from None
+
+
+def _migrate(path: Path) -> Sequence[str]:
     applied: list[str] = []
     with closing(connect(path)) as db:
         db.execute("BEGIN IMMEDIATE")

@@ -19,7 +19,7 @@ from infrastructure.driver_errors import reading, words
 from infrastructure.postgres_commit import COMMIT, arrays, outcome, parameters, waves
 from infrastructure.postgres_connection import LOST, PostgresOptions
 from infrastructure.rows import CONNECTION_COLUMNS, EVENT_COLUMNS, connection_row, event_of
-from infrastructure.store import MemberRefused, Outcome, OutcomeUnknown, Write
+from infrastructure.store import MemberRefused, Outcome, OutcomeUnknown, StoredCredential, Write
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -36,6 +36,15 @@ _ABANDONED = (
 _INSERT = (
     f"INSERT INTO provider_connections ({', '.join(CONNECTION_COLUMNS)})"
     f" SELECT * FROM unnest({arrays(CONNECTION_COLUMNS)}) ON CONFLICT (id) DO NOTHING"
+)
+# Rows are locked in the order in which commits lock them; a plain UPDATE might deadlock with one.
+_REPLACE = (
+    "UPDATE provider_connections AS c SET encrypted_credentials = new.encrypted,"
+    " version = c.version + 1 FROM (SELECT id FROM provider_connections WHERE id = ANY ($1)"
+    " ORDER BY id FOR UPDATE) AS locked"
+    " JOIN unnest($1::uuid[], $2::bigint[], $3::bytea[]) AS new (id, version, encrypted)"
+    " USING (id) WHERE c.id = locked.id AND c.version = new.version"
+    " AND c.encrypted_credentials IS NOT NULL"
 )
 # Makes the head of a new user too, so that there is something to wait for. It is rolled back.
 _LOCK_HEADS = (
@@ -98,6 +107,14 @@ class PostgresStore:
         """See `Store.insert`. For a process that has no writer on this store."""
         columns = list(zip(*map(connection_row, connections), strict=True))
         status = await self._read(lambda db: db.execute(_INSERT, *columns))
+        return int(status.rpartition(" ")[2])
+
+    async def replace_credentials(self, changed: Sequence[StoredCredential]) -> int:
+        """See `Store.replace_credentials`. For a process that has no writer on this store."""
+        ids = [new.connection_id for new in changed]
+        versions = [new.version for new in changed]
+        encrypted = [new.encrypted_data for new in changed]
+        status = await self._read(lambda db: db.execute(_REPLACE, ids, versions, encrypted))
         return int(status.rpartition(" ")[2])
 
     async def abandoned(self, older_than: timedelta | None, limit: int) -> Sequence[ProviderEvent]:

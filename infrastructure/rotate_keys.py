@@ -5,16 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from uuid import UUID
 
+from infrastructure.credentials_cipher import UnknownKey
+from infrastructure.store import StoredCredential
+
 PAGE = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCredential:
-    """A connection's encrypted credentials, at a version of its row."""
-
-    connection_id: UUID
-    version: int
-    encrypted_data: bytes
 
 
 class StoredCredentials(Protocol):
@@ -31,10 +25,6 @@ class StoredCredentials(Protocol):
 
         A connection that was disconnected since keeps no credentials. Returns how many went in.
         """
-
-
-class UnknownKey(Exception):
-    """None of the keys decrypts it."""
 
 
 @dataclass(slots=True)

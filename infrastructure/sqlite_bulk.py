@@ -1,4 +1,4 @@
-"""Many new rows at once."""
+"""Many rows at once."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,13 @@ from functools import lru_cache
 from itertools import chain, islice
 
 from infrastructure.rows import CONNECTION_COLUMNS
+from infrastructure.sqlite_purge import mark_destroyed
+from infrastructure.store import StoredCredential
 
+_REPLACE_CREDENTIALS = (
+    "UPDATE provider_connections SET encrypted_credentials = ?, version = version + 1"
+    " WHERE id = ? AND version = ? AND encrypted_credentials IS NOT NULL"
+)
 _ROWS_A_STATEMENT = 2000  # 30,000 values; SQLite takes 32,766
 _BULK = {"wal_autocheckpoint": 16_384, "cache_size": -65_536}
 _USUAL = {"wal_autocheckpoint": 1_000, "cache_size": -2_000}
@@ -30,6 +36,16 @@ def insert_connections(db: sqlite3.Connection, rows: Sequence[Sequence[object]])
     finally:
         _set(db, _USUAL)
     return inserted
+
+
+def replace_credentials(db: sqlite3.Connection, changed: Sequence[StoredCredential]) -> int:
+    """In one transaction, each only if its row has the version that was read; says how many."""
+    rows = [(new.encrypted_data, str(new.connection_id), new.version) for new in changed]
+    db.execute("BEGIN IMMEDIATE")
+    mark_destroyed(db)  # what the old key encrypted is to go as well
+    replaced = db.executemany(_REPLACE_CREDENTIALS, rows).rowcount
+    db.execute("COMMIT")
+    return replaced
 
 
 def _parts(rows: Sequence[Sequence[object]]) -> Iterator[Sequence[Sequence[object]]]:

@@ -28,9 +28,10 @@ from infrastructure.rows import (
     event_of,
     event_row,
 )
-from infrastructure.sqlite_bulk import insert_connections
+from infrastructure.sqlite_bulk import insert_connections, replace_credentials
 from infrastructure.sqlite_connection import BUSY_TIMEOUT, connect
-from infrastructure.store import MemberRefused, Outcome, Write
+from infrastructure.sqlite_purge import mark_destroyed
+from infrastructure.store import MemberRefused, Outcome, StoredCredential, Write
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -81,8 +82,15 @@ class SqliteStore:
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         """See `Store.insert`."""
         rows = [_text_row(connection) for connection in connections]
+        return await self._bulk(lambda db: insert_connections(db, rows))
+
+    async def replace_credentials(self, changed: Sequence[StoredCredential]) -> int:
+        """See `Store.replace_credentials`."""
+        return await self._bulk(lambda db: replace_credentials(db, changed))
+
+    async def _bulk(self, work: Callable[[sqlite3.Connection], int]) -> int:
         try:
-            return await self._run(lambda db: insert_connections(db, rows))
+            return await self._run(work)
         except MemberRefused:
             raise StorageError from None
 
@@ -142,6 +150,7 @@ def _commit(db: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Outcome
         _text_row,
     )
     if batch.changes:
+        mark_destroyed(db)  # whichever columns changed: most changes are disconnections
         db.executemany(_CHANGE_CONNECTION, [row[FIXED:-1] + row[:1] for row in batch.changes])
     _listed(db, _OPEN, batch.opened)
     _listed(db, _CLOSE, batch.closed)

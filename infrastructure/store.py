@@ -1,7 +1,7 @@
 """What the writer asks of a database, whatever its dialect."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol, TypeAlias
 from uuid import UUID
@@ -22,6 +22,15 @@ class Write:
 Outcome: TypeAlias = RecordedEvent | ConcurrentUpdate | AttemptClosed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCredential:
+    """A connection's encrypted credentials, at a version of its row."""
+
+    connection_id: UUID
+    version: int
+    encrypted_data: bytes = field(repr=False)
+
+
 class MemberRefused(Exception):
     """Something that a member brought along broke the batch (a constraint, data, a lock timeout).
 
@@ -33,7 +42,7 @@ class OutcomeUnknown(Exception):
     """The connection broke: the batch is written, or will be, or not. Read back."""
 
 
-class Store(Protocol):
+class BatchStore(Protocol):
     """One database's side of the writer. Driver exceptions stay inside."""
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
@@ -42,16 +51,29 @@ class Store(Protocol):
         Raises `StorageError` (nothing was written), `MemberRefused` or `OutcomeUnknown`.
         """
 
-    async def insert(self, connections: Sequence[ProviderConnection]) -> int:
-        """Connections from elsewhere, in one transaction; returns how many were new.
-
-        Ids that are there already are left untouched. Raises `StorageError`: none went in.
-        """
-
     async def read_back(self, writes: Sequence[Write]) -> Mapping[UUID, RecordedEvent]:
         """Which of these events are in the log, by event id; a commit on its way is waited for.
 
         Raises `StorageError`.
+        """
+
+
+class Store(BatchStore, Protocol):
+    """All that is written, and what only the database's own clock can tell.
+
+    Every method raises `StorageError`; nothing was written then.
+    """
+
+    async def insert(self, connections: Sequence[ProviderConnection]) -> int:
+        """Connections from elsewhere, in one transaction; returns how many were new.
+
+        Ids that are there already are left untouched.
+        """
+
+    async def replace_credentials(self, changed: Sequence[StoredCredential]) -> int:
+        """In one transaction, each only if its row still has the version that was read.
+
+        Returns how many went in.
         """
 
     async def abandoned(
@@ -59,5 +81,5 @@ class Store(Protocol):
     ) -> Collection[ProviderEvent]:
         """The `Attempted` of attempts that are open for longer, by the database's clock.
 
-        Of all open attempts when `older_than` is None. Raises `StorageError`.
+        Of all open attempts when `older_than` is None.
         """

@@ -9,7 +9,7 @@ import structlog
 
 from domain.events import RecordedEvent
 from domain.ports import StorageError
-from infrastructure.store import MemberRefused, Outcome, OutcomeUnknown, Store, Write
+from infrastructure.store import BatchStore, MemberRefused, Outcome, OutcomeUnknown, Write
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ class Writer:
 
     def __init__(
         self,
-        store: Store,
+        store: BatchStore,
         on_committed: Callable[[Sequence[RecordedEvent]], None],
         *,
         max_queued: int = MAX_QUEUED,

@@ -25,6 +25,7 @@ from domain.ports import (
     Window,
 )
 from domain.provider_connection import ConnectionStatus, ProviderConnection
+from infrastructure.store import StoredCredential
 
 Action: TypeAlias = Callable[[], Awaitable[None]]
 ItemT = TypeVar("ItemT")
@@ -181,6 +182,42 @@ class InMemoryProviderConnectionRepository:
     ) -> Page[ProviderConnection]:
         own = await self.find_by_user_id(user_id)
         return _page([c for c in own if statuses is None or c.status in statuses], _key, window)
+
+
+class InMemoryStoredCredentials:
+    """`StoredCredentials`; `replace` is a step of its world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def count(self) -> int:
+        return len(self._all())
+
+    async def page(self, after: UUID | None, limit: int) -> Sequence[StoredCredential]:
+        return [item for item in self._all() if after is None or item.connection_id > after][:limit]
+
+    async def replace(self, changed: Sequence[StoredCredential]) -> int:
+        await self._world.passed("replace")
+        replaced = 0
+        for new in changed:
+            row = self._world.connections.get(new.connection_id)
+            if row is None or row.version != new.version or row.credentials is None:
+                continue
+            credentials = replace(row.credentials, encrypted_data=new.encrypted_data)
+            self._world.add(replace(row, credentials=credentials, version=row.version + 1))
+            replaced += 1
+        return replaced
+
+    def _all(self) -> list[StoredCredential]:
+        return [
+            StoredCredential(
+                connection_id=row.id,
+                version=row.version,
+                encrypted_data=row.credentials.encrypted_data,
+            )
+            for row in sorted(self._world.connections.values(), key=lambda row: row.id)
+            if row.credentials is not None
+        ]
 
 
 class InMemoryEventBus:

@@ -14,6 +14,7 @@ from infrastructure.migrate_postgres import migrate_postgres
 from infrastructure.postgres_connection import PostgresOptions
 from infrastructure.postgres_database import PostgresDatabase
 from infrastructure.provider_connections import TortoiseProviderConnectionRepository
+from infrastructure.stored_credentials import TortoiseStoredCredentials
 from infrastructure.writer import Writer
 from tests.contracts.world import World
 
@@ -35,6 +36,7 @@ class PostgresWorld(World):
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
         self.bus = WriterEventBus(self._writer)
         self.log = self.heads = TortoiseEventLog(database.client)
+        self.credentials = TortoiseStoredCredentials(database.client, database.store)
 
     @classmethod
     async def open(cls, folder: Path) -> "PostgresWorld":  # noqa: ARG003 (needs none)

@@ -21,7 +21,9 @@ from infrastructure.event_bus import WriterEventBus
 from infrastructure.event_log import TortoiseEventLog
 from infrastructure.migrate import migrate_sqlite
 from infrastructure.provider_connections import TortoiseProviderConnectionRepository
+from infrastructure.rotate_keys import StoredCredentials
 from infrastructure.sqlite_database import SqliteDatabase
+from infrastructure.stored_credentials import TortoiseStoredCredentials
 from infrastructure.sweep import Heads
 from infrastructure.writer import Writer
 from tests import fakes
@@ -42,6 +44,7 @@ class World:
     bus: EventBus
     log: EventLog
     heads: Heads
+    credentials: StoredCredentials
 
     @classmethod
     async def open(cls, folder: Path) -> "World":
@@ -63,6 +66,7 @@ class FakeWorld(World):
         self.connections = fakes.InMemoryProviderConnectionRepository(self._world)
         self.bus = fakes.InMemoryEventBus(self._world)
         self.log = self.heads = fakes.InMemoryEventLog(self._world)
+        self.credentials = fakes.InMemoryStoredCredentials(self._world)
 
     @classmethod
     async def open(cls, folder: Path) -> "FakeWorld":  # noqa: ARG003 (needs none)
@@ -85,6 +89,7 @@ class SqliteWorld(World):
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
         self.bus = WriterEventBus(self._writer)
         self.log = self.heads = TortoiseEventLog(database.client)
+        self.credentials = TortoiseStoredCredentials(database.client, database.store)
 
     @classmethod
     async def open(cls, folder: Path) -> "SqliteWorld":

@@ -9,6 +9,7 @@ import pytest
 
 from domain.ports import StorageError
 from infrastructure.database import open_database
+from infrastructure.failures import Failed
 from infrastructure.migrate import latest, migrate_sqlite
 from infrastructure.sqlite_connection import connect
 
@@ -48,7 +49,7 @@ def test_migration_that_fails_changes_nothing(path: Path) -> None:
     with closing(connect(path)) as db:
         db.execute("CREATE TABLE open_attempts (in_the_way INTEGER)")
 
-    with pytest.raises(Exception, match="open_attempts already exists"):
+    with pytest.raises(Failed, match="open_attempts already exists"):
         migrate_sqlite(path)
 
     with closing(connect(path)) as db:

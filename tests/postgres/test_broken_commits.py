@@ -26,8 +26,11 @@ BIND = b"B"  # the first byte of the message that sends a statement's parameters
 class Node:
     """A writer whose connection leads through a proxy, and the log as it really is."""
 
-    def __init__(self, proxy: TcpProxy, writer: Writer, db: asyncpg.Connection) -> None:
+    def __init__(
+        self, proxy: TcpProxy, store: PostgresStore, writer: Writer, db: asyncpg.Connection
+    ) -> None:
         self.proxy = proxy
+        self.store = store
         self.writer = writer
         self.db = db
         self.announced: list[RecordedEvent] = []
@@ -57,7 +60,7 @@ async def node(options: PostgresOptions) -> AsyncIterator[Node]:
         writer = Writer(store, announced.extend)
         writer.start()
         db = await asyncpg.connect(options.url)
-        node = Node(proxy, writer, db)
+        node = Node(proxy, store, writer, db)
         node.announced = announced
         yield node
         proxy.judge = lambda _connection, _data: None
@@ -84,8 +87,7 @@ async def test_an_attempted_whose_commit_is_cut_is_recorded_once(node: Node, cut
 @pytest.mark.parametrize("cut", list(Cut))
 async def test_an_outcome_whose_commit_is_cut_changes_its_row_once(node: Node, cut: Cut) -> None:
     connection, attempt = active(ALICE), attempted(ALICE, CONNECTION)
-    store = node.writer._store
-    await store.insert([connection])
+    await node.store.insert([connection])
     await node.writer.write(Write(event=attempt))
     node.cut_next_commit(cut)
     outcome = succeeded(attempt)

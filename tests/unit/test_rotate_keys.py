@@ -1,51 +1,35 @@
 """Every credential ends up under the first key, and none comes back from the dead."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
 from domain.ports import StorageError
-from infrastructure.rotate_keys import (
-    PAGE,
-    RotateKeys,
-    Rotation,
-    StoredCredential,
-    UnknownKey,
-)
+from domain.provider_connection import ProviderCredentials
+from infrastructure.credentials_cipher import UnknownKey
+from infrastructure.rotate_keys import PAGE, RotateKeys, Rotation
+from tests.contracts.world import NOW, active
+from tests.fakes import InMemoryStoredCredentials, World
 
 
-class Credentials:
-    """`StoredCredentials` in memory; `before_replace` is somebody else at work."""
+class Credentials(InMemoryStoredCredentials):
+    """Connections 1, 2, 3, … with these credentials."""
 
     def __init__(self, *encrypted: bytes) -> None:
-        self.rows = {
-            UUID(int=n): StoredCredential(connection_id=UUID(int=n), version=1, encrypted_data=data)
-            for n, data in enumerate(encrypted, start=1)
-        }
-        self.before_replace: Callable[[], None] = lambda: None
+        self.world = World()
+        super().__init__(self.world)
+        for number, data in enumerate(encrypted, start=1):
+            self.put(number, data)
+
+    def put(self, number: int, data: bytes, version: int = 1) -> None:
+        credentials = ProviderCredentials(encrypted_data=data, credential_type="oauth2")
+        row = replace(active(UUID(int=1)), id=UUID(int=number), version=version)
+        self.world.add(replace(row, credentials=credentials))
 
     @property
     def data(self) -> list[bytes]:
-        return [row.encrypted_data for row in self.rows.values()]
-
-    async def count(self) -> int:
-        return len(self.rows)
-
-    async def page(self, after: UUID | None, limit: int) -> Sequence[StoredCredential]:
-        later = [row for i, row in self.rows.items() if after is None or i > after]
-        return later[:limit]
-
-    async def replace(self, changed: Sequence[StoredCredential]) -> int:
-        self.before_replace()
-        replaced = 0
-        for new in changed:
-            row = self.rows.get(new.connection_id)
-            if row is not None and row.version == new.version:
-                self.rows[row.connection_id] = replace(new, version=row.version + 1)
-                replaced += 1
-        return replaced
+        return [row.encrypted_data for row in self._all()]
 
 
 def rotate(data: bytes) -> bytes | None:
@@ -78,7 +62,7 @@ async def test_old_ones_are_rotated_and_current_ones_left_alone() -> None:
     run = Run(credentials)
     await run.keys.run()
     assert credentials.data == [b"new 1", b"new 2", b"new 3"]
-    assert [row.version for row in credentials.rows.values()] == [2, 1, 2]
+    assert [row.version for row in credentials._all()] == [2, 1, 2]
     assert run.rotation.rotated == 2
     assert run.looked_at == 3
 
@@ -102,10 +86,11 @@ async def test_one_without_a_known_key_is_named_and_the_rest_goes_on() -> None:
 async def test_a_disconnect_meanwhile_wins() -> None:
     credentials = Credentials(b"old 1", b"old 2")
 
-    def disconnect() -> None:
-        credentials.rows.pop(UUID(int=1), None)
+    async def disconnect() -> None:
+        row = credentials.world.connections[UUID(int=1)].mark_disconnected(NOW)
+        credentials.world.add(replace(row, version=2))
 
-    credentials.before_replace = disconnect
+    credentials.world.at("replace", disconnect)
     run = Run(credentials)
     await run.keys.run()
     assert credentials.data == [b"new 2"]
@@ -115,12 +100,10 @@ async def test_a_disconnect_meanwhile_wins() -> None:
 async def test_a_change_meanwhile_is_looked_at_again() -> None:
     credentials = Credentials(b"old 1", b"lost 2")
 
-    def change() -> None:
-        credentials.before_replace = lambda: None
-        row = credentials.rows[UUID(int=1)]
-        credentials.rows[UUID(int=1)] = replace(row, version=9, encrypted_data=b"old again")
+    async def change() -> None:
+        credentials.put(1, b"old again", version=9)
 
-    credentials.before_replace = change
+    credentials.world.at("replace", change)
     run = Run(credentials)
     await run.keys.run()
     assert credentials.data == [b"new again", b"lost 2"]
@@ -130,15 +113,11 @@ async def test_a_change_meanwhile_is_looked_at_again() -> None:
 
 async def test_after_an_interruption_it_goes_on() -> None:
     credentials = Credentials(*(b"old" for _ in range(PAGE * 2)))
-    pages = 0
 
-    def break_second() -> None:
-        nonlocal pages
-        pages += 1
-        if pages == 2:
-            raise StorageError
+    async def pass_by() -> None:
+        """The first page goes in."""
 
-    credentials.before_replace = break_second
+    credentials.world.at("replace", pass_by, credentials.world.fail)
     with pytest.raises(StorageError):
         await Run(credentials).keys.run()
     assert credentials.data.count(b"new") == PAGE

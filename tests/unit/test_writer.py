@@ -1,15 +1,13 @@
 """The writer, on a store in memory that waits and breaks where a test says so."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
 import pytest
 
 from domain.events import ProviderEvent, RecordedEvent
 from domain.ports import AttemptClosed, StorageError
-from domain.provider_connection import ProviderConnection
 from infrastructure.store import MemberRefused, Outcome, OutcomeUnknown, Write
 from infrastructure.writer import Writer
 from tests.contracts.world import attempted
@@ -52,20 +50,12 @@ class InMemoryStore:
         self.log.append(recorded)
         return recorded
 
-    async def insert(self, connections: Sequence[ProviderConnection]) -> int:
-        raise NotImplementedError
-
     async def read_back(self, writes: Sequence[Write]) -> Mapping[UUID, RecordedEvent]:
         if self.reads_that_fail:
             self.reads_that_fail -= 1
             raise StorageError
         asked = {write.event.id for write in writes}
         return {item.event.id: item for item in self.log if item.event.id in asked}
-
-    async def abandoned(
-        self, older_than: timedelta | None, limit: int
-    ) -> Collection[ProviderEvent]:
-        raise NotImplementedError
 
 
 class Case:

@@ -1,0 +1,77 @@
+"""Credentials at rest: Fernet, with keys that can be rotated."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from infrastructure.failures import Failed
+
+
+class UnknownKey(Exception):
+    """None of the keys decrypts it."""
+
+
+class CredentialsCipher:
+    """The first key encrypts, all decrypt. Plaintext is JSON text as bytes."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """Raises `ValueError` for no keys, or what is no Fernet key."""
+        ring = [Fernet(key) for key in keys]
+        self._first = MultiFernet(ring[:1])
+        self._all = MultiFernet(ring)
+
+    def encrypt(self, data: bytes) -> bytes:
+        """With the first key."""
+        return self._all.encrypt(data)
+
+    def decrypt(self, encrypted: bytes) -> bytes:
+        """Raises `UnknownKey`."""
+        try:
+            return self._all.decrypt(encrypted)
+        except InvalidToken:
+            raise UnknownKey from None
+
+    def rotate(self, encrypted: bytes) -> bytes | None:
+        """The same under the first key; None when it is already. Raises `UnknownKey`."""
+        try:
+            self._first.decrypt(encrypted)
+        except InvalidToken:
+            return self.encrypt(self.decrypt(encrypted))
+        return None
+
+
+def keys_beside(database: Path) -> Sequence[str]:
+    """The keys in `<database>.key`, one a line, the first one to encrypt with; made if missing.
+
+    Raises `Failed` when the file can't be read or made, or holds no keys.
+    """
+    path = database.with_name(f"{database.name}.key")
+    try:
+        if not path.exists():
+            _make(path)
+        keys = path.read_text("ascii").split()
+        CredentialsCipher(keys)
+    except OSError as error:
+        raise Failed(f"The key file {path} can't be used: {error.strerror}.") from None
+    except ValueError:
+        raise Failed(f"{path} does not hold Fernet keys, one a line.") from None
+    return keys
+
+
+def _make(path: Path) -> None:
+    """Whole or not at all; of several processes that do this at once, one wins."""
+    draft = path.with_name(f"{path.name}.{uuid4()}")
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(file, "wb") as opened:
+            opened.write(Fernet.generate_key() + b"\n")
+            opened.flush()
+            os.fsync(opened.fileno())
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,178 @@
+"""One server per file, and what it leaves behind."""
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from domain.provider_connection import ProviderConnection, ProviderCredentials
+from infrastructure.database import open_database, serving
+from infrastructure.failures import Failed
+from infrastructure.sqlite_connection import connect
+from infrastructure.store import Write
+from infrastructure.stored_credentials import TortoiseStoredCredentials
+from tests.contracts.world import active, attempted, succeeded
+
+HOLD = """
+import sys
+from infrastructure.database import serving
+with serving(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "unplug.sqlite3"
+
+
+@contextmanager
+def another_server(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, f"sqlite://{path}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield process
+
+
+def test_second_server_is_told_who_holds_the_file(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "another-name.sqlite3"
+    with another_server(path) as other:
+        link.symlink_to(path)
+        for name in (path, link):
+            with (
+                pytest.raises(Failed, match=f"in use by another server: process {other.pid}"),
+                serving(f"sqlite://{name}"),
+            ):
+                pass
+
+    with serving(f"sqlite://{path}"):
+        pass
+
+
+def test_lock_does_not_outlive_a_server_that_was_killed(path: Path) -> None:
+    with another_server(path) as other:
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+
+        with serving(f"sqlite://{path}"):
+            pass
+
+
+def test_lock_in_no_folder_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="can't be written"), serving(f"sqlite://{tmp_path}/no/db"):
+        pass
+
+
+def test_file_that_is_no_database_is_a_sentence(path: Path) -> None:
+    path.write_bytes(b"no database" * 1000)
+
+    with pytest.raises(Failed, match="not a database"), serving(f"sqlite://{path}"):
+        pass
+
+
+def with_secret(secret: bytes) -> ProviderConnection:
+    credentials = ProviderCredentials(encrypted_data=secret, credential_type="oauth2")
+    return replace(active(uuid7()), credentials=credentials)
+
+
+def remains(folder: Path, destroyed: list[bytes]) -> list[str]:
+    """Files that hold a run of 16 bytes of what was destroyed."""
+    runs = {secret[at : at + 16] for secret in destroyed for at in range(len(secret) - 15)}
+    found = []
+    for file in folder.iterdir():
+        content = file.read_bytes()
+        if any(content[at : at + 16] in runs for at in range(len(content) - 15)):
+            found.append(file.name)
+    return found
+
+
+async def disconnect(url: str, connections: list[ProviderConnection]) -> None:
+    database = await open_database(url)
+    for connection in connections:
+        attempt = attempted(connection.user_id, connection.id)
+        disconnected = connection.mark_disconnected(datetime.now(UTC))
+        await database.store.commit([Write(event=attempt)])
+        await database.store.commit([Write(event=succeeded(attempt), connection=disconnected)])
+    await database.aclose()
+
+
+async def wear_out(url: str, seed: int, smallest: int, largest: int) -> list[bytes]:
+    """Writes, rewrites and destroys credentials until pages have split; returns what is gone."""
+    rng = random.Random(seed)  # noqa: S311 (the same sizes in every run)
+    connections = {
+        connection.id: connection
+        for connection in (
+            with_secret(rng.randbytes(rng.randint(smallest, largest))) for _ in range(200)
+        )
+    }
+    database = await open_database(url)
+    await database.store.insert(list(connections.values()))
+    stored = TortoiseStoredCredentials(database.client, database.store)
+    destroyed = []
+    for _ in range(3):
+        old = rng.sample(await stored.page(None, 200), 66)
+        destroyed += [item.encrypted_data for item in old]
+        new = [
+            replace(item, encrypted_data=rng.randbytes(rng.randint(smallest, largest)))
+            for item in old
+        ]
+        assert await stored.replace(new) == 66
+    gone = rng.sample(await stored.page(None, 200), 100)
+    destroyed += [item.encrypted_data for item in gone]
+    await database.aclose()
+    await disconnect(
+        url, [replace(connections[item.connection_id], version=item.version) for item in gone]
+    )
+    return destroyed
+
+
+# Sizes and seeds that do leave fragments behind when nothing but `secure_delete` is at work.
+@pytest.mark.parametrize(
+    ("seed", "smallest", "largest"), [(1, 100, 900), (3, 100, 900), (4, 100, 900), (0, 500, 1800)]
+)
+async def test_nothing_is_left_of_destroyed_credentials(
+    path: Path, seed: int, smallest: int, largest: int
+) -> None:
+    url = f"sqlite://{path}"
+    with serving(url):
+        destroyed = await wear_out(url, seed, smallest, largest)
+
+    assert remains(path.parent, destroyed) == []
+    with closing(connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_server_that_was_killed_leaves_it_to_the_next_clean_stop(path: Path) -> None:
+    url = f"sqlite://{path}"
+    with another_server(path) as other:
+        destroyed = await wear_out(url, 4, 100, 900)
+        other.kill()
+
+    with serving(url):
+        pass
+
+    assert remains(path.parent, destroyed) == []
+
+
+async def test_nothing_is_left_beside_a_reader_that_is_idle(path: Path) -> None:
+    url = f"sqlite://{path}"
+    with serving(url):
+        follower = connect(path)  # as long as it is open, nobody else removes the WAL
+        destroyed = await wear_out(url, 2, 100, 900)
+        follower.execute("SELECT * FROM provider_connections").fetchall()
+
+    assert remains(path.parent, destroyed) == []
+    follower.close()
