@@ -13,6 +13,7 @@ from domain.events import ProviderDisconnectionSucceeded, RecordedEvent
 from domain.ports import AccessToken
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
+from infrastructure.http_protocol import HttpProtocol
 from infrastructure.logging import access_logger, configure_logging
 from schema.access_log import AccessLog
 from schema.asgi import WireSettings, graphql_app
@@ -23,6 +24,8 @@ from schema.telemetry import SilentTelemetry
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 USER = UUID(int=7)
+
+HTTP_PROTOCOL = HttpProtocol
 
 
 async def _do_nothing(command: DisconnectProvider, /) -> Outcome:

@@ -1,6 +1,6 @@
 """Runs one ASGI app for a measurement: `python -m benchmarks.serve MODULE:FACTORY PORT [ARGS]`.
 
-The server is the product's: uvloop, httptools, no access log, a frozen heap.
+uvicorn with uvloop, httptools and without its access log; the product brings its own connection.
 """
 
 import asyncio
@@ -14,13 +14,14 @@ import uvicorn
 def main() -> None:
     """Serves until it is terminated."""
     module, _, name = sys.argv[1].partition(":")
-    factory: Any = getattr(importlib.import_module(module), name)
+    home: Any = importlib.import_module(module)
+    factory = getattr(home, name)
     config = uvicorn.Config(
         factory(*sys.argv[3:]),
         host="127.0.0.1",
         port=int(sys.argv[2]),
         loop="uvloop",
-        http="httptools",
+        http=getattr(home, "HTTP_PROTOCOL", "httptools"),
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         access_log=False,

@@ -1,10 +1,12 @@
-"""uvicorn's HTTP connection, with a deadline for those who stop reading."""
+"""uvicorn's HTTP connection, with fewer writes and a deadline for those who stop reading."""
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from infrastructure.joined_writes import JoinedWrites
 from infrastructure.stall import Stall
 
 
@@ -19,7 +21,8 @@ class HttpProtocol(HttpToolsProtocol):
     """Called when a client is cut off."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport)))
+        self._plain_transport = transport
         self._stall = Stall(transport, self.stall_seconds, self.on_stall)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -27,6 +30,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
+        self.transport = self._plain_transport
         super().handle_websocket_upgrade()
         self._stall.gone()
 
