@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.server import ServerState
 
 from infrastructure.server import STALL_SECONDS, listen, server_config
 
@@ -31,6 +32,18 @@ class Listening:
     def __init__(self, port: int) -> None:
         self.port = port
         self.stalls = 0
+        self.state = ServerState()
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self.state.connections)
+
+    @property
+    def most_unread(self) -> int:
+        """Bytes that the server holds for the client who is most behind."""
+        transports = [connection.transport for connection in self.state.connections]
+        return max((transport.get_write_buffer_size() for transport in transports), default=0)
 
     def stalled(self) -> None:
         self.stalls += 1
@@ -43,8 +56,8 @@ async def listening(
     """Serves on a free port of the loopback for an `async with` block."""
     socket = listen("127.0.0.1", 0)
     where = Listening(socket.getsockname()[1])
-    config = server_config(app, stall_seconds=stall_seconds, on_stall=where.stalled)
-    server = _Server(config)
+    server = _Server(server_config(app, stall_seconds=stall_seconds, on_stall=where.stalled))
+    where.state = server.server_state
     task = asyncio.create_task(server.serve([socket]))
     try:
         while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import quote
 
-from tests.raw_socket import DEADLINE, Json
+from tests.raw_socket import DEADLINE, Json, connect
 
 
 class RawResponse:
@@ -62,7 +62,14 @@ class RawResponse:
 
 @asynccontextmanager
 async def raw_response(
-    port: int, token: object, accept: str, query: str, *, get: bool = False, **headers: str
+    port: int,
+    token: object,
+    accept: str,
+    query: str,
+    *,
+    get: bool = False,
+    small: bool = False,
+    **headers: str,
 ) -> AsyncIterator[RawResponse]:
     """The response to a GraphQL request without variables; gone at the end of the block."""
     lines = {
@@ -76,7 +83,7 @@ async def raw_response(
         start, body = "POST /graphql", _body(query)
         lines |= {"content-type": "application/json", "content-length": str(len(body))}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await connect(port, small=small)
     try:
         writer.write(f"{start} HTTP/1.1\r\n{head}\r\n".encode() + body)
         response = RawResponse(reader, writer)

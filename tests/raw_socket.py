@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import os
+import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -112,13 +113,26 @@ class RawSocket:
         self.send({"id": id_, "type": "subscribe", "payload": payload})
 
 
+async def connect(
+    port: int, *, small: bool = False
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection; a `small` one takes little that the test doesn't read."""
+    if not small:
+        return await asyncio.open_connection("127.0.0.1", port)
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    return await asyncio.open_connection(sock=sock, limit=4096)
+
+
 @asynccontextmanager
-async def raw_socket(port: int, **headers: str) -> AsyncIterator[RawSocket]:
+async def raw_socket(port: int, *, small: bool = False, **headers: str) -> AsyncIterator[RawSocket]:
     """Connected, the handshake done; gone without a close frame at the end."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    socket = RawSocket(reader, writer)
+    reader, writer = await connect(port, small=small)
+    client = RawSocket(reader, writer)
     try:
-        await socket.handshake({name.replace("_", "-"): value for name, value in headers.items()})
-        yield socket
+        await client.handshake({name.replace("_", "-"): value for name, value in headers.items()})
+        yield client
     finally:
         writer.transport.abort()

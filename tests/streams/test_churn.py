@@ -1,0 +1,70 @@
+"""Whatever subscribers do, nothing of them is left when they are gone."""
+
+import asyncio
+import gc
+import random
+from contextlib import AsyncExitStack
+
+from schema.asgi import WireSettings
+from schema.socket_services import SocketLimits
+from tests.listening import Listening, listening
+from tests.raw_http import raw_response
+from tests.raw_socket import raw_socket
+from tests.streams.live import LiveWire
+from tests.unit.wire import ADA, BOB
+from tests.woken import eventually
+
+EVENTS = "subscription { providerEvents { position } }"
+SOCKETS, ROUNDS = 100, 5
+SUBSCRIPTIONS = 2
+STREAMS = 20
+OBJECTS_PER_EVENT = 6
+
+
+async def churn(wire: LiveWire, where: Listening, random_: random.Random) -> None:
+    """Opens a few hundred subscriptions and drops them while events come."""
+    async with AsyncExitStack() as stack:
+        for number in range(SOCKETS):
+            socket = await stack.enter_async_context(raw_socket(where.port))
+            await socket.init(random_.choice((ADA, BOB)))
+            for id_ in range(SUBSCRIPTIONS):
+                socket.subscribe(EVENTS, str(id_))
+            if number % 10 == 0:
+                wire.grow(ADA, 1)
+        for number in range(STREAMS):
+            accept = ("text/event-stream", "multipart/mixed")[number % 2]
+            await stack.enter_async_context(raw_response(where.port, BOB, accept, EVENTS))
+        await eventually(
+            lambda: wire.telemetry.subscriptions.total() == SOCKETS * SUBSCRIPTIONS + STREAMS
+        )
+        wire.grow(BOB, 5)
+
+
+async def gone(wire: LiveWire, where: Listening, tasks: int) -> None:
+    await eventually(lambda: where.connections == 0)
+    await eventually(lambda: wire.telemetry.subscriptions.total() == 0)
+    await eventually(lambda: len(asyncio.all_tasks()) == tasks)
+
+
+async def test_a_thousand_subscriptions_leave_nothing_behind() -> None:
+    limits = SocketLimits(sockets_per_user=1_000)
+    wire = LiveWire(WireSettings(sockets=limits))
+    random_ = random.Random(7)  # noqa: S311 (nothing secret)
+    async with listening(wire.app) as where:
+        tasks = len(asyncio.all_tasks())
+        await churn(wire, where, random_)
+        await gone(wire, where, tasks)
+        gc.collect()
+        objects = len(gc.get_objects())
+        for _ in range(ROUNDS):
+            await churn(wire, where, random_)
+            await gone(wire, where, tasks)
+        assert len(wire.streams) == 0
+        assert wire.registered == 0
+        gc.collect()
+        log = sum(len(events) for events in wire.world.logs.values()) * OBJECTS_PER_EVENT
+        assert len(gc.get_objects()) - objects - log < SOCKETS * ROUNDS / 10
+        async with raw_socket(where.port) as socket:
+            await socket.init(ADA)
+            socket.subscribe("{ __typename }")
+            assert (await socket.receive())["type"] == "next"

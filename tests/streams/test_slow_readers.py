@@ -1,0 +1,134 @@
+"""A subscriber who stops reading is cut off; nobody else notices, and nothing is lost."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from tests.listening import Listening, listening
+from tests.raw_http import event_data, parts, raw_response
+from tests.raw_socket import Closed, RawSocket, raw_socket
+from tests.streams.live import LiveWire
+from tests.unit.wire import ADA, Json
+from tests.woken import eventually
+
+EVENTS = """subscription ($after: String) {
+  providerEvents(after: $after) { id position cursor occurredAt attemptId connectionId __typename }
+}"""
+STALL_SECONDS = 0.5
+SUBSCRIPTIONS = 8
+ROUNDS, ROUND = 20, 100
+MIB = 1024 * 1024
+
+
+async def stalls(wire: LiveWire, where: Listening) -> int:
+    """Commits events until the slow reader is cut off; the most that was held for it."""
+    most = 0
+    for _ in range(ROUNDS):
+        wire.grow(ADA, ROUND)
+        await asyncio.sleep(0.02)
+        most = max(most, where.most_unread)
+    return most
+
+
+async def read_positions(socket: RawSocket, last: int) -> list[int]:
+    positions: list[int] = []
+    while positions[-1:] != [last]:
+        positions.append((await socket.receive())["payload"]["data"]["providerEvents"]["position"])
+    return positions
+
+
+async def test_a_socket_that_does_not_read_is_cut_off_and_resumes() -> None:
+    wire, last = LiveWire(), ROUNDS * ROUND
+    async with (
+        listening(wire.app, stall_seconds=STALL_SECONDS) as where,
+        raw_socket(where.port, small=True) as slow,
+        raw_socket(where.port) as quick,
+    ):
+        for socket, subscriptions in ((slow, SUBSCRIPTIONS), (quick, 1)):
+            await socket.init(ADA)
+            for number in range(subscriptions):
+                socket.subscribe(EVENTS, str(number))
+        await eventually(lambda: wire.telemetry.subscriptions.total() == SUBSCRIPTIONS + 1)
+        reading = asyncio.create_task(read_positions(quick, last))
+        most = await stalls(wire, where)
+        assert await asyncio.wait_for(reading, 5) == list(range(1, last + 1))
+        await eventually(lambda: where.stalls == 1)
+        await eventually(lambda: wire.telemetry.subscriptions.total() == 1)
+        assert 64 * 1024 < most < MIB
+        received: list[Json] = []
+        with contextlib.suppress(Closed):
+            while True:
+                received.append(await slow.receive())
+    events = [m["payload"]["data"]["providerEvents"] for m in received if m["id"] == "0"]
+    positions = [event["position"] for event in events]
+    assert positions == list(range(1, len(events) + 1))
+    assert len(events) < last
+    async with listening(wire.app) as where, raw_socket(where.port) as again:
+        await again.init(ADA)
+        again.subscribe(EVENTS, after=events[-1]["cursor"])
+        assert positions + await read_positions(again, last) == list(range(1, last + 1))
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "multipart/mixed"])
+async def test_a_stream_that_is_not_read_is_cut_off(accept: str) -> None:
+    wire, last = LiveWire(), ROUNDS * ROUND
+    query = EVENTS.replace("($after: String)", "").replace("(after: $after)", "")
+    aliases = " ".join(f"{'a' * 200}{n}: id" for n in range(25))
+    long = query.replace("{ id", f"{{ {aliases} id")
+    async with (
+        listening(wire.app, stall_seconds=STALL_SECONDS) as where,
+        raw_response(where.port, ADA, accept, long, small=True) as slow,
+        raw_response(where.port, ADA, accept, query) as quick,
+    ):
+        reading = asyncio.create_task(quick.until(f'"position":{last},'.encode()))
+        most = await stalls(wire, where)
+        body = await asyncio.wait_for(reading, 5)
+        await eventually(lambda: where.stalls == 1)
+        await eventually(lambda: wire.telemetry.subscriptions.total() == 1)
+        assert 64 * 1024 < most < MIB
+        await slow.to_the_end()
+        assert not slow.complete
+    results = (
+        event_data(body)
+        if accept == "text/event-stream"
+        else [part["payload"] for part in parts(body) if part]
+    )
+    positions = [result["data"]["providerEvents"]["position"] for result in results]
+    assert positions == list(range(1, last + 1))
+
+
+async def test_a_socket_that_pings_without_reading_does_not_fill_the_memory() -> None:
+    wire = LiveWire()
+    async with (
+        listening(wire.app, stall_seconds=STALL_SECONDS) as where,
+        raw_socket(where.port, small=True) as slow,
+    ):
+        flood = b"".join(bytes([0x89, 0xFD]) + bytes(4) + b"x" * 125 for _ in range(2_000))
+        most = 0
+        while not slow.writer.is_closing():
+            slow.writer.write(flood)
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                await asyncio.wait_for(slow.writer.drain(), 0.01)
+            most = max(most, where.most_unread)
+        await eventually(lambda: where.connections == 0)
+        assert where.stalls == 1
+        assert 64 * 1024 < most < MIB
+
+
+async def test_a_closed_socket_whose_client_does_not_read_is_gone_in_time() -> None:
+    wire = LiveWire()
+    async with (
+        listening(wire.app, stall_seconds=STALL_SECONDS) as where,
+        raw_socket(where.port, small=True) as slow,
+    ):
+        await slow.init(ADA)
+        for number in range(SUBSCRIPTIONS):
+            slow.subscribe(EVENTS, str(number))
+        await eventually(lambda: wire.telemetry.subscriptions.total() == SUBSCRIPTIONS)
+        while where.most_unread == 0:
+            wire.grow(ADA, 1)
+            await asyncio.sleep(0.001)
+        ended = asyncio.create_task(wire.streams.end())
+        await eventually(lambda: where.connections == 0, within=2 * STALL_SECONDS + 1)
+        await ended
