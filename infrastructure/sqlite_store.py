@@ -82,34 +82,35 @@ class SqliteStore:
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         """See `Store.insert`."""
         rows = [_text_row(connection) for connection in connections]
-        return await self._bulk(lambda db: insert_connections(db, rows))
+        return await self._alone(lambda db: insert_connections(db, rows))
 
     async def replace_credentials(self, changed: Sequence[StoredCredential]) -> int:
         """See `Store.replace_credentials`."""
-        return await self._bulk(lambda db: replace_credentials(db, changed))
-
-    async def _bulk(self, work: Callable[[sqlite3.Connection], int]) -> int:
-        try:
-            return await self._run(work)
-        except MemberRefused:
-            raise StorageError from None
+        return await self._alone(lambda db: replace_credentials(db, changed))
 
     async def read_back(self, writes: Sequence[Write]) -> Mapping[UUID, RecordedEvent]:
         """See `Store.read_back`."""
         ids = _json(str(write.event.id) for write in writes)
-        found = await self._run(lambda db: db.execute(_READ_BACK, (ids,)).fetchall())
+        found = await self._alone(lambda db: db.execute(_READ_BACK, (ids,)).fetchall())
         return {recorded.event.id: recorded for recorded in map(event_of, found)}
 
     async def abandoned(self, older_than: timedelta | None, limit: int) -> Sequence[ProviderEvent]:
         """See `Store.abandoned`."""
         since = f"-{older_than.total_seconds()} seconds" if older_than is not None else "+1 day"
-        found = await self._run(lambda db: db.execute(_ABANDONED, (since, limit)).fetchall())
+        found = await self._alone(lambda db: db.execute(_ABANDONED, (since, limit)).fetchall())
         return [event_of(row).event for row in found]
 
     async def aclose(self) -> None:
         """After the last commit."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown()
+
+    async def _alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What is no batch has no members to retry."""
+        try:
+            return await self._run(work)
+        except MemberRefused:
+            raise StorageError from None
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._guard, work)

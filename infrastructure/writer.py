@@ -128,7 +128,7 @@ class Writer:
     def _answer(self, batch: Sequence[_Member], outcomes: Sequence[Outcome]) -> None:
         recorded = [outcome for outcome in outcomes if isinstance(outcome, RecordedEvent)]
         if recorded:
-            self._on_committed(recorded)
+            self._announce(recorded)
         for member, outcome in zip(batch, outcomes, strict=True):
             if member.outcome.done():
                 continue
@@ -136,6 +136,13 @@ class Writer:
                 member.outcome.set_result(outcome)
             else:
                 member.outcome.set_exception(outcome)
+
+    def _announce(self, recorded: Sequence[RecordedEvent]) -> None:
+        try:
+            self._on_committed(recorded)
+        except Exception:
+            # A fault of ours; what is committed stays committed, and its callers are answered.
+            log.exception("announcement_failed")
 
 
 def _awaited(batch: Sequence[_Member]) -> list[_Member]:

@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from domain.disconnect_provider import DisconnectProvider, DisconnectProviderHandler, Outcome
 from domain.events import FailureReason, ProviderDisconnectionFailed, ProviderEvent, RecordedEvent
-from domain.ports import ConcurrentUpdate, StorageError
+from domain.ports import ConcurrentUpdate, StorageError, Window
 from domain.provider_connection import ConnectionStatus
 from domain.result import Success
 from infrastructure.event_bus import WriterEventBus
@@ -260,6 +260,31 @@ async def test_reads_hold_no_transaction(node: Node) -> None:
         busy, left, _ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     assert (busy, left) == (0, 0)
+
+
+async def test_read_that_fails_says_why_to_the_log_alone(
+    node: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(connect(node.path)) as other:
+        other.execute("ALTER TABLE provider_events RENAME TO elsewhere")
+        other.execute("ALTER TABLE provider_connections RENAME TO nowhere")
+    reads = [
+        node.log.read(uuid7(), 0, 10),
+        node.log.page(uuid7(), Window(limit=1)),
+        node.log.head(uuid7()),
+        node.log.find(uuid7(), uuid7()),
+        node.connections.find_by_id(uuid7()),
+        node.connections.find_by_user_id(uuid7()),
+        node.connections.page(uuid7(), Window(limit=1)),
+        node.open_attempts.close_abandoned(None),
+    ]
+
+    results = await asyncio.gather(*reads, return_exceptions=True)
+
+    for result in results:
+        assert isinstance(result, StorageError)
+        assert (result.args, result.__cause__, result.__suppress_context__) == ((), None, True)
+    assert capsys.readouterr().out.count("no such table") == len(reads)
 
 
 async def test_nothing_is_written_through_the_readers(node: Node) -> None:

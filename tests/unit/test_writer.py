@@ -122,6 +122,17 @@ async def test_commits_are_announced_before_callers_are_answered() -> None:
     await writer.aclose()
 
 
+async def test_fault_in_an_announcement_costs_no_answer() -> None:
+    def fault(_: Sequence[RecordedEvent]) -> None:
+        raise RuntimeError
+
+    writer = Writer(InMemoryStore(), fault)
+    writer.start()
+
+    assert [(await writer.write(Write(event=event()))).position for _ in range(2)] == [1, 2]
+    await writer.aclose()
+
+
 async def test_write_whose_caller_is_gone_is_dropped(case: Case) -> None:
     gone, stays = await case.write_behind_a_commit(event(), event())
     gone.cancel()
