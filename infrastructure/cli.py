@@ -1,22 +1,36 @@
 """The `unplug` command. Exit status: 0 done, 1 failed, 2 used or set up wrongly."""
 
+import asyncio
+import os
+import stat
 import sys
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, BinaryIO
 from uuid import UUID
 
 import typer
 
+from domain.events import EventCursor
+from domain.ports import StorageError
+from infrastructure.app import sdl
+from infrastructure.commands import import_file, migrate_database, print_events, rotate_all_keys
+from infrastructure.demo import demo_settings
 from infrastructure.durations import duration
 from infrastructure.failures import Failed
 from infrastructure.identity import issue
+from infrastructure.import_connections import Report
+from infrastructure.logging import configure_logging
+from infrastructure.node import run_demo, run_node
+from infrastructure.rotate_keys import Rotation
 from infrastructure.settings import SettingsError, load_settings
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+Host = Annotated[str, typer.Option(envvar="UNPLUG_HOST", help="The address to listen on.")]
+Port = Annotated[
+    int,
+    typer.Option(envvar="UNPLUG_PORT", min=0, max=65535, help="0 takes one that is free."),
+]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 def main() -> None:
@@ -24,29 +38,71 @@ def main() -> None:
     try:
         app()
     except SettingsError as error:
-        _exit(2, error)
+        _exit(2, str(error))
     except Failed as error:
-        _exit(1, error)
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--expires-in") from None
-
-
-def _exit(status: int, error: Exception) -> None:
-    typer.echo(str(error), err=True)
-    sys.exit(status)
+        _exit(1, str(error))
+    except StorageError:
+        _exit(1, "The database can't be read or written; the log says why.")
 
 
 @app.callback()
 def unplug() -> None:
     """Disconnect data providers, and show every step of it live.
 
-    Settings are environment variables that begin with UNPLUG_.
+    Settings are environment variables that begin with UNPLUG_; the README lists them.
     """
+
+
+@app.command()
+def demo(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    browser: Annotated[
+        bool, typer.Option(envvar="UNPLUG_BROWSER", help="Open the page in a browser.")
+    ] = True,
+) -> None:
+    """Try it: a server with a made-up user, on a database of its own."""
+    settings = demo_settings()
+    configure_logging(settings.log_level or "warning")
+    run_demo(settings, host, port, browser=browser)
+
+
+@app.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Run the server."""
+    settings = load_settings()
+    configure_logging(settings.log_level or "info")
+    run_node(settings, host, port)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    configure_logging("warning")
+    applied = asyncio.run(migrate_database(load_settings()))
+    for name in applied:
+        typer.echo(f"applied {name}")
+    typer.echo("The schema is up to date.")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        typer.FileBinaryRead,
+        typer.Argument(metavar="FILE.jsonl", help="One connection a line; - reads standard input."),
+    ],
+) -> None:
+    """Bring in existing connections, encrypting their credentials."""
+    configure_logging("warning")
+    settings, report = load_settings(), Report()
+    try:
+        asyncio.run(import_file(settings, file, _size(file), report))
+    finally:
+        typer.echo(
+            f"{report.imported} imported, {report.present} already there, {report.bad} bad lines"
+        )
+    if report.bad:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -63,3 +119,73 @@ def token(
 ) -> None:
     """Print a token signed with the shared secret (UNPLUG_TOKEN_SECRET)."""
     typer.echo(issue(load_settings(), user_id, _duration(expires_in)))
+
+
+@app.command()
+def events(
+    user_id: Annotated[
+        UUID | None, typer.Argument(help="Whose events; everybody's when left out.")
+    ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(envvar="UNPLUG_AFTER", metavar="CURSOR", help="Only what came after it."),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", envvar="UNPLUG_FOLLOW", help="Go on with what comes.")
+    ] = False,
+) -> None:
+    """Print the audit trail as JSON lines, with the true reasons of failures."""
+    configure_logging("warning")
+    cursor = None if after is None else _cursor(after, user_id)
+    whose = cursor.user_id if cursor else user_id
+    try:
+        asyncio.run(print_events(load_settings(), whose, cursor, follow=follow))
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+
+
+@app.command("rotate-keys")
+def rotate_keys() -> None:
+    """Re-encrypt every credential with the first key. Safe to interrupt, and to run again."""
+    configure_logging("warning")
+    rotation = Rotation()
+    try:
+        asyncio.run(rotate_all_keys(load_settings(), rotation))
+    finally:
+        typer.echo(f"{rotation.rotated} re-encrypted, {len(rotation.unreadable)} unreadable")
+    if rotation.unreadable:
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    typer.echo(sdl())
+
+
+def _size(file: BinaryIO) -> int | None:
+    """Bytes of a file; None when it is a pipe."""
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--expires-in") from None
+
+
+def _cursor(text: str, user_id: UUID | None) -> EventCursor:
+    cursor = EventCursor.decode(text)
+    if cursor is None:
+        raise typer.BadParameter("this is not a cursor", param_hint="--after")
+    if user_id not in {None, cursor.user_id}:
+        raise typer.BadParameter("this is another user's cursor", param_hint="--after")
+    return cursor
+
+
+def _exit(status: int, message: str) -> None:
+    typer.echo(message, err=True)
+    sys.exit(status)

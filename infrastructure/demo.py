@@ -43,7 +43,7 @@ def demo_settings() -> Settings:
 
     Raises `SettingsError` for other settings that are wrong.
     """
-    return load_settings(
+    settings = load_settings(
         database_url=f"sqlite://{DATABASE}",
         database_direct_url=None,
         nats_url=None,
@@ -54,6 +54,9 @@ def demo_settings() -> Settings:
         token_issuer=None,
         token_audience=None,
     )
+    friendly = {"page": True, "introspection": True, "log_level": "warning"}
+    unset = {name: value for name, value in friendly.items() if getattr(settings, name) is None}
+    return settings.model_copy(update=unset)
 
 
 def demo_connections(

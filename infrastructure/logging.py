@@ -27,7 +27,7 @@ _SECRET_VALUES = re.compile(
 )
 
 
-def configure_logging(level: str = "INFO") -> None:
+def configure_logging(level: str = "info") -> None:
     """Sends structlog's, the standard library's and uvicorn's records, and warnings, to stderr."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -57,13 +57,15 @@ def configure_logging(level: str = "INFO") -> None:
             ],
         )
     )
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)
     # It writes paths with their query strings, and those hold documents, at INFO.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
-def access_logger(stream: BinaryIO | None = None) -> structlog.typing.FilteringBoundLogger:
+def access_logger(
+    stream: BinaryIO | None = None, *, level: str = "info"
+) -> structlog.typing.FilteringBoundLogger:
     """A logger for lines whose fields hold no secret by construction: the same JSON on stderr, in a
     tenth of the time, because nothing looks for secrets in it.
     """
@@ -74,7 +76,7 @@ def access_logger(stream: BinaryIO | None = None) -> structlog.typing.FilteringB
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     return logger.bind(logger="unplug.access")
 

@@ -1,6 +1,6 @@
 """What operators may set, read from environment variables; nothing else reads the environment."""
 
-from typing import Annotated, NamedTuple, Self, TypeAlias
+from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -177,6 +177,8 @@ class Settings(BaseSettings):
     """Of one socket."""
     slow_reader_seconds: Annotated[float, Field(gt=0)] = 10.0
     """How long a client may leave what was sent to it unread before it is cut off."""
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    """None is info under `serve`, warning under `demo`."""
 
     metrics_address: Annotated[Address | None, NoDecode, BeforeValidator(_address)] = None
 

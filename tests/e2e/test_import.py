@@ -1,0 +1,85 @@
+"""`unplug import`: what is good goes in, what is bad is named, and a script can tell."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.processes import connection_line, unplug
+
+USER, FIRST, SECOND = UUID(int=7), UUID(int=1), UUID(int=2)
+
+
+def rows(folder: Path, columns: str = "id, status") -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(folder / "unplug.sqlite3")) as database:
+        query = f"SELECT {columns} FROM provider_connections ORDER BY id"  # noqa: S608
+        return database.execute(query).fetchall()
+
+
+def test_of_three_lines_the_broken_one_is_named_and_the_others_go_in(tmp_path: Path) -> None:
+    lines = [connection_line(USER, FIRST), '{"broken": \n', connection_line(USER, SECOND)]
+    (tmp_path / "connections.jsonl").write_text("".join(lines))
+    done = unplug("import", "connections.jsonl", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == "2 imported, 0 already there, 1 bad lines\n"
+    assert done.stderr == "line 2: it is not a JSON object\n"
+    assert rows(tmp_path) == [(str(FIRST), "active"), (str(SECOND), "active")]
+
+
+def test_good_lines_only_are_a_success_and_what_is_there_is_left_alone(tmp_path: Path) -> None:
+    first = connection_line(USER, FIRST, alias="first")
+    assert unplug("import", "-", cwd=tmp_path, stdin=first).returncode == 0
+    again = connection_line(USER, FIRST, alias="again") + connection_line(USER, SECOND)
+    done = unplug("import", "-", cwd=tmp_path, stdin=again)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "1 imported, 1 already there, 0 bad lines\n"
+    assert rows(tmp_path, "alias") == [("first",), (None,)]
+
+
+def test_credentials_are_encrypted_with_a_key_that_only_the_owner_reads(tmp_path: Path) -> None:
+    unplug("import", "-", cwd=tmp_path, stdin=connection_line(USER, FIRST))
+    key_file = tmp_path / "unplug.sqlite3.key"
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    ((encrypted,),) = rows(tmp_path, "encrypted_credentials")
+    assert isinstance(encrypted, bytes)
+    data = Fernet(key_file.read_text().strip()).decrypt(encrypted)
+    assert json.loads(data) == {"refresh_token": "r-123"}
+    for file in tmp_path.iterdir():
+        assert b"r-123" not in file.read_bytes()
+
+
+def test_a_file_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+    done = unplug("import", "nothing.jsonl", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nothing.jsonl" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "message"),
+    [
+        ({"DATABASE_URL": "sqlite://missing/unplug.sqlite3"}, 1, "missing"),
+        ({"CREDENTIALS_KEYS": "hunter2"}, 2, "UNPLUG_CREDENTIALS_KEYS: key 1 of 1"),
+        ({"DATABASE_URL": "postgres://me:hunter2@127.0.0.1:1/x"}, 2, "UNPLUG_CREDENTIALS_KEYS"),
+        (
+            {
+                "DATABASE_URL": "postgres://me:hunter2@127.0.0.1:1/x",
+                "CREDENTIALS_KEYS": Fernet.generate_key().decode(),
+            },
+            1,
+            "UNPLUG_DATABASE_URL",
+        ),
+    ],
+)
+def test_what_is_set_up_wrongly_is_said_in_a_sentence(
+    tmp_path: Path, settings: dict[str, str], status: int, message: str
+) -> None:
+    done = unplug("import", "-", cwd=tmp_path, stdin=connection_line(USER), **settings)
+    assert done.returncode == status
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr

@@ -1,0 +1,86 @@
+"""`unplug serve`: one server on a file, told to stop it exits with 0, and settings are checked."""
+
+import signal
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import pytest
+
+from tests.processes import SECRET, Server, bearer, connection_line, running, unplug
+
+USER, CONNECTION = UUID(int=7), UUID(int=1)
+DISCONNECT = (
+    "mutation($id: ID!) { disconnectProvider(input: {connectionId: $id}) {"
+    " __typename ... on DisconnectProviderSuccess { connectedProvider { status } } } }"
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_exits_with_0(tmp_path: Path, number: signal.Signals) -> None:
+    server = Server(tmp_path)
+    server.start()
+    assert httpx.get(f"{server.url}/healthz").json() == {"status": "ok"}
+    assert httpx.get(f"{server.url}/readyz").json() == {"status": "ready", "degraded": []}
+    assert server.stop(number) == 0
+    assert [entry["event"] for entry in server.log if entry["level"] != "info"] == []
+
+
+def test_a_second_server_on_a_file_names_the_first(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        for command in ("serve", "migrate"):
+            done = unplug(command, cwd=tmp_path, TOKEN_SECRET=SECRET, PORT="0")
+            assert done.returncode == 1
+            assert f"process {server.pid}" in done.stderr
+            assert "Traceback" not in done.stderr
+
+
+def test_a_file_is_free_again_after_kill_9(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.start()
+    server.kill()
+    server.start()
+    assert server.stop() == 0
+
+
+def test_a_port_that_is_taken_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        port = server.url.rpartition(":")[2]
+        (tmp_path / "other").mkdir()
+        done = unplug("serve", cwd=tmp_path / "other", TOKEN_SECRET=SECRET, PORT=port)
+        assert done.returncode == 1
+        assert f"127.0.0.1:{port}" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_without_a_way_to_verify_tokens_it_refuses_to_start(tmp_path: Path) -> None:
+    done = unplug("serve", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "UNPLUG_TOKEN_SECRET" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_imported_beside_it_can_be_disconnected(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        done = unplug("import", "-", cwd=tmp_path, stdin=connection_line(USER, CONNECTION))
+        assert (done.returncode, done.stderr) == (0, "")
+        response = httpx.post(
+            server.graphql,
+            json={"query": DISCONNECT, "variables": {"id": str(CONNECTION)}},
+            headers={"Authorization": f"Bearer {bearer(USER)}"},
+        )
+        assert response.json() == {
+            "data": {
+                "disconnectProvider": {
+                    "__typename": "DisconnectProviderSuccess",
+                    "connectedProvider": {"status": "DISCONNECTED"},
+                }
+            }
+        }
+
+
+def test_the_schema_is_printed(tmp_path: Path) -> None:
+    done = unplug("schema", cwd=tmp_path)
+    committed = Path(__file__).parents[2] / "schema" / "schema.graphql"
+    assert done.stdout == committed.read_text()
+    assert done.returncode == 0
