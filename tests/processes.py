@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,8 +57,15 @@ class Server:
     its log as they come, `output` what it printed.
     """
 
-    def __init__(self, cwd: Path, *arguments: str, **settings: str) -> None:
+    def __init__(
+        self,
+        cwd: Path,
+        *arguments: str,
+        executable: Sequence[str | Path] = (UNPLUG,),
+        **settings: str,
+    ) -> None:
         self._cwd = cwd
+        self._executable = executable
         self._arguments = arguments or ("serve",)
         self._settings: Mapping[str, str] = {"TOKEN_SECRET": SECRET, "PORT": "0"} | settings
         self._process: subprocess.Popen[str] | None = None
@@ -95,7 +102,7 @@ class Server:
     def start(self) -> None:
         """Returns when it takes requests. Raises with its last words when it ends instead."""
         self._process = subprocess.Popen(
-            [UNPLUG, *self._arguments],
+            [*self._executable, *self._arguments],
             cwd=self._cwd,
             env=environment(**self._settings),
             stdin=subprocess.DEVNULL,

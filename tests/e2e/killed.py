@@ -1,0 +1,94 @@
+"""`unplug`, killed with -9 at a step of the command: `python -m tests.e2e.killed STEP serve …`.
+
+The program is the real one; only the steps that are named here are wrapped, to end it there.
+"""
+
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+from domain.disconnect_provider import DisconnectProviderHandler
+from infrastructure import sqlite_store
+from infrastructure.cli import main
+from infrastructure.provider_connections import TortoiseProviderConnectionRepository
+from infrastructure.sqlite_store import SqliteStore
+
+Method = Callable[..., Awaitable[Any]]
+
+
+def die(*_: object) -> NoReturn:
+    """No handler, no clean-up, no flush."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("unreachable")
+
+
+def before(owner: type, name: str, call: int) -> None:
+    """Dies when the method is called for the n-th time."""
+    _wrap(owner, name, call, early=True)
+
+
+def after(owner: type, name: str, call: int) -> None:
+    """Dies when the n-th call of the method is done."""
+    _wrap(owner, name, call, early=False)
+
+
+def _wrap(owner: type, name: str, call: int, *, early: bool) -> None:
+    method: Method = getattr(owner, name)
+    calls = 0
+
+    async def wrapped(*args: object) -> object:
+        nonlocal calls
+        calls += 1
+        mine = calls
+        if early and mine == call:
+            die()
+        result = await method(*args)
+        if mine == call:
+            die()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def at_statement(text: str, call: int) -> None:
+    """Dies when the writer's connection is about to run the statement for the n-th time."""
+    connect: Callable[..., sqlite3.Connection] = vars(sqlite_store)["connect"]
+    calls = 0
+
+    def traced(*args: object, **options: object) -> sqlite3.Connection:
+        connection = connect(*args, **options)
+
+        def trace(statement: str) -> None:
+            nonlocal calls
+            calls += statement.startswith(text)
+            if calls == call:
+                die()
+
+        connection.set_trace_callback(trace)
+        return connection
+
+    vars(sqlite_store)["connect"] = traced
+
+
+REPOSITORY = TortoiseProviderConnectionRepository
+
+STEPS: dict[str, Callable[[], None]] = {
+    "before the connection is looked for": lambda: before(REPOSITORY, "find_by_id", 1),
+    "after the connection is found": lambda: after(REPOSITORY, "find_by_id", 1),
+    "before the transaction of Attempted": lambda: before(SqliteStore, "commit", 1),
+    "when Attempted is about to be committed": lambda: at_statement("COMMIT", 1),
+    "after Attempted is committed": lambda: after(SqliteStore, "commit", 1),
+    "before the connection is saved": lambda: before(REPOSITORY, "save", 1),
+    "before the transaction of the disconnection": lambda: before(SqliteStore, "commit", 2),
+    "when the connection has been changed": lambda: at_statement("DELETE FROM open_attempts", 1),
+    "when the disconnection is about to be committed": lambda: at_statement("COMMIT", 2),
+    "after the disconnection is committed": lambda: after(SqliteStore, "commit", 2),
+    "before the answer": lambda: after(DisconnectProviderHandler, "handle", 1),
+}
+
+if __name__ == "__main__":
+    STEPS[sys.argv.pop(1)]()
+    main()
