@@ -1,0 +1,46 @@
+"""A server's parts on a SQLite file, wired as the server wires them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from domain.disconnect_provider import DisconnectProvider, DisconnectProviderHandler, Outcome
+from domain.events import RecordedEvent
+from infrastructure.event_bus import WriterEventBus
+from infrastructure.event_log import TortoiseEventLog
+from infrastructure.open_attempts import OpenAttempts
+from infrastructure.provider_connections import TortoiseProviderConnectionRepository
+from infrastructure.sqlite_database import SqliteDatabase
+from infrastructure.writer import Writer
+
+
+class Node:
+    """One process at work."""
+
+    def __init__(self, path: Path, database: SqliteDatabase) -> None:
+        self.path = path
+        self.database = database
+        self.announced: list[RecordedEvent] = []
+        self.writer = Writer(database.store, self.announced.extend)
+        self.writer.start()
+        self.connections = TortoiseProviderConnectionRepository(database.client, self.writer)
+        self.bus = WriterEventBus(self.writer)
+        self.log = TortoiseEventLog(database.client)
+        self.open_attempts = OpenAttempts(database.store, self.writer, now=now, new_id=uuid7)
+        self.handler = DisconnectProviderHandler(self.connections, self.bus, now=now, new_id=uuid7)
+
+    async def disconnect(self, user_id: UUID, connection_id: UUID) -> Outcome:
+        return await self.handler.handle(
+            DisconnectProvider(user_id=user_id, connection_id=connection_id, attempt_id=uuid7())
+        )
+
+    async def aclose(self) -> None:
+        await self.handler.aclose()
+        await self.writer.aclose()
+        await self.database.aclose()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

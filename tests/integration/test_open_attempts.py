@@ -1,0 +1,47 @@
+"""Attempts that nobody will finish."""
+
+from contextlib import closing
+from datetime import timedelta
+
+from uuid_utils.compat import uuid7
+
+from domain.events import FailureReason, ProviderDisconnectionFailed
+from infrastructure.sqlite_connection import connect
+from tests.contracts.world import attempted, failed
+from tests.integration.sqlite_node import Node
+
+
+async def test_open_attempts_are_closed_and_announced(node: Node) -> None:
+    user = uuid7()
+    attempts = [attempted(user, uuid7()) for _ in range(3)]
+    for attempt in attempts:
+        await node.bus.publish(attempt)
+    await node.bus.publish(failed(attempts[0]))
+    node.announced.clear()
+
+    assert await node.open_attempts.close_abandoned(timedelta(seconds=30)) == 0
+    assert await node.open_attempts.close_abandoned(None) == 2
+    assert await node.open_attempts.close_abandoned(None) == 0
+
+    events = [recorded.event for recorded in await node.log.read(user, 4, 10)]
+    assert node.announced == await node.log.read(user, 4, 10)
+    assert {event.attempt_id for event in events} == {a.attempt_id for a in attempts[1:]}
+    for event in events:
+        assert isinstance(event, ProviderDisconnectionFailed)
+        assert event.reason is FailureReason.INTERRUPTED
+
+
+async def test_attempt_is_abandoned_once_it_is_old_by_the_databases_clock(node: Node) -> None:
+    old, young = attempted(uuid7(), uuid7()), attempted(uuid7(), uuid7())
+    await node.bus.publish(old)
+    await node.bus.publish(young)
+    with closing(connect(node.path)) as db:
+        db.execute(
+            "UPDATE open_attempts SET opened_at = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now',"
+            " '-31 seconds') WHERE attempt_id = ?",
+            (str(old.attempt_id),),
+        )
+
+    assert await node.open_attempts.close_abandoned(timedelta(seconds=30)) == 1
+    assert (await node.log.head(old.user_id)).position == 2
+    assert (await node.log.head(young.user_id)).position == 1

@@ -1,0 +1,64 @@
+"""Reading a SQLite file beside its writer."""
+
+import asyncio
+from contextlib import closing
+
+import pytest
+from tortoise.exceptions import OperationalError
+from uuid_utils.compat import uuid7
+
+from domain.ports import StorageError, Window
+from infrastructure.sqlite_connection import connect
+from tests.contracts.world import attempted
+from tests.integration.sqlite_node import Node
+
+
+async def test_reads_hold_no_transaction(node: Node) -> None:
+    user = uuid7()
+    await node.bus.publish(attempted(user, uuid7()))
+    await node.log.read(user, 0, 10)
+    await node.connections.find_by_id(uuid7())
+    await node.connections.find_by_user_id(user)
+
+    with closing(connect(node.path)) as other:
+        busy, left, _ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    assert (busy, left) == (0, 0)
+
+
+async def test_read_that_fails_says_why_to_the_log_alone(
+    node: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(connect(node.path)) as other:
+        other.execute("ALTER TABLE provider_events RENAME TO elsewhere")
+        other.execute("ALTER TABLE provider_connections RENAME TO nowhere")
+    reads = [
+        node.log.read(uuid7(), 0, 10),
+        node.log.page(uuid7(), Window(limit=1)),
+        node.log.head(uuid7()),
+        node.log.find(uuid7(), uuid7()),
+        node.connections.find_by_id(uuid7()),
+        node.connections.find_by_user_id(uuid7()),
+        node.connections.page(uuid7(), Window(limit=1)),
+        node.open_attempts.close_abandoned(None),
+    ]
+
+    results = await asyncio.gather(*reads, return_exceptions=True)
+
+    for result in results:
+        assert isinstance(result, StorageError)
+        assert (result.args, result.__cause__, result.__suppress_context__) == ((), None, True)
+    assert capsys.readouterr().out.count("no such table") == len(reads)
+
+
+async def test_nothing_is_written_through_the_readers(node: Node) -> None:
+    with pytest.raises(OperationalError, match="readonly"):
+        await node.database.client.execute_query("DELETE FROM open_attempts")
+
+
+async def test_heads_are_read_for_many_users_at_once(node: Node) -> None:
+    users = [uuid7() for _ in range(3)]
+    for user in [*users[:2], users[0]]:
+        await node.bus.publish(attempted(user, uuid7()))
+
+    assert await node.log.heads(users) == {users[0]: 2, users[1]: 1}
