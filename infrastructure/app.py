@@ -70,8 +70,8 @@ class App:
 async def create_app(settings: Settings) -> AsyncIterator[App]:
     """Opens the database, starts everything, and closes it again in the reverse order.
 
-    The database is migrated already. Raises `StorageError` when it can't be reached and
-    `SettingsError` when no setting says whose tokens are taken.
+    Raises `StorageError` when the database can't be reached, `Failed` when its schema is outdated,
+    and `SettingsError` when no setting says whose tokens are taken.
     """
     tokens = access_tokens(settings)
     metrics = Metrics()
@@ -81,6 +81,8 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
             settings.database_url.get_secret_value(), adapters.postgres_options(settings)
         )
         stack.push_async_callback(database.aclose)
+        if not await database.schema_is_current():
+            raise Failed("The database's schema is outdated: run `unplug migrate`.")
         if isinstance(database, PostgresDatabase):
             metrics.watch_pool(database.connections_used, database.connections_idle)
         log = TortoiseEventLog(database.client)
@@ -118,7 +120,7 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
             ),
             tokens,
             _wire(settings),
-            access_log=AccessLog(access_logger()),
+            access_log=AccessLog(access_logger(level=settings.log_level or "info")),
             telemetry=metrics,
             streams=streams,
             otherwise=Starlette(routes=[*health.routes(), *_page(settings)]),

@@ -1,27 +1,21 @@
-"""The `unplug` command. Exit status: 0 done, 1 failed, 2 used or set up wrongly."""
+"""The `unplug` command. Exit status: 0 done, 1 failed, 2 used or set up wrongly.
+
+Each command imports what it needs: a token shouldn't wait for a web server to load.
+"""
 
 import asyncio
-import os
-import stat
 import sys
 from datetime import timedelta
-from typing import Annotated, BinaryIO
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from domain.events import EventCursor
 from domain.ports import StorageError
-from infrastructure.app import sdl
-from infrastructure.commands import import_file, migrate_database, print_events, rotate_all_keys
-from infrastructure.demo import demo_settings
 from infrastructure.durations import duration
 from infrastructure.failures import Failed
-from infrastructure.identity import issue
-from infrastructure.import_connections import Report
 from infrastructure.logging import configure_logging
-from infrastructure.node import run_demo, run_node
-from infrastructure.rotate_keys import Rotation
 from infrastructure.settings import SettingsError, load_settings
 
 Host = Annotated[str, typer.Option(envvar="UNPLUG_HOST", help="The address to listen on.")]
@@ -62,6 +56,9 @@ def demo(
     ] = True,
 ) -> None:
     """Try it: a server with a made-up user, on a database of its own."""
+    from infrastructure.demo import demo_settings
+    from infrastructure.node import run_demo
+
     settings = demo_settings()
     configure_logging(settings.log_level or "warning")
     run_demo(settings, host, port, browser=browser)
@@ -70,6 +67,8 @@ def demo(
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Run the server."""
+    from infrastructure.node import run_node
+
     settings = load_settings()
     configure_logging(settings.log_level or "info")
     run_node(settings, host, port)
@@ -78,6 +77,8 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database's schema up to date."""
+    from infrastructure.commands import migrate_database
+
     configure_logging("warning")
     applied = asyncio.run(migrate_database(load_settings()))
     for name in applied:
@@ -89,14 +90,17 @@ def migrate() -> None:
 def import_(
     file: Annotated[
         typer.FileBinaryRead,
-        typer.Argument(metavar="FILE.jsonl", help="One connection a line; - reads standard input."),
+        typer.Argument(metavar="FILE.jsonl", help="A connection a line; - is standard input."),
     ],
 ) -> None:
     """Bring in existing connections, encrypting their credentials."""
+    from infrastructure.commands import import_file
+    from infrastructure.import_connections import Report
+
     configure_logging("warning")
-    settings, report = load_settings(), Report()
+    report = Report()
     try:
-        asyncio.run(import_file(settings, file, _size(file), report))
+        asyncio.run(import_file(load_settings(), file, report))
     finally:
         typer.echo(
             f"{report.imported} imported, {report.present} already there, {report.bad} bad lines"
@@ -118,6 +122,8 @@ def token(
     ] = "1h",
 ) -> None:
     """Print a token signed with the shared secret (UNPLUG_TOKEN_SECRET)."""
+    from infrastructure.identity import issue
+
     typer.echo(issue(load_settings(), user_id, _duration(expires_in)))
 
 
@@ -135,6 +141,8 @@ def events(
     ] = False,
 ) -> None:
     """Print the audit trail as JSON lines, with the true reasons of failures."""
+    from infrastructure.commands import print_events
+
     configure_logging("warning")
     cursor = None if after is None else _cursor(after, user_id)
     whose = cursor.user_id if cursor else user_id
@@ -148,6 +156,9 @@ def events(
 @app.command("rotate-keys")
 def rotate_keys() -> None:
     """Re-encrypt every credential with the first key. Safe to interrupt, and to run again."""
+    from infrastructure.commands import rotate_all_keys
+    from infrastructure.rotate_keys import Rotation
+
     configure_logging("warning")
     rotation = Rotation()
     try:
@@ -161,13 +172,9 @@ def rotate_keys() -> None:
 @app.command()
 def schema() -> None:
     """Print the GraphQL schema."""
+    from infrastructure.app import sdl
+
     typer.echo(sdl())
-
-
-def _size(file: BinaryIO) -> int | None:
-    """Bytes of a file; None when it is a pipe."""
-    status = os.fstat(file.fileno())
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _duration(text: str) -> timedelta:

@@ -1,5 +1,7 @@
 """What the commands do, once their words are understood."""
 
+import os
+import stat
 import sys
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -28,7 +30,7 @@ async def migrate_database(settings: Settings) -> Sequence[str]:
         return await migrate(settings)
 
 
-async def import_file(settings: Settings, file: BinaryIO, size: int | None, report: Report) -> None:
+async def import_file(settings: Settings, file: BinaryIO, report: Report) -> None:
     """Imports all lines, naming the bad ones on standard error.
 
     Raises `Failed`, `SettingsError` or `StorageError`; `report` says what went in until then.
@@ -36,7 +38,7 @@ async def import_file(settings: Settings, file: BinaryIO, size: int | None, repo
     encrypt = cipher(settings).encrypt
     async with prepared(settings, migrating=True) as database:
         with progress_bar(DownloadColumn()) as progress:
-            task = progress.add_task("Importing", total=size)
+            task = progress.add_task("Importing", total=_size(file))
             await ImportConnections(
                 connections=database.store,
                 encrypt=encrypt,
@@ -80,3 +82,8 @@ async def print_events(
         else:
             events = of_user(log, user_id, after.position if after else 0, follow=follow)
         await write_events(events, sys.stdout.buffer)
+
+
+def _size(file: BinaryIO) -> int | None:
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None

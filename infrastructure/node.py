@@ -59,7 +59,14 @@ def _run(settings: Settings, server: socket, on_started: Callable[[], None]) -> 
 async def _serve(settings: Settings, server: socket, on_started: Callable[[], None]) -> None:
     try:
         async with create_app(settings) as app:
-            await serve(app, server, on_started, drain=app.drain, on_stall=app.stalled)
+            await serve(
+                app,
+                server,
+                on_started,
+                drain=app.drain,
+                on_stall=app.stalled,
+                stall_seconds=settings.slow_reader_seconds,
+            )
     except StorageError:
         raise Failed("The database can't be reached; see UNPLUG_DATABASE_URL.") from None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 
 from domain.ports import StorageError
+from infrastructure.adapters import postgres_options
 from infrastructure.credentials_cipher import CredentialsCipher, keys_beside
 from infrastructure.database import Database, open_database
 from infrastructure.driver_errors import words
@@ -75,7 +76,9 @@ async def _migrate_alone(settings: Settings) -> None:
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Database]:
     try:
-        database = await open_database(settings.database_url.get_secret_value())
+        database = await open_database(
+            settings.database_url.get_secret_value(), postgres_options(settings)
+        )
     except StorageError:
         raise Failed("The database can't be reached; see UNPLUG_DATABASE_URL.") from None
     try:

@@ -72,6 +72,7 @@ class Server:
         self._readers: list[threading.Thread] = []
         self.log: list[dict[str, Any]] = []
         self.output: list[str] = []
+        self._printed = threading.Condition()
         self.url = ""
 
     @property
@@ -157,6 +158,12 @@ class Server:
             reader.join(DEADLINE)
         return status
 
+    def output_with(self, text: str) -> str:
+        """All that it printed, once `text` is in it."""
+        with self._printed:
+            assert self._printed.wait_for(lambda: text in "".join(self.output), DEADLINE)
+            return "".join(self.output)
+
     def _running(self) -> "subprocess.Popen[str]":
         if self._process is None:
             raise RuntimeError("the server is not running")
@@ -165,7 +172,10 @@ class Server:
     def _read_output(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None
         with process.stdout as lines:
-            self.output.extend(lines)
+            for line in lines:
+                with self._printed:
+                    self.output.append(line)
+                    self._printed.notify_all()
 
     def _read_log(
         self, process: "subprocess.Popen[str]", started: "queue.SimpleQueue[str | None]"
