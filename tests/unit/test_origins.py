@@ -43,14 +43,16 @@ def test_a_page_is_ours_or_allowed_or_refused(host: str, origin: str | None, all
     assert origin_allowed(headers, frozenset({APP})) is allowed
 
 
-async def _preflight(wire: Wire, origin: str) -> httpx.Response:
+async def _preflight(
+    wire: Wire, origin: str, asked: str = "authorization,content-type,x-app"
+) -> httpx.Response:
     async with wire.client(None) as client:
         return await client.http.options(
             "/graphql",
             headers={
                 "origin": origin,
                 "access-control-request-method": "POST",
-                "access-control-request-headers": "authorization,content-type,x-app",
+                "access-control-request-headers": asked,
             },
         )
 
@@ -64,6 +66,11 @@ async def test_a_preflight_of_an_allowed_page_is_granted_without_a_token() -> No
     assert int(answer.headers["access-control-max-age"]) > 0
     assert answer.headers["vary"] == "origin"
     assert "access-control-allow-credentials" not in answer.headers
+
+
+async def test_what_is_no_header_name_is_not_echoed() -> None:
+    answer = await _preflight(Wire(SETTINGS), APP, "x-app; \x7f")
+    assert answer.headers["access-control-allow-headers"] == ""
 
 
 async def test_a_preflight_of_another_page_is_refused() -> None:
