@@ -110,7 +110,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             return
         # Not even the handshake is complete.
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
-        self.close_sent = self.handshake_complete = True
+        self.disconnected = self.handshake_complete = True
         self.transport.close()
 
 

@@ -36,7 +36,8 @@ class RawSocket:
         self.status = 0
         self.head = ""
 
-    async def handshake(self, headers: dict[str, str]) -> None:
+    def ask(self, headers: dict[str, str]) -> None:
+        """Asks for a WebSocket."""
         lines = {
             "host": "unplug.test",
             "upgrade": "websocket",
@@ -47,6 +48,10 @@ class RawSocket:
         } | headers
         text = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
         self.writer.write(f"GET /graphql HTTP/1.1\r\n{text}\r\n".encode())
+
+    async def handshake(self, headers: dict[str, str]) -> None:
+        """Asks, and reads the answer."""
+        self.ask(headers)
         async with asyncio.timeout(DEADLINE):
             self.head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
         self.status = int(self.head.split(" ", 2)[1])
