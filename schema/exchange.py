@@ -44,8 +44,8 @@ class Exchange:
     """A request, read at most once, and its response, begun at most once.
 
     `headers` have lower-case names; the last of several with one name counts. `common` headers
-    go out with every response. `user_id`, `operation` and `errors` are for the access log, as far
-    as they are known.
+    go out with every response. `transport`, `user_id`, `operation` and `errors` are for the access
+    log, as far as they are known.
     """
 
     __slots__ = (
@@ -58,6 +58,7 @@ class Exchange:
         "request_id",
         "responding",
         "scope",
+        "transport",
         "user_id",
     )
 
@@ -68,6 +69,7 @@ class Exchange:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.common: Sequence[Header] = SECURITY_HEADERS
         self.request_id = ""
+        self.transport = "http"
         self.user_id: UUID | None = None
         self.operation: Operation | None = None
         self.errors: Sequence[GraphQLError] | None = None

@@ -6,7 +6,6 @@ https://graphql.github.io/graphql-over-http/draft/
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from time import perf_counter
 from typing import Protocol
 
@@ -22,7 +21,7 @@ from schema.errors import ErrorCode, bad_user_input, code_of
 from schema.exchange import Exchange, Gone, HttpRefused
 from schema.limits import Limit
 from schema.masking import Masking
-from schema.negotiation import Accepted, MediaType, accepted
+from schema.negotiation import Accepted, MediaType, accepted, is_json
 from schema.operations import Operations
 from schema.origins import CrossOrigin, Header
 from schema.requests import GraphQLRequest
@@ -36,8 +35,6 @@ CONTENT_TYPES = {
     MediaType.RESPONSE: "application/graphql-response+json; charset=utf-8",
     MediaType.JSON: "application/json; charset=utf-8",
 }
-
-UTF_8 = ("charset=utf-8", 'charset="utf-8"', "charset=utf8")
 
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -121,7 +118,7 @@ class HttpTransport:
     def _log(self, exchange: Exchange, seconds: float) -> None:
         self._access_log.record(
             request_id=exchange.request_id,
-            transport="http",
+            transport=exchange.transport,
             user_id=exchange.user_id,
             operation=exchange.operation,
             errors=exchange.errors,
@@ -155,7 +152,7 @@ class HttpTransport:
         try:
             if method == "GET":
                 return GraphQLRequest.from_query_string(exchange.scope["query_string"])
-            if not _is_json(exchange.headers.get(b"content-type", b"")):
+            if not is_json(exchange.headers.get(b"content-type", b"")):
                 message = "Send the request as application/json in UTF-8."
                 raise HttpRefused(415, [bad_user_input(message)])
             body = await exchange.body(self._limits.body, self._limits.body_timeout)
@@ -220,13 +217,6 @@ class HttpTransport:
             if SANE_REQUEST_ID.fullmatch(text):
                 return text
         return str(self._new_id())
-
-
-@lru_cache(maxsize=64)
-def _is_json(content_type: bytes) -> bool:
-    name, *parameters = content_type.decode("latin-1").lower().split(";")
-    charset = [p.strip() for p in parameters if p.strip().startswith("charset=")]
-    return name.strip() == MediaType.JSON and all(c in UTF_8 for c in charset)
 
 
 def _retry_after(errors: Sequence[GraphQLError]) -> Header:

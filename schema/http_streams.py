@@ -42,6 +42,7 @@ class HttpStreams:
 
     async def stream(self, exchange: Exchange, request: GraphQLRequest, token: AccessToken) -> None:
         """See `StreamTransport`."""
+        exchange.transport = self._framing.transport
         operation = exchange.operation
         if operation is None:
             raise RuntimeError("there is nothing to run")
@@ -53,6 +54,7 @@ class HttpStreams:
 
     async def refuse(self, exchange: Exchange, errors: Sequence[GraphQLError]) -> None:
         """See `StreamTransport`."""
+        exchange.transport = self._framing.transport
         await self._say(exchange, self._framing.refusal(errors))
 
     async def _take_seat(

@@ -1,4 +1,4 @@
-"""What a client's `Accept` header asks for (RFC 9110, section 12.5.1)."""
+"""What a client sends and what it takes (RFC 9110, sections 8.3 and 12.5.1)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +24,8 @@ STREAMED = {
     "text/event-stream": MediaType.EVENT_STREAM,
     "multipart/mixed": MediaType.MULTIPART,
 }
+
+UTF_8 = ("charset=utf-8", 'charset="utf-8"', "charset=utf8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +67,11 @@ def _ranges(header: str) -> list[tuple[float, str]]:
         if quality > 0:
             found.append((quality, name))
     return found
+
+
+@lru_cache(maxsize=64)
+def is_json(content_type: bytes) -> bool:
+    """Whether a body is JSON in UTF-8, which is what JSON is without a charset."""
+    name, *parameters = content_type.decode("latin-1").lower().split(";")
+    charset = [p.strip() for p in parameters if p.strip().startswith("charset=")]
+    return name.strip() == MediaType.JSON and all(c in UTF_8 for c in charset)

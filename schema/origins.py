@@ -56,8 +56,10 @@ class CrossOrigin:
         return (VARY, (b"access-control-allow-origin", origin), EXPOSED)
 
     def preflight(self, headers: Mapping[bytes, bytes]) -> tuple[Header, ...] | None:
-        """What the answer to a preflight request says; None when it is refused."""
-        if b"origin" not in headers or not origin_allowed(headers, self._allowed):
+        """What the answer to an OPTIONS request says; None when its page is refused."""
+        if b"origin" not in headers:
+            return ()
+        if not origin_allowed(headers, self._allowed):
             return None
         asked = headers.get(b"access-control-request-headers", b"")
         return (

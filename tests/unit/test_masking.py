@@ -141,6 +141,7 @@ async def test_the_access_log_has_a_line_per_operation_and_no_more_than_names(lo
         await client.send({"query": "{ __typename }"}, authorization=f"Bearer {TOKEN}")
         await client.http.get(f"/graphql?query={{__typename}}&token={TOKEN}&password={SECRET}")
         await client.send(f'{{"query": "{SECRET}"'.encode())
+        await client.send({"query": f'{{ a(b: "{SECRET}") }}'}, accept="text/event-stream")
     lines = log.lines("operation")
     assert [
         (line["operation"], line["type"], line["outcome"], line["user_id"]) for line in lines
@@ -151,7 +152,9 @@ async def test_the_access_log_has_a_line_per_operation_and_no_more_than_names(lo
         (None, None, "UNAUTHENTICATED", None),
         (None, "query", "ok", str(ADA)),
         (None, None, "BAD_USER_INPUT", str(ADA)),
+        (None, None, "GRAPHQL_VALIDATION_FAILED", str(ADA)),
     ]
+    assert [line["transport"] for line in lines] == ["http"] * 6 + ["sse"]
     assert lines[0]["request_id"] == "request-1"
     assert all(line["request_id"] and line["duration_ms"] >= 0 for line in lines)
     assert {(line["level"], line["logger"]) for line in lines} == {("info", "unplug.access")}

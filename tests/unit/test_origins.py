@@ -80,6 +80,13 @@ async def test_a_preflight_of_another_page_is_refused() -> None:
         assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
+async def test_options_are_for_anybody_who_is_no_page() -> None:
+    async with Wire().client(None) as client:
+        answer = await client.http.options("/graphql")
+    assert answer.status_code == 200
+    assert answer.headers["allow"] == "GET, POST, OPTIONS"
+
+
 async def test_an_answer_is_for_allowed_pages_to_read_errors_included() -> None:
     async with Wire(SETTINGS).client() as client:
         for body, origin, readable in (
