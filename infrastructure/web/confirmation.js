@@ -4,23 +4,18 @@ import { providerName } from "./words.js";
 
 export class Confirmation {
   #dialog = document.getElementById("confirmation");
-  #connectionId = null;
-  #confirmed;
+  #connectionId = null; // the last one that was asked about
 
   /** Calls `confirmed` with the connection's id when the person says yes. */
   constructor(confirmed) {
-    this.#confirmed = confirmed;
     const dialog = this.#dialog;
     dialog.querySelector("[data-action=keep]").addEventListener("click", () => dialog.close());
     dialog.querySelector("[data-action=disconnect]").addEventListener("click", () => {
-      dialog.close("disconnect");
+      dialog.close();
+      confirmed(this.#connectionId);
     });
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog) dialog.close(); // the backdrop: the content fills the rest
-    });
-    dialog.addEventListener("close", () => {
-      if (dialog.returnValue === "disconnect") this.#confirmed(this.#connectionId);
-      this.#connectionId = null;
     });
   }
 
@@ -31,7 +26,6 @@ export class Confirmation {
     alias.textContent = connection.alias;
     alias.hidden = !connection.alias;
     this.#connectionId = connection.id;
-    this.#dialog.returnValue = "";
     this.#dialog.showModal();
   }
 

@@ -62,11 +62,14 @@ const DISCONNECT = `mutation Disconnect($input: DisconnectProviderInput!) {
     __typename
     ... on DisconnectProviderSuccess { attemptId connectedProvider { ...Connection } }
     ... on ConnectionNotFound { attemptId message }
-    ... on DisconnectionFailed { attemptId message }
+    ... on DisconnectionFailed { failedAttemptId: attemptId message }
   }
 } ${CONNECTION}`;
 
-/** `code` is the API's `extensions.code`, or `UNREACHABLE` when no answer came. */
+/**
+ * `code` is the API's `extensions.code`, or `UNREACHABLE` when no answer came, or `NO_TOKEN` when the
+ * `token` callback rejected (`run` calls it again later).
+ */
 export class UnplugError extends Error {
   constructor(code, message = code) {
     super(message);
@@ -331,7 +334,11 @@ export class UnplugClient {
   async #ask() {
     const answer = this.#askForToken({ refused: this.#refused });
     if (typeof answer !== "string") this.#onState({ name: "token" });
-    this.#token = await answer;
+    try {
+      this.#token = await answer;
+    } catch (error) {
+      throw new UnplugError("NO_TOKEN", error?.message);
+    }
     this.#onState({ name: "connecting" });
     return this.#token;
   }

@@ -84,3 +84,10 @@ def test_the_schema_is_printed(tmp_path: Path) -> None:
     committed = Path(__file__).parents[2] / "schema" / "schema.graphql"
     assert done.stdout == committed.read_text()
     assert done.returncode == 0
+
+
+def test_the_page_is_there_only_when_it_is_asked_for(tmp_path: Path) -> None:
+    for asked, status in (("off", 404), ("on", 200)):
+        with running(tmp_path, PAGE=asked) as server:
+            assert httpx.get(f"{server.url}/").status_code == status
+            assert httpx.get(f"{server.url}/page/main.js").status_code == status

@@ -4,10 +4,12 @@ import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import httpx
+from graphql import build_schema, get_operation_ast, parse, validate
 from playwright.async_api import Page, Route, WebSocketRoute
 from starlette.applications import Starlette
 
@@ -15,6 +17,7 @@ from infrastructure.page import page_routes
 
 ORIGIN = "http://unplug.test"
 TOKEN = "token-1"
+SCHEMA = build_schema((Path(__file__).parents[2] / "schema" / "schema.graphql").read_text())
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 PROVIDERS = ["schwab", "fidelity", "wells-fargo", "vanguard", "coinbase"]
 
@@ -232,7 +235,13 @@ def problem(code: str) -> Json:
 
 
 def _name(query: str) -> str:
-    return query.split("(", 1)[0].split()[1]
+    """The operation's name; the real API's schema must take the document."""
+    document = parse(query)
+    assert validate(SCHEMA, document) == []
+    operation = get_operation_ast(document)
+    assert operation is not None
+    assert operation.name is not None
+    return operation.name.value
 
 
 def _tell(socket: WebSocketRoute, **message: object) -> None:

@@ -81,6 +81,21 @@ async def test_a_history_that_was_replaced_is_read_again(
     await expect(entries(page)).to_have_count(4)
 
 
+async def test_what_the_snapshot_says_is_not_announced_as_news(
+    visitor: Visitor, api: ScriptedApi
+) -> None:
+    api.disconnect(SCHWAB, 1)
+    early = api.snapshot({"last": 50, "largest": 100, "after": None})
+    early["data"]["eventCursor"] = "0-0"
+    api.next_answers["Snapshot"].append(early)
+    page = await open_page(visitor)
+    await is_up_to_date(page)
+    api.happen("Attempted", WELLS_FARGO, 2)
+    await expect(card(page, "Wells Fargo")).to_contain_text("Disconnecting…")
+    await expect(entries(page)).to_have_count(3)
+    await expect(page.locator("#announcement")).to_be_empty()
+
+
 async def test_a_cursor_that_is_never_honoured_is_not_asked_about_in_a_hurry(
     visitor: Visitor, api: ScriptedApi
 ) -> None:
@@ -132,6 +147,9 @@ async def test_a_network_that_swallows_everything_is_found_out(
     await is_up_to_date(page)
     api.silent = True
     await page.clock.run_for(20_500)
+    await expect(status(page)).to_have_text("Reconnecting…")
+    await page.clock.run_for(2_000)
+    await expect(page.locator("#status")).to_have_attribute("data-state", "reconnecting")
     await expect(status(page)).to_have_text("Reconnecting…")
     api.silent = False
     api.streams.clear()

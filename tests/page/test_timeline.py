@@ -1,11 +1,13 @@
 """What was done: all of it, in order, once, from the newest to the first."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.page.browser import Visitor
 from tests.page.screen import entries, is_up_to_date, open_page
-from tests.page.scripted_api import ScriptedApi
+from tests.page.scripted_api import Json, ScriptedApi
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -80,7 +82,9 @@ async def test_a_filter_shows_one_connections_whole_history(
     assert await shown(page) == [1004, 1003, *range(60, 0, -1)]
 
     await page.get_by_label("Show what you did with").select_option("All connections")
-    await expect(entries(page).first).to_have_text("You disconnected Wells Fargo")
+    await expect(entries(page).nth(2)).to_have_text("You disconnected Fidelity")
+    everything = await shown(page)
+    assert everything == list(range(1004, 1004 - len(everything), -1))
     await scroll_to_the_start(page)
     assert await shown(page) == list(range(1004, 0, -1))
 
@@ -135,3 +139,32 @@ async def test_days_have_names_and_times_are_machine_readable(
     await expect(first.get_by_role("listitem")).to_have_count(2)
     await expect(first.locator("time").first).to_have_text("08:00:00")
     await expect(first.locator("time").first).to_have_attribute("datetime", "2026-03-02T08:00:00Z")
+
+
+async def test_a_page_of_a_history_that_was_replaced_meanwhile_is_not_shown(
+    visitor: Visitor, api: ScriptedApi
+) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+    a_long_history(api)
+    old = api.history({"last": 50, "before": "0-951"})
+
+    async def slow() -> Json:
+        asked.set()
+        await answer.wait()
+        return old
+
+    api.next_answers["History"].append(slow)
+    page = await open_page(visitor)
+    await is_up_to_date(page)
+    await page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    await asked.wait()
+    api.events.clear()
+    api.disconnect(FIDELITY, 1)
+    api.replace_history()
+    await api.cut()
+    await expect(entries(page)).to_have_count(2)
+    answer.set()
+    await page.wait_for_function("() => !document.querySelector('#earlier').ariaBusy")
+    api.happen("Attempted", SCHWAB, 2)
+    await expect(entries(page).first).to_have_text("You asked to disconnect Schwab")
+    assert await shown(page) == [3, 2, 1]
