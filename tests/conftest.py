@@ -10,6 +10,12 @@ from tests.servers import nats_server, pgbouncer, postgres_server, postgres_url
 __all__ = ["nats_server", "pgbouncer", "postgres_server", "postgres_url"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("resilience")
+    group.addoption("--resilience-seconds", default="15", help="How long faults go on per set-up.")
+    group.addoption("--resilience-seed", help="Faults and load as in the run with this seed.")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 UNPLUG = Path(sys.executable).parent / "unplug"
 SECRET = "a secret for tests, long enough for HS256"
-DEADLINE = 30.0
+DEADLINE = 90.0
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -82,6 +82,10 @@ class Server:
     @property
     def websocket(self) -> str:
         return self.graphql.replace("http", "ws", 1)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
 
     @property
     def pid(self) -> int:

@@ -1,0 +1,95 @@
+"""The nodes and the servers that they run on, as an operator's supervisor would keep them up."""
+
+import asyncio
+import signal
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.processes import Server, unplug
+from tests.resilience.population import Population
+from tests.resilience.setups import Setup
+from tests.servers import NatsServer, PostgresServer
+from tests.tcp_proxy import TcpProxy
+
+RESTART_TRIES = 20
+
+
+class Cluster:
+    """Started by `async with`, and stopped in good order at the end."""
+
+    def __init__(self, setup: Setup, folder: Path, population: Population) -> None:
+        self.setup = setup
+        self.postgres = PostgresServer() if setup.postgres else None
+        self.nats = NatsServer() if setup.nats else None
+        self.proxy: TcpProxy | None = None
+        self.nodes: list[Server] = []
+        self.exit_statuses: list[int] = []
+        self._folder = folder
+        self._population = population
+        self._database_url = f"sqlite://{folder / 'unplug.sqlite3'}"
+
+    async def __aenter__(self) -> Self:
+        if self.nats is not None:
+            await asyncio.to_thread(self.nats.start)
+        if self.postgres is not None:
+            await asyncio.to_thread(self.postgres.start)
+            self._database_url = self.postgres.create_database("unplug")
+            self.proxy = await TcpProxy(self.postgres.port).__aenter__()
+        await asyncio.to_thread(self._fill)
+        self.nodes = [Server(self._folder, **self._settings()) for _ in range(self.setup.nodes)]
+        await asyncio.gather(*(asyncio.to_thread(node.start) for node in self.nodes))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for node in self.nodes:
+            if node.running:
+                node.signal(signal.SIGCONT)
+                self.exit_statuses.append(await asyncio.to_thread(node.stop))
+        if self.proxy is not None:
+            await self.proxy.__aexit__(None, None, None)
+        if self.postgres is not None:
+            await asyncio.to_thread(self.postgres.remove)
+        if self.nats is not None:
+            await asyncio.to_thread(self.nats.stop)
+
+    async def restart(self, node: Server) -> None:
+        """Again and again, when it comes up while its database is away."""
+        for _ in range(RESTART_TRIES):
+            try:
+                await asyncio.to_thread(node.start)
+            except RuntimeError:
+                await asyncio.sleep(0.3)
+            else:
+                return
+        raise TimeoutError("a node does not come up again")
+
+    async def age_attempts(self) -> None:
+        """As if a minute had passed for every attempt that is open."""
+        if self.postgres is not None:
+            sql = "UPDATE open_attempts SET opened_at = opened_at - interval '1 minute'"
+            await asyncio.to_thread(self.postgres.execute, sql, "unplug")
+
+    def _fill(self) -> None:
+        (self._folder / "connections.jsonl").write_text(self._population.import_file())
+        for command in (["migrate"], ["import", "connections.jsonl"]):
+            done = unplug(*command, cwd=self._folder, **self._settings(direct=True))
+            assert done.returncode == 0, done.stdout + done.stderr
+
+    def _settings(self, *, direct: bool = False) -> dict[str, str]:
+        url = self._database_url
+        if self.proxy is not None and self.postgres is not None and not direct:
+            url = self.postgres.url("unplug", port=self.proxy.port)
+        settings = {
+            "DATABASE_URL": url,
+            "CREDENTIALS_KEYS": self._population.key,
+            "WAKE_UPS": "on" if self.setup.wake_ups else "off",
+        }
+        if self.nats is not None:
+            settings["NATS_URL"] = self.nats.url
+        return settings

@@ -1,0 +1,101 @@
+"""Those who disconnect things, and what they were answered."""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass
+from uuid import UUID
+
+import httpx
+
+from domain.events import EventCursor
+from tests.processes import Server, bearer
+from tests.resilience.population import Population, mutation
+
+ANSWER_WITHIN = 15.0
+PAUSE = 0.15
+WORKERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client was told. `attempt_id` is None when nothing was recorded."""
+
+    user_id: UUID
+    kind: str
+    attempt_id: UUID | None
+    cursor: EventCursor | None
+
+
+class Commands:
+    """Workers who send a mutation at a steady rate, each to any node."""
+
+    def __init__(self, nodes: list[Server], population: Population, chance: random.Random) -> None:
+        self.answers: list[Answer] = []
+        self.outcomes: Counter[str] = Counter()
+        self._nodes = nodes
+        self._population = population
+        self._chance = chance
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._workers: list[asyncio.Task[None]] = []
+        self._http = httpx.AsyncClient(timeout=ANSWER_WITHIN)
+
+    def start(self) -> None:
+        self._workers = [asyncio.create_task(self._work()) for _ in range(WORKERS)]
+
+    async def stop(self) -> None:
+        """No new ones; those in flight end."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, *self._in_flight, return_exceptions=True)
+        await self._http.aclose()
+
+    def hang_up(self) -> int:
+        """One of them does not wait for its answer. Returns how many."""
+        for task in tuple(self._in_flight)[:1]:
+            task.cancel()
+            return 1
+        return 0
+
+    async def _work(self) -> None:
+        while True:
+            task = asyncio.create_task(self._send())
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
+            await asyncio.sleep(PAUSE * self._chance.uniform(0.5, 1.5))
+            if len(self._in_flight) > 10 * WORKERS:
+                await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _send(self) -> None:
+        user_id, connection_id = self._population.pick(self._chance)
+        try:
+            response = await self._http.post(
+                self._chance.choice(self._nodes).graphql,
+                content=mutation(connection_id),
+                headers={
+                    "Authorization": f"Bearer {bearer(user_id)}",
+                    "Content-Type": "application/json",
+                },
+            )
+            body = response.json()
+        except asyncio.CancelledError:
+            self.outcomes["hung up"] += 1
+            raise
+        except (httpx.HTTPError, json.JSONDecodeError):
+            self.outcomes["no answer"] += 1
+            return
+        result = (body.get("data") or {}).get("disconnectProvider")
+        if result is None:
+            self.outcomes[f"error {body['errors'][0]['extensions']['code']}"] += 1
+            return
+        attempt_id = result.get("attemptId") or result.get("failedAttemptId")
+        cursor = result.get("cursor")
+        answer = Answer(
+            user_id=user_id,
+            kind=result["__typename"],
+            attempt_id=UUID(attempt_id) if attempt_id else None,
+            cursor=EventCursor.decode(cursor) if cursor else None,
+        )
+        self.outcomes[answer.kind] += 1
+        self.answers.append(answer)

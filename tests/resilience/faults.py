@@ -1,0 +1,167 @@
+"""What goes wrong, when, and for how long. The same for the same seed."""
+
+import asyncio
+import random
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from tests.processes import Server
+from tests.resilience.clients import Clients
+from tests.resilience.cluster import Cluster
+from tests.tcp_proxy import Cut
+
+BIND = b"B"
+OUTCOMES = (b"attempted", b"succeeded", b"failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A fault and the pause before it, in seconds."""
+
+    pause: float
+    kind: str
+    node: int
+    lasts: float
+    cuts: Sequence[Cut]
+
+
+def plan(chance: random.Random, cluster: Cluster, seconds: float) -> list[Planned]:
+    """Faults for so long, in a random order in which each kind comes early."""
+    kinds = ["kill", "stop", "deploy", "hang up"]
+    if cluster.postgres is not None:
+        kinds += ["cut commits", "cut commits", "cut all", "restart database", "stop for long"]
+    if cluster.nats is not None:
+        kinds += ["nats away"]
+    planned: list[Planned] = []
+    total = 0.0
+    while total < seconds:
+        for kind in chance.sample(kinds, len(kinds)):
+            pause = chance.uniform(0.3, 1.2)
+            total += pause
+            planned.append(
+                Planned(
+                    pause=pause,
+                    kind=kind,
+                    node=chance.randrange(cluster.setup.nodes),
+                    lasts=chance.uniform(0.3, 2.0),
+                    cuts=[chance.choice(list(Cut)) for _ in range(chance.randint(1, 4))],
+                )
+            )
+    return planned
+
+
+class Faults:
+    """Carries a plan out. Faults may overlap; a node is in one of them at a time."""
+
+    def __init__(self, cluster: Cluster, clients: Clients) -> None:
+        self.counts: Counter[str] = Counter()
+        self._cluster = cluster
+        self._clients = clients
+        self._busy: set[int] = set()
+        self._running: set[asyncio.Task[None]] = set()
+        self._errors: list[BaseException] = []
+        self._cuts: list[Cut] = []
+        self._database = asyncio.Lock()
+        if cluster.proxy is not None:
+            cluster.proxy.judge = self._judge
+
+    async def run(self, planned: Sequence[Planned], seconds: float) -> None:
+        """For so many seconds, then waits until everything is well again."""
+        end = asyncio.get_running_loop().time() + seconds
+        for fault in planned:
+            await asyncio.sleep(fault.pause)
+            if asyncio.get_running_loop().time() > end:
+                break
+            task = asyncio.create_task(self._carry_out(fault))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        await asyncio.gather(*self._running)
+        self._cuts.clear()
+
+    async def _carry_out(self, fault: Planned) -> None:
+        match fault.kind:
+            case "kill" | "stop" | "stop for long" | "deploy":
+                await self._on_node(fault)
+            case "restart database":
+                await self._restart_database(fault.lasts)
+            case "nats away":
+                await self._nats_away(fault.lasts)
+            case "cut commits":
+                self._cuts.extend(fault.cuts)
+            case "cut all" if self._cluster.proxy is not None:
+                self.counts[fault.kind] += 1
+                await self._cluster.proxy.cut_all()
+            case "hang up":
+                self.counts[fault.kind] += self._clients.hang_up()
+
+    async def _on_node(self, fault: Planned) -> None:
+        if fault.node in self._busy:
+            return
+        self._busy.add(fault.node)
+        self.counts[fault.kind] += 1
+        node = self._cluster.nodes[fault.node]
+        try:
+            await _ON_NODE[fault.kind](self._cluster, node, fault.lasts)
+        finally:
+            self._busy.discard(fault.node)
+
+    async def _restart_database(self, lasts: float) -> None:
+        server = self._cluster.postgres
+        if server is None or self._database.locked():
+            return
+        async with self._database:
+            self.counts["restart database"] += 1
+            await asyncio.to_thread(server.stop, crash=lasts > 1)
+            await asyncio.sleep(lasts / 2)
+            await asyncio.to_thread(server.start)
+
+    async def _nats_away(self, lasts: float) -> None:
+        server = self._cluster.nats
+        if server is None or not server.running:
+            return
+        self.counts["nats away"] += 1
+        server.stop()
+        await asyncio.sleep(lasts)
+        await asyncio.to_thread(server.start)
+
+    def _judge(self, _connection: int, data: bytes) -> Cut | None:
+        if self._cuts and data.startswith(BIND) and any(kind in data for kind in OUTCOMES):
+            cut = self._cuts.pop()
+            self.counts[f"commit cut {cut.name.lower()}"] += 1
+            return cut
+        return None
+
+
+async def _kill(cluster: Cluster, node: Server, lasts: float) -> None:
+    await asyncio.to_thread(node.kill)
+    await asyncio.sleep(lasts / 2)
+    await cluster.restart(node)
+
+
+async def _deploy(cluster: Cluster, node: Server, _lasts: float) -> None:
+    cluster.exit_statuses.append(await asyncio.to_thread(node.stop))
+    await cluster.restart(node)
+
+
+async def _stop(_cluster: Cluster, node: Server, lasts: float) -> None:
+    node.signal(signal.SIGSTOP)
+    await asyncio.sleep(1 + lasts)
+    node.signal(signal.SIGCONT)
+
+
+async def _stop_for_long(cluster: Cluster, node: Server, lasts: float) -> None:
+    """So long that other nodes take it for dead and close its attempts; then it wakes up."""
+    node.signal(signal.SIGSTOP)
+    await cluster.age_attempts()
+    await asyncio.sleep(3 + lasts)
+    node.signal(signal.SIGCONT)
+
+
+_ON_NODE: dict[str, Callable[[Cluster, Server, float], Awaitable[None]]] = {
+    "kill": _kill,
+    "deploy": _deploy,
+    "stop": _stop,
+    "stop for long": _stop_for_long,
+}

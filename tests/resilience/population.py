@@ -1,0 +1,70 @@
+"""Users and their connections, and how each got there."""
+
+import json
+import random
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.fernet import Fernet
+
+from tests.processes import connection_line
+
+USERS = 12
+CONNECTIONS_PER_USER = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Everybody, and everything that they have connected."""
+
+    connections: dict[UUID, list[UUID]]
+    key: str
+
+    @classmethod
+    def of(cls, chance: random.Random) -> "Population":
+        """The same for the same seed, save for the key."""
+        connections = {
+            _uuid(chance): [_uuid(chance) for _ in range(CONNECTIONS_PER_USER)]
+            for _ in range(USERS)
+        }
+        return cls(connections, Fernet.generate_key().decode())
+
+    @property
+    def users(self) -> list[UUID]:
+        return list(self.connections)
+
+    def import_file(self) -> str:
+        """For `unplug import`."""
+        return "".join(
+            connection_line(user_id, connection_id)
+            for user_id, owned in self.connections.items()
+            for connection_id in owned
+        )
+
+    def pick(self, chance: random.Random) -> tuple[UUID, UUID]:
+        """Who disconnects what next: mostly something of their own, at times again, at times
+        somebody else's or nothing at all."""
+        user_id = chance.choice(self.users)
+        owner = user_id if chance.random() < 0.9 else chance.choice(self.users)
+        if chance.random() < 0.05:
+            return user_id, _uuid(chance)
+        return user_id, chance.choice(self.connections[owner])
+
+
+def mutation(connection_id: UUID) -> bytes:
+    """The body of a request."""
+    query = """
+        mutation ($id: ID!) {
+          disconnectProvider(input: {connectionId: $id}) {
+            __typename
+            ... on DisconnectProviderSuccess { attemptId cursor }
+            ... on ConnectionNotFound { attemptId }
+            ... on DisconnectionFailed { failedAttemptId: attemptId }
+          }
+        }
+    """
+    return json.dumps({"query": query, "variables": {"id": str(connection_id)}}).encode()
+
+
+def _uuid(chance: random.Random) -> UUID:
+    return UUID(int=chance.getrandbits(128), version=4)

@@ -1,0 +1,95 @@
+"""One run: load, faults, recovery, verdict."""
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.resilience.clients import Clients
+from tests.resilience.cluster import Cluster
+from tests.resilience.faults import Faults, plan
+from tests.resilience.population import Population
+from tests.resilience.setups import Setup
+from tests.resilience.truth import Truth, open_attempts, read_truth
+from tests.resilience.verdict import Verdict, judge
+from tests.woken import eventually
+
+CLOSES_WITHIN = 20.0
+ARRIVES_WITHIN = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What happened, for people to read."""
+
+    setup: Setup
+    seed: str
+    commands: Counter[str]
+    faults: Counter[str]
+    frames: int
+    reconnects: int
+    longest_away: float
+    longest_delay: float
+    exit_statuses: list[int]
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        return (
+            f"{self.setup.name}, seed {self.seed}: {_listed(self.commands)} commands;"
+            f" faults: {_listed(self.faults)}; {self.frames} frames over {self.reconnects}"
+            f" reconnects; {self.verdict.losses} lost, {self.verdict.duplicates} doubled,"
+            f" {self.verdict.disorders} out of order; longest away {self.longest_away:.1f} s,"
+            f" longest from event to frame {self.longest_delay:.1f} s"
+        )
+
+
+async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
+    """Puts the promises to the test for so long."""
+    population = Population.of(random.Random(f"{seed} population"))  # noqa: S311
+    async with Cluster(setup, folder, population) as cluster:
+        clients = Clients(cluster.nodes, population, seed)
+        faults = Faults(cluster, clients)
+        clients.start()
+        chance = random.Random(f"{seed} faults")  # noqa: S311
+        try:
+            await faults.run(plan(chance, cluster, seconds), seconds)
+            truth = await _settle(cluster, clients, folder)
+        finally:
+            await clients.stop()
+    verdict = judge(truth, clients.commands.answers, clients.subscribers)
+    if any(cluster.exit_statuses):
+        verdict.broken.append(f"nodes that were asked to stop ended with {cluster.exit_statuses}")
+    return Report(
+        setup=setup,
+        seed=seed,
+        commands=clients.commands.outcomes,
+        faults=faults.counts,
+        frames=sum(len(each.received) for each in clients.subscribers),
+        reconnects=sum(each.reconnects for each in clients.subscribers),
+        longest_away=max(each.longest_away for each in clients.subscribers),
+        longest_delay=max(each.longest_delay for each in clients.subscribers),
+        exit_statuses=cluster.exit_statuses,
+        verdict=verdict,
+    )
+
+
+async def _settle(cluster: Cluster, clients: Clients, folder: Path) -> Truth:
+    """No more commands; what was interrupted is closed; everybody catches up."""
+    await clients.commands.stop()
+    if cluster.postgres is None:
+        # A start closes what the process before it has left open.
+        node = cluster.nodes[0]
+        await asyncio.to_thread(node.kill)
+        await cluster.restart(node)
+    await cluster.age_attempts()
+    with contextlib.suppress(TimeoutError):
+        await eventually(lambda: open_attempts(cluster, folder) == 0, within=CLOSES_WITHIN)
+    truth = await asyncio.to_thread(read_truth, cluster, folder)
+    await clients.catch_up(truth.heads, ARRIVES_WITHIN)
+    return await asyncio.to_thread(read_truth, cluster, folder)
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "no"

@@ -1,0 +1,21 @@
+"""Nothing is lost, doubled, half done or out of order, whatever is killed in between."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.resilience.run import run
+from tests.resilience.setups import SETUPS, Setup
+
+
+@pytest.mark.parametrize("setup", SETUPS, ids=lambda setup: setup.name)
+async def test_promises_hold_whatever_breaks(
+    setup: Setup,
+    tmp_path: Path,
+    resilience_seconds: float,
+    resilience_seed: str,
+    resilience_reports: list[str],
+) -> None:
+    report = await run(setup, tmp_path, resilience_seconds, resilience_seed)
+    resilience_reports.append(str(report))
+    assert not report.verdict.broken, f"{report}\n{report.verdict}"

@@ -1,0 +1,87 @@
+"""What the database says in the end."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from tests.resilience.cluster import Cluster
+
+EVENTS = (
+    "SELECT user_id, position, id, kind, attempt_id, connection_id FROM provider_events"
+    " ORDER BY user_id, position"
+)
+CONNECTIONS = (
+    "SELECT id, status, version,"
+    " CASE WHEN encrypted_credentials IS NULL THEN '' ELSE 'yes' END,"
+    " CASE WHEN disconnected_at IS NULL THEN '' ELSE 'yes' END"
+    " FROM provider_connections"
+)
+OPEN = "SELECT count(*) FROM open_attempts"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """A row of the log."""
+
+    position: int
+    id: UUID
+    kind: str
+    attempt_id: UUID
+    connection_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConnection:
+    """A row of the connections."""
+
+    id: UUID
+    status: str
+    version: int
+    has_credentials: bool
+    has_disconnected_at: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """All logs by user, and all connections."""
+
+    logs: dict[UUID, list[LoggedEvent]]
+    connections: list[StoredConnection]
+
+    @property
+    def heads(self) -> dict[UUID, int]:
+        return {user_id: log[-1].position for user_id, log in self.logs.items()}
+
+
+def open_attempts(cluster: Cluster, folder: Path) -> int:
+    return int(_rows(cluster, folder, OPEN)[0][0])
+
+
+def read_truth(cluster: Cluster, folder: Path) -> Truth:
+    logs: defaultdict[UUID, list[LoggedEvent]] = defaultdict(list)
+    for user_id, position, event_id, kind, attempt_id, connection_id in _rows(
+        cluster, folder, EVENTS
+    ):
+        event = LoggedEvent(
+            int(position), UUID(event_id), kind, UUID(attempt_id), UUID(connection_id)
+        )
+        logs[UUID(user_id)].append(event)
+    connections = [
+        StoredConnection(UUID(row[0]), row[1], int(row[2]), bool(row[3]), bool(row[4]))
+        for row in _rows(cluster, folder, CONNECTIONS)
+    ]
+    return Truth(dict(logs), connections)
+
+
+def _rows(cluster: Cluster, folder: Path, sql: str) -> Sequence[Sequence[str]]:
+    """As text, however the database names its values."""
+    if cluster.postgres is not None:
+        output = cluster.postgres.execute(sql, "unplug")
+        return [line.split("|") for line in output.splitlines()]
+    with sqlite3.connect(f"file:{folder / 'unplug.sqlite3'}?mode=ro", uri=True) as db:
+        found = db.execute(sql).fetchall()
+    db.close()
+    return [list(map(str, row)) for row in found]

@@ -1,0 +1,109 @@
+"""Compares what clients saw with what the database says."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from tests.resilience.commands import Answer
+from tests.resilience.subscribers import Subscriber
+from tests.resilience.truth import LoggedEvent, Truth
+
+SHOWN = 20
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was broken, in words, and how much of what."""
+
+    broken: list[str] = field(default_factory=list)
+    losses: int = 0
+    duplicates: int = 0
+    disorders: int = 0
+
+    def __str__(self) -> str:
+        more = len(self.broken) - SHOWN
+        lines = self.broken[:SHOWN] + ([f"… and {more} more"] if more > 0 else [])
+        return "\n".join(lines)
+
+
+def judge(truth: Truth, answers: Sequence[Answer], subscribers: Sequence[Subscriber]) -> Verdict:
+    """All promises, for all users."""
+    verdict = Verdict()
+    for user_id, log in truth.logs.items():
+        verdict.broken.extend(_log(user_id, log))
+    verdict.broken.extend(_rows(truth))
+    verdict.broken.extend(_answers(truth, answers))
+    for subscriber in subscribers:
+        _stream(truth.logs.get(subscriber.user_id, []), subscriber, verdict)
+    return verdict
+
+
+def _log(user_id: UUID, log: Sequence[LoggedEvent]) -> Iterator[str]:
+    positions = [event.position for event in log]
+    if positions != list(range(1, len(log) + 1)):
+        yield f"{user_id}: positions are not contiguous: {positions}"
+    attempts: dict[UUID, list[str]] = {}
+    for event in log:
+        attempts.setdefault(event.attempt_id, []).append(event.kind)
+    for attempt_id, kinds in attempts.items():
+        if kinds not in (["attempted", "succeeded"], ["attempted", "failed"]):
+            yield f"{user_id}: attempt {attempt_id} went {' → '.join(kinds)}"
+
+
+def _rows(truth: Truth) -> Iterator[str]:
+    disconnected = {
+        event.connection_id
+        for log in truth.logs.values()
+        for event in log
+        if event.kind == "succeeded"
+    }
+    for row in truth.connections:
+        gone = row.id in disconnected
+        expected = ("disconnected", 2, False, True) if gone else ("active", 1, True, False)
+        actual = (row.status, row.version, row.has_credentials, row.has_disconnected_at)
+        if actual != expected:
+            yield f"connection {row.id} is {actual}, its log says {expected}"
+
+
+def _answers(truth: Truth, answers: Sequence[Answer]) -> Iterator[str]:
+    outcomes = {
+        (user_id, event.attempt_id): event
+        for user_id, log in truth.logs.items()
+        for event in log
+        if event.kind != "attempted"
+    }
+    expected = {"DisconnectProviderSuccess": "succeeded", "ConnectionNotFound": "failed"}
+    for answer in answers:
+        if answer.attempt_id is None:
+            continue
+        event = outcomes.get((answer.user_id, answer.attempt_id))
+        if event is None:
+            yield f"{answer.kind} was answered, but attempt {answer.attempt_id} has no outcome"
+            continue
+        kind = expected.get(answer.kind, event.kind)
+        if event.kind != kind:
+            yield f"{answer.kind} was answered, but attempt {answer.attempt_id} {event.kind}"
+        cursor = answer.cursor
+        if cursor is not None and (cursor.position, cursor.event_id) != (event.position, event.id):
+            yield f"the cursor that was answered is not that of event {event.id}"
+
+
+def _stream(log: Sequence[LoggedEvent], subscriber: Subscriber, verdict: Verdict) -> None:
+    expected = [(event.position, event.id) for event in log]
+    who = f"{subscriber.transport} subscriber of {subscriber.user_id}"
+    counts = Counter(subscriber.received)
+    duplicates = sum(count - 1 for count in counts.values())
+    losses = len(set(expected) - set(counts))
+    strangers = len(set(counts) - set(expected))
+    verdict.duplicates += duplicates
+    verdict.losses += losses
+    if losses or duplicates or strangers:
+        verdict.broken.append(
+            f"{who}: {losses} lost, {duplicates} doubled, {strangers} that are not in the log"
+        )
+    elif subscriber.received != expected:
+        verdict.disorders += 1
+        verdict.broken.append(f"{who}: out of order")
+    if subscriber.refusals:
+        verdict.broken.append(f"{who} was refused: {subscriber.refusals[:3]}")
