@@ -6,8 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 from uuid import UUID
 
+import structlog
+
 from domain.events import RecordedEvent
 from domain.ports import EventSubscriber
+
+log = structlog.get_logger(__name__)
 
 BURST = 64
 """Events delivered between two turns of the event loop: less than a millisecond."""
@@ -156,7 +160,18 @@ class LiveLog:
             page = self._next_page(self, attachment)
         if page:
             attachment.position = page[-1].position
-            attachment.wants = attachment.subscriber.deliver(page) and attachment.wants
+            attachment.wants = _delivered(attachment, page) and attachment.wants
             if attachment.position != self.end or self.stale:
                 self.look(attachment)
         return 1 + len(page or ())
+
+
+def _delivered(attachment: LiveAttachment, page: Sequence[RecordedEvent]) -> bool:
+    """A fault of one subscriber ends it, so that it misses nothing unnoticed, and nobody else."""
+    try:
+        return attachment.subscriber.deliver(page)
+    except Exception:
+        log.exception("delivery_failed")
+        attachment.detach()
+        attachment.subscriber.lost()
+        return False

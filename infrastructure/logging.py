@@ -5,11 +5,12 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from traceback import extract_tb
 from typing import BinaryIO
 
 import orjson
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 REDACTED = "[redacted]"
 
@@ -51,7 +52,7 @@ def configure_logging(level: str = "info") -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                structlog.processors.ExceptionRenderer(_described),
                 redact,
                 _render,
             ],
@@ -102,6 +103,19 @@ def _redacted(key: object, value: object) -> object:
             return [_redacted(None, item) for item in value]
         case _:
             return _SECRET_VALUES.sub(REDACTED, str(value))
+
+
+def _described(exc_info: ExcInfo) -> list[dict[str, object]]:
+    """What an exception was and where it came from, its causes behind it. Its text is left out: it
+    may quote a credential.
+    """
+    found: list[dict[str, object]] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        places = [f"{f.filename}:{f.lineno} {f.name}" for f in extract_tb(error.__traceback__)]
+        found.append({"type": type(error).__qualname__, "at": places})
+        error = error.__cause__ or error.__context__
+    return found
 
 
 def _render(_: WrappedLogger, __: str, event: EventDict) -> str:

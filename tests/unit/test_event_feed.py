@@ -323,3 +323,22 @@ async def test_a_log_that_fails_for_long_is_lost() -> None:
     node.feed.attach(USER, 0, subscriber)
     await asyncio.wait_for(subscriber.is_lost.wait(), 5)
     assert node.wake_ups.registered == 0
+
+
+class FaultySubscriber(Subscriber):
+    def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
+        raise RuntimeError(events)
+
+
+async def test_one_that_fails_is_lost_and_holds_up_nobody(node: Node) -> None:
+    faulty = FaultySubscriber()
+    node.feed.attach(USER, 0, faulty)
+    others = [Subscriber() for _ in range(2)]
+    for other in others:
+        node.feed.attach(USER, 0, other)
+    node.commit(2)
+    await idle()
+    node.commit()
+    await idle()
+    assert [other.positions for other in others] == [[1, 2, 3]] * 2
+    assert faulty.is_lost.is_set()
