@@ -19,7 +19,7 @@ const client = new UnplugClient({
   url: new URL("graphql", document.baseURI),
   token: signIn.token,
   onSnapshot: (snapshot) => store.replace(snapshot),
-  onEvent: (event) => store.add(event) && announcements.add(event),
+  onEvent: (event) => happens(event),
   onState: (state) => show(state),
 });
 // README: end
@@ -36,6 +36,12 @@ const connections = new Connections(store, requests, {
 });
 const unreachable = document.getElementById("unreachable");
 let signedIn = false;
+
+function happens(event) {
+  if (store.add(event)) announcements.add(event);
+  const unknown = event.provider && !store.connections.has(event.connectionId);
+  if (unknown) client.reread(); // connected after this page was opened
+}
 
 function show(state) {
   status.show(state);

@@ -77,10 +77,12 @@ export class UnplugError extends Error {
   }
 }
 
+// README: back-off
 /** How long to wait before try number `failures` + 1: exponential, with full jitter. */
 export function backOff(failures, random = Math.random) {
   return random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** failures);
 }
+// README: end
 
 export class UnplugClient {
   #url;
@@ -115,7 +117,6 @@ export class UnplugClient {
     this.#onState = onState;
   }
 
-  // README: run
   /** Snapshot, then events; again and again until `stop`. */
   async run() {
     for (let failures = 0; !this.#stopped; failures += 1) {
@@ -133,6 +134,7 @@ export class UnplugClient {
     }
   }
 
+  // README: recover
   async #recover(problem, failures) {
     const delay = backOff(failures);
     switch (problem.code) {
@@ -200,7 +202,6 @@ export class UnplugClient {
   }
   // README: end
 
-  // README: follow
   /** Follows the events after the cursor; resolves with the problem that ended it. */
   async #follow() {
     const token = await this.#bearer();
@@ -267,6 +268,7 @@ export class UnplugClient {
     });
   }
 
+  // README: take
   /** Advance the cursor with every event, and drop what was seen: a resume may repeat an event. */
   #take(event) {
     if (event.position <= this.#position) return;
@@ -320,7 +322,8 @@ export class UnplugClient {
     } catch {
       throw new UnplugError("UNREACHABLE"); // no network, no answer in time, or not from the API
     }
-    if (answer.errors) throw problemOf(answer.errors);
+    if (answer?.errors) throw problemOf(answer.errors);
+    if (!answer?.data) throw new UnplugError("UNREACHABLE"); // a proxy's own JSON
     return answer.data;
   }
 

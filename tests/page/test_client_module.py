@@ -154,8 +154,11 @@ async def test_what_does_not_come_from_the_api_is_no_answer(
     await page.route("**/graphql", bad_gateway)
     code = await page.evaluate("client.disconnect('1').catch((error) => error.code)")
     assert code == "UNREACHABLE"
-    api.next_answers["Disconnect"].append(problem("BAD_USER_INPUT"))
     await page.unroute("**/graphql", bad_gateway)
+    api.next_answers["Disconnect"].append({"message": "no healthy upstream"})
+    code = await page.evaluate("client.disconnect('1').catch((error) => error.code)")
+    assert code == "UNREACHABLE"
+    api.next_answers["Disconnect"].append(problem("BAD_USER_INPUT"))
     code = await page.evaluate("client.disconnect('1').catch((error) => error.code)")
     assert code == "BAD_USER_INPUT"
 

@@ -96,6 +96,17 @@ async def test_what_the_snapshot_says_is_not_announced_as_news(
     await expect(page.locator("#announcement")).to_be_empty()
 
 
+async def test_a_connection_that_came_later_shows_when_something_happens_to_it(
+    visitor: Visitor, api: ScriptedApi
+) -> None:
+    page = await open_page(visitor)
+    await is_up_to_date(page)
+    api.disconnect(api.connect("coinbase"), 1)
+    await expect(card(page, "Coinbase")).to_contain_text("Disconnected")
+    await is_up_to_date(page)
+    await expect(entries(page)).to_have_count(2)
+
+
 async def test_a_cursor_that_is_never_honoured_is_not_asked_about_in_a_hurry(
     visitor: Visitor, api: ScriptedApi
 ) -> None:
