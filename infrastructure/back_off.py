@@ -40,12 +40,9 @@ class Outage:
             self._log.info("back", what=self._what)
 
 
-async def keep_up(
-    session: Callable[[], Awaitable[None]],
-    failures: tuple[type[Exception], ...],
-    on_end: Callable[[str], None],
-) -> None:
-    """Runs a session again and again, whether it ends or fails, until it is cancelled.
+async def keep_up(session: Callable[[], Awaitable[None]], on_end: Callable[[str], None]) -> None:
+    """Runs a session again and again, whether it ends or fails in whatever way, until it is
+    cancelled: a driver's odd exception must not end it for the life of the process.
 
     `on_end` is told the reason as a class name: the text of a driver's error may hold a password.
     """
@@ -56,7 +53,7 @@ async def keep_up(
         try:
             await session()
             on_end("Disconnected")
-        except failures as error:
+        except Exception as error:  # noqa: BLE001 (see above)
             on_end(type(error).__name__)
         if loop.time() - began > 2 * LONGEST_PAUSE:
             pauses = back_off()

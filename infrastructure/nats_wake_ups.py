@@ -19,8 +19,6 @@ ANSWERS_WITHIN = 5
 PING_INTERVAL = 5
 MOST_PENDING = 10_000
 
-FAILURES = (OSError, nats.errors.Error, TimeoutError)
-
 
 class NatsWakeUps:
     """A node hears only of the users who have a live subscription on it.
@@ -63,7 +61,7 @@ class NatsWakeUps:
         return stop_listening
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(keep_up(self._session, FAILURES, self._outage.begins))
+        self._task = asyncio.create_task(keep_up(self._session, self._outage.begins))
 
     async def aclose(self) -> None:
         if self._task is not None:

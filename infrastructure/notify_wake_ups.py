@@ -20,8 +20,6 @@ IDLE_CHECK = 5.0
 USERS_PER_PAYLOAD = 300
 MOST_PENDING = 10_000
 
-FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
-
 
 class NotifyWakeUps:
     """On one connection of its own, which must reach the server itself and no pooling proxy.
@@ -53,7 +51,7 @@ class NotifyWakeUps:
         return self._listeners.add(user_id, wake)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(keep_up(self._session, FAILURES, self._outage.begins))
+        self._task = asyncio.create_task(keep_up(self._session, self._outage.begins))
 
     async def aclose(self) -> None:
         if self._task is not None:

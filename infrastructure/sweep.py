@@ -85,3 +85,5 @@ class Sweep:
                 await self.sweep()
             except StorageError:
                 continue  # the adapters have logged it
+            except Exception:  # noqa: BLE001 (logged; the next sweep may do better)
+                self._log.exception("sweep_failed")

@@ -78,7 +78,7 @@ class Writer:
             await self._queued.wait()
             batch = self._next_batch()
             if batch:
-                await self._settle(batch)
+                await self._settle_safely(batch)
             elif self._closing:
                 return
             else:
@@ -91,6 +91,15 @@ class Writer:
             if not member.outcome.done():
                 batch.append(member)
         return batch
+
+    async def _settle_safely(self, batch: list[_Member]) -> None:
+        try:
+            await self._settle(batch)
+        except Exception as fault:
+            # Ours, and nobody knows what was written: not a `StorageError`. Others go on writing.
+            log.exception("commit_faulty")
+            for member in _awaited(batch):
+                member.outcome.set_exception(fault)
 
     async def _settle(self, batch: list[_Member]) -> None:
         """Until every member that is still awaited has its answer."""

@@ -3,6 +3,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from domain.ports import StorageError
 from infrastructure.event_feed import LiveEventFeed
 from infrastructure.event_tail import EventTail
@@ -17,14 +19,14 @@ OTHER = UUID(int=2)
 
 
 class SweptLog(GrowingLog):
-    """With heads; fails once when told to."""
+    """With heads; fails once when told how."""
 
-    fail_once = False
+    fault: Exception | None = None
 
     async def grown(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
-        if self.fail_once:
-            self.fail_once = False
-            raise StorageError
+        if self.fault is not None:
+            fault, self.fault = self.fault, None
+            raise fault
         heads = {user_id: len(events) for user_id, events in self.events.items()}
         return {user_id: heads[user_id] for user_id, at in known.items() if heads[user_id] > at}
 
@@ -86,11 +88,12 @@ async def test_finds_what_this_node_wrote() -> None:
     await node.sweep.aclose()
 
 
-async def test_goes_on_after_the_database_was_away() -> None:
+@pytest.mark.parametrize("fault", [StorageError(), RuntimeError()])
+async def test_goes_on_after_whatever_went_wrong(fault: Exception) -> None:
     node = Node()
     node.log.grow(USER)
     waiting = await caught_up(node, USER, 1)
-    node.log.fail_once = True
+    node.log.fault = fault
     node.log.grow(USER)
     node.sweep.start()
     assert await asyncio.wait_for(waiting, 5) == [2]

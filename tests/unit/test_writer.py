@@ -133,6 +133,13 @@ async def test_fault_in_an_announcement_costs_no_answer() -> None:
     await writer.aclose()
 
 
+async def test_fault_in_the_store_fails_its_batch_alone(case: Case) -> None:
+    case.store.faults = [RuntimeError()]
+
+    assert [type(result) for result in await settled([case.write(event())])] == [RuntimeError]
+    assert await settled([case.write(event())]) == case.store.log
+
+
 async def test_write_whose_caller_is_gone_is_dropped(case: Case) -> None:
     gone, stays = await case.write_behind_a_commit(event(), event())
     gone.cancel()
