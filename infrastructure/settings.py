@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from infrastructure.server_urls import check_server_url
 from infrastructure.signing_keys import public_key, shared_secret
 
 PREFIX = "UNPLUG_"
@@ -41,13 +42,24 @@ def _database(url: SecretStr) -> SecretStr:
         raise ValueError("is neither sqlite://FILE nor postgres://USER:PASSWORD@HOST/DATABASE")
     if scheme == "sqlite" and rest.startswith(":memory:"):
         raise ValueError("needs a file: what is in memory is gone with the process")
+    if scheme != "sqlite":
+        check_server_url(url.get_secret_value())
     return url
 
 
 def _postgres(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("postgres://", "postgresql://")):
         raise ValueError("is not postgres://USER:PASSWORD@HOST/DATABASE")
+    check_server_url(url.get_secret_value())
     return url
+
+
+def _nats(urls: SecretStr) -> SecretStr:
+    for url in urls.get_secret_value().split(","):
+        if not url.strip().startswith(("nats://", "tls://")):
+            raise ValueError("is not nats://HOST or tls://HOST, or several, separated by commas")
+        check_server_url(url.strip())
+    return urls
 
 
 def _secret(secret: SecretStr) -> SecretStr:
@@ -141,7 +153,7 @@ class Settings(BaseSettings):
 
     wake_ups: bool = True
     """Off: events of other nodes are found by the sweep alone."""
-    nats_url: SecretStr | None = None
+    nats_url: Annotated[SecretStr, AfterValidator(_nats)] | None = None
     """One server or several, separated by commas."""
 
     token_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None

@@ -46,6 +46,19 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.nats_url is None
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://me:p%2Fw@a:5432,b:5433/x?sslmode=require",
+        "postgresql://me:@/x?host=/tmp/socket",
+        "postgres://[::1]:5432/x",
+    ],
+)
+def test_urls_of_servers(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("UNPLUG_DATABASE_URL", url)
+    assert load_settings().database_url.get_secret_value() == url
+
+
 def test_what_a_command_says_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNPLUG_TOKEN_SECRET", "short")
     monkeypatch.setenv("UNPLUG_PAGE", "off")
@@ -58,6 +71,12 @@ def test_what_a_command_says_wins_over_the_environment(monkeypatch: pytest.Monke
     [
         ("DATABASE_URL", "mysql://me:hunter2@db/x", "neither sqlite"),
         ("DATABASE_URL", "hunter2", "neither sqlite"),
+        ("DATABASE_URL", "postgres://me:hunter2#1@db/x", "%23"),
+        ("DATABASE_URL", "postgres://me:hunter2/1@db/x", "%2F"),
+        ("DATABASE_URL", "postgres://me:x?hunter2@db/x", "%3F"),
+        ("DATABASE_DIRECT_URL", "postgres://me:x@hunter2:1x/@db/x", "%40"),
+        ("NATS_URL", "nats://me:x@bus,nats://me:hunter2#1@bus", "%23"),
+        ("NATS_URL", "hunter2@bus", "is not nats://HOST"),
         ("DATABASE_URL", "sqlite://:memory:", "needs a file"),
         ("DATABASE_DIRECT_URL", "sqlite://hunter2", "postgres://"),
         ("TOKEN_SECRET", "hunter2", "make one with `openssl rand -base64 32`"),
