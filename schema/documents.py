@@ -127,6 +127,8 @@ class Documents:
         return {operation.name: operation for operation in operations}
 
     def _parse(self, text: str) -> DocumentNode:
+        if len(text) > self._limits.length:  # few tokens can be long, and take long to read
+            raise self._exceeded([too_complex(Limit.LENGTH, self._limits.length)])
         most = self._limits.tokens
         try:
             return parse(text, max_tokens=most)

@@ -24,6 +24,7 @@ class Limit(StrEnum):
     """`extensions.limit` of `TOO_COMPLEX`, and the name under which hits are counted."""
 
     BODY = "body"
+    LENGTH = "length"
     TOKENS = "tokens"
     DEPTH = "depth"
     ALIASES = "aliases"
@@ -39,12 +40,13 @@ class Limit(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentLimits:
-    """What a document may hold, fragments spread out.
+    """What a document may hold, fragments spread out. `length` is in characters.
 
     `aliases` counts fields that are selected under another name or more than once in a selection.
     Introspection has its own depth rule in graphql-core and doesn't count for `depth`.
     """
 
+    length: int = 50_000
     tokens: int = 1_000
     depth: int = 10
     aliases: int = 30
