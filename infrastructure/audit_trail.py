@@ -80,7 +80,8 @@ def json_line(recorded: RecordedEvent) -> bytes:
         line["reason"] = event.reason.name
     line["id"] = event.id
     line["cursor"] = recorded.cursor.encode()
-    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    # asyncpg's UUIDs are a class of their own, which orjson does not know.
+    return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class _Seen:
