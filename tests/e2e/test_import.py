@@ -1,7 +1,11 @@
 """`unplug import`: what is good goes in, what is bad is named, and a script can tell."""
 
+import contextlib
 import json
+import os
+import pty
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
@@ -9,7 +13,7 @@ from uuid import UUID
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.processes import connection_line, unplug
+from tests.processes import DEADLINE, UNPLUG, connection_line, environment, unplug
 
 USER, FIRST, SECOND = UUID(int=7), UUID(int=1), UUID(int=2)
 
@@ -83,3 +87,26 @@ def test_what_is_set_up_wrongly_is_said_in_a_sentence(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert "hunter2" not in done.stderr
+
+
+def test_a_person_sees_its_progress(tmp_path: Path) -> None:
+    (tmp_path / "connections.jsonl").write_text(connection_line(USER, FIRST) + "rubbish\n")
+    terminal, ours = pty.openpty()
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        process = subprocess.Popen(
+            [UNPLUG, "import", "connections.jsonl"],
+            cwd=tmp_path,
+            env=environment() | {"TERM": "xterm", "COLUMNS": "100"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=ours,
+        )
+        os.close(ours)
+        shown = b""
+        with contextlib.suppress(OSError):  # how the end of a terminal is told
+            while part := screen.read(4096):
+                shown += part
+    assert process.wait(DEADLINE) == 1
+    assert b"Importing" in shown
+    assert b"100%" in shown
+    assert b"line 2: it is not a JSON object" in shown
