@@ -27,9 +27,11 @@ class MutationRate:
         self._telemetry = telemetry
 
     def admit(self, user_id: UUID, mutations: int) -> None:
-        """Counts them; raises `Refused` with `RATE_LIMITED` when they are too many."""
-        cost = min(mutations, self._most)
-        if self._windows.hit(self._limit, user_id.hex, cost=cost):
+        """Counts them; raises `Refused` with `RATE_LIMITED` when they are too many.
+
+        A document with more than a second's worth is never run: it would get round the limit.
+        """
+        if self._windows.hit(self._limit, user_id.hex, cost=mutations):
             return
         self._telemetry.limit_hit(Limit.MUTATIONS)
         message = f"At most {self._most} mutations per second. Try again later."

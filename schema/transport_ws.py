@@ -106,9 +106,12 @@ def _request(message: dict[str, Any]) -> GraphQLRequest:
 
 
 def pong(payload: dict[str, Any] | None) -> bytes:
-    """The answer to a ping."""
+    """The answer to a ping. Raises `Malformed`."""
     answer: dict[str, Any] = {"type": "pong"}
-    return orjson.dumps(answer if payload is None else answer | {"payload": payload})
+    try:
+        return orjson.dumps(answer if payload is None else answer | {"payload": payload})
+    except orjson.JSONEncodeError:  # it reads deeper objects than it writes
+        raise Malformed("`payload` is nested too deeply") from None
 
 
 def next_head(id_: str) -> bytes:

@@ -41,6 +41,7 @@ MALFORMED: list[Json] = [
     {"type": "next", "id": "1", "payload": {}},
     {"type": "connection_init", "payload": "x"},
     {"type": "ping", "payload": [1]},
+    b'{"type":"ping","payload":' + b'{"a":' * 300 + b"1" + b"}" * 301,
     {"type": "pong", "payload": 5},
     {"type": "complete"},
     {"type": "complete", "id": 5},

@@ -131,3 +131,10 @@ async def test_mutations_per_second_are_limited_for_each_user() -> None:
         assert answer.json()["errors"][0]["extensions"] == {"code": "RATE_LIMITED", "retryAfter": 1}
     assert wire.telemetry.limits == ["mutations", "mutations"]
     assert wire.world.logs[ADA] == []
+
+
+async def test_more_mutations_in_one_document_than_a_second_may_have_are_refused() -> None:
+    async with Wire(WireSettings(mutations_per_second=1)).client() as client:
+        answer = await client.post("mutation { a: __typename b: __typename }")
+        assert answer.status_code == 429
+        assert codes(answer) == ["RATE_LIMITED"]
