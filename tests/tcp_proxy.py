@@ -29,6 +29,7 @@ class TcpProxy:
     """Listens on the loopback and passes everything on to a port there.
 
     `judge` sees what clients send, piece by piece with the number of the connection, and decides.
+    `accepted` connections have been opened.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -38,7 +39,7 @@ class TcpProxy:
         self._target_port = target_port
         self._server: asyncio.Server | None = None
         self._connections: dict[int, asyncio.Task[None]] = {}
-        self._count = 0
+        self.accepted = 0
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -63,8 +64,8 @@ class TcpProxy:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._count += 1
-        number = self._count
+        self.accepted += 1
+        number = self.accepted
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a connection is served by a task")
