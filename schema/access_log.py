@@ -1,5 +1,6 @@
 """One line per operation: who ran what, how it ended, how long it took. Never what it said."""
 
+import contextlib
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -30,16 +31,17 @@ class AccessLog:
     ) -> None:
         """`operation` is None when there was none to run; `errors` are as the client saw them."""
         name = operation.name if operation else None
-        self._log.info(
-            "operation",
-            request_id=request_id,
-            transport=transport,
-            user_id=str(user_id) if user_id else None,
-            operation=name[:LONGEST_NAME] if name else None,
-            type=operation.type.value if operation else None,
-            outcome=outcome(errors),
-            duration_ms=round(seconds * 1000, 3),
-        )
+        with contextlib.suppress(OSError):  # nobody reads the log any more; requests go on
+            self._log.info(
+                "operation",
+                request_id=request_id,
+                transport=transport,
+                user_id=str(user_id) if user_id else None,
+                operation=name[:LONGEST_NAME] if name else None,
+                type=operation.type.value if operation else None,
+                outcome=outcome(errors),
+                duration_ms=round(seconds * 1000, 3),
+            )
 
 
 def outcome(errors: Sequence[GraphQLError] | None) -> str:

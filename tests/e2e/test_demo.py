@@ -46,6 +46,17 @@ def test_the_page_and_the_token_are_there(demo: Server) -> None:
     assert "text/html" in httpx.get(demo.url).headers["content-type"]
 
 
+def test_the_schema_can_be_explored(demo: Server) -> None:
+    token = re.search(r"#token=(\S+)", demo.output_with(END))
+    assert token is not None
+    headers = {"authorization": f"Bearer {token.group(1)}"}
+    asked = {"query": "{ __schema { queryType { name } } }"}
+    schema = httpx.post(demo.graphql, json=asked, headers=headers).json()
+    assert schema == {"data": {"__schema": {"queryType": {"name": "Query"}}}}
+    typo = httpx.post(demo.graphql, json={"query": "{ eventCursr }"}, headers=headers).text
+    assert "Did you mean 'eventCursor'?" in typo
+
+
 def test_the_subscription_shows_what_the_mutation_does(demo: Server) -> None:
     watching = pasted(printed(demo, "Watch what happens"))
     assert watching.stdout is not None

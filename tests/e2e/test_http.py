@@ -66,6 +66,14 @@ def test_twenty_megabytes_without_a_length_are_cut(server: Server) -> None:
     assert _alive(server)
 
 
+def test_introspection_and_suggestions_are_off(server: Server) -> None:
+    for query in ("{ __schema { queryType { name } } }", "{ eventCursr }"):
+        answer = httpx.post(server.graphql, json={"query": query}, headers=_headers()).json()
+        codes = {error["extensions"]["code"] for error in answer["errors"]}
+        assert codes == {"GRAPHQL_VALIDATION_FAILED"}
+        assert "Did you mean" not in json.dumps(answer)
+
+
 def test_allowed_pages_may_ask_and_others_may_not(server: Server) -> None:
     for origin, status in ((APP, 200), ("https://evil.example", 403)):
         preflight = {"origin": origin, "access-control-request-method": "POST"}

@@ -93,6 +93,18 @@ async def test_a_transport_that_breaks_answers_500_in_graphqls_form(log: Log) ->
     assert SECRET not in log.text + answer.text
 
 
+class ClosedPipe(io.BytesIO):
+    """Standard error that nobody reads any more."""
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+async def test_requests_go_on_when_nobody_reads_the_log() -> None:
+    async with Wire(logger=access_logger(ClosedPipe())).client() as client:
+        assert await client.data("{ __typename }")
+
+
 class BrokenTokens:
     """`AccessTokens` on a bad day."""
 
