@@ -1,4 +1,4 @@
-"""uvicorn's HTTP connection, with fewer writes and a deadline for those who stop reading."""
+"""uvicorn's HTTP connection, with fewer writes and deadlines for those who stop."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,11 +7,13 @@ from typing import cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from infrastructure.joined_writes import JoinedWrites
+from infrastructure.request_head import TOO_LARGE, RequestHead
 from infrastructure.stall import Stall
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """A client that leaves a response unread for `stall_seconds` is cut off.
+    """A client that leaves a response unread for `stall_seconds` is cut off, and one that takes
+    longer for a request's head.
 
     The application gets its `http.disconnect` then, and a send that waits returns.
     """
@@ -24,10 +26,26 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(cast("asyncio.Transport", JoinedWrites(transport)))
         self._plain_transport = transport
         self._stall = Stall(transport, self.stall_seconds, self.on_stall)
+        self._head = RequestHead(transport, self.stall_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stall.gone()
+        self._head.ends()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head.coming and not self._head.grows(len(data)):
+            self.transport.write(TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        self._head.begins()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head.ends()
+        super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
         self.transport = self._plain_transport
