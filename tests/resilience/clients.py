@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import statistics
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -52,4 +53,18 @@ class Clients:
             await eventually(lambda: not behind(), within=within)
 
     async def stop(self) -> None:
+        await self.commands.aclose()
         await asyncio.gather(*(subscriber.stop() for subscriber in self.subscribers))
+
+    def forget_delays(self) -> None:
+        """Begins to measure anew."""
+        for each in self.subscribers:
+            each.delays.clear()
+
+    def median_delay(self) -> float:
+        """Seconds from an event to its frame."""
+        return statistics.median(d for each in self.subscribers for d in each.delays)
+
+    def longest_delay(self) -> float:
+        """The same, of the slowest."""
+        return max(d for each in self.subscribers for d in each.delays)

@@ -13,6 +13,14 @@ from tests.servers import NatsServer, PostgresServer
 from tests.tcp_proxy import TcpProxy
 
 RESTART_TRIES = 20
+DAWDLING = """
+CREATE TABLE dawdling (seconds float8);
+INSERT INTO dawdling VALUES (0);
+CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(max(seconds)) FROM dawdling; RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON provider_events
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle();
+"""
 
 
 class Cluster:
@@ -69,6 +77,12 @@ class Cluster:
                 return
         raise TimeoutError("a node does not come up again")
 
+    async def slow_commits(self, seconds: float) -> None:
+        """From now on a transaction that appends to the log takes so long to commit."""
+        if self.postgres is not None:
+            sql = f"UPDATE dawdling SET seconds = {seconds}"  # noqa: S608 (a number)
+            await asyncio.to_thread(self.postgres.execute, sql, "unplug")
+
     async def age_attempts(self) -> None:
         """As if a minute had passed for every attempt that is open."""
         if self.postgres is not None:
@@ -80,6 +94,8 @@ class Cluster:
         for command in (["migrate"], ["import", "connections.jsonl"]):
             done = unplug(*command, cwd=self._folder, **self._settings(direct=True))
             assert done.returncode == 0, done.stdout + done.stderr
+        if self.postgres is not None:
+            self.postgres.execute(DAWDLING, "unplug")
 
     def _settings(self, *, direct: bool = False) -> dict[str, str]:
         url = self._database_url

@@ -20,9 +20,13 @@ WORKERS = 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a client was told. `attempt_id` is None when nothing was recorded."""
+    """What a client was told, and how long that took.
+
+    `attempt_id` is None when nothing was recorded.
+    """
 
     user_id: UUID
+    seconds: float
     kind: str
     attempt_id: UUID | None
     cursor: EventCursor | None
@@ -44,11 +48,21 @@ class Commands:
     def start(self) -> None:
         self._workers = [asyncio.create_task(self._work()) for _ in range(WORKERS)]
 
-    async def stop(self) -> None:
+    async def pause(self) -> None:
         """No new ones; those in flight end."""
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, *self._in_flight, return_exceptions=True)
+
+    async def burst(self, size: int) -> Counter[str]:
+        """Many at once, of a few users. Returns what was answered."""
+        before = self.outcomes.copy()
+        few = self._population.some(self._chance, 3)
+        await asyncio.gather(*(self._send(few) for _ in range(size)))
+        return self.outcomes - before
+
+    async def aclose(self) -> None:
+        await self.pause()
         await self._http.aclose()
 
     def hang_up(self) -> int:
@@ -67,8 +81,9 @@ class Commands:
             if len(self._in_flight) > 10 * WORKERS:
                 await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _send(self) -> None:
-        user_id, connection_id = self._population.pick(self._chance)
+    async def _send(self, population: Population | None = None) -> None:
+        user_id, connection_id = (population or self._population).pick(self._chance)
+        began = asyncio.get_running_loop().time()
         try:
             response = await self._http.post(
                 self._chance.choice(self._nodes).graphql,
@@ -93,6 +108,7 @@ class Commands:
         cursor = result.get("cursor")
         answer = Answer(
             user_id=user_id,
+            seconds=asyncio.get_running_loop().time() - began,
             kind=result["__typename"],
             attempt_id=UUID(attempt_id) if attempt_id else None,
             cursor=EventCursor.decode(cursor) if cursor else None,

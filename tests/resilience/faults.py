@@ -31,7 +31,7 @@ def plan(chance: random.Random, cluster: Cluster, seconds: float) -> list[Planne
     """Faults for so long, in a random order in which each kind comes early."""
     kinds = ["kill", "stop", "deploy", "hang up"]
     if cluster.postgres is not None:
-        kinds += ["cut commits", "cut commits", "cut all", "restart database", "stop for long"]
+        kinds += ["cut commits", "slow commits", "cut all", "restart database", "stop for long"]
     if cluster.nats is not None:
         kinds += ["nats away"]
     planned: list[Planned] = []
@@ -90,6 +90,8 @@ class Faults:
                 await self._nats_away(fault.lasts)
             case "cut commits":
                 self._cuts.extend(fault.cuts)
+            case "slow commits":
+                await self._slow_commits(fault)
             case "cut all" if self._cluster.proxy is not None:
                 self.counts[fault.kind] += 1
                 await self._cluster.proxy.cut_all()
@@ -116,6 +118,17 @@ class Faults:
             await asyncio.to_thread(server.stop, crash=lasts > 1)
             await asyncio.sleep(lasts / 2)
             await asyncio.to_thread(server.start)
+
+    async def _slow_commits(self, fault: Planned) -> None:
+        """Commits are held up before anybody can see them, and their clients are cut off."""
+        if self._database.locked():
+            return
+        async with self._database:
+            self.counts["slow commits"] += 1
+            await self._cluster.slow_commits(fault.lasts / 8)
+            self._cuts.extend([Cut.AFTER] * len(fault.cuts))
+            await asyncio.sleep(fault.lasts)
+            await self._cluster.slow_commits(0)
 
     async def _nats_away(self, lasts: float) -> None:
         server = self._cluster.nats

@@ -33,6 +33,11 @@ class Population:
     def users(self) -> list[UUID]:
         return list(self.connections)
 
+    def some(self, chance: random.Random, count: int) -> "Population":
+        """A few of them."""
+        users = chance.sample(self.users, count)
+        return Population({user_id: self.connections[user_id] for user_id in users}, self.key)
+
     def import_file(self) -> str:
         """For `unplug import`."""
         return "".join(

@@ -4,9 +4,13 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
+from tests.processes import Server
 from tests.resilience.clients import Clients
 from tests.resilience.cluster import Cluster
 from tests.resilience.faults import Faults, plan
@@ -18,6 +22,19 @@ from tests.woken import eventually
 
 CLOSES_WITHIN = 20.0
 ARRIVES_WITHIN = 20.0
+READY_WITHIN = 60.0
+CALM_BURST = 60
+CALM_SINGLES = 8
+CALM_PAUSE = 0.35
+SOONER_THAN_THE_SWEEP = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """How nodes work after everything that broke was mended."""
+
+    answers: Counter[str]
+    median_delay: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +48,7 @@ class Report:
     frames: int
     reconnects: int
     longest_away: float
+    calm: Calm
     longest_delay: float
     exit_statuses: list[int]
     verdict: Verdict
@@ -41,7 +59,8 @@ class Report:
             f" faults: {_listed(self.faults)}; {self.frames} frames over {self.reconnects}"
             f" reconnects; {self.verdict.losses} lost, {self.verdict.duplicates} doubled,"
             f" {self.verdict.disorders} out of order; longest away {self.longest_away:.1f} s,"
-            f" longest from event to frame {self.longest_delay:.1f} s"
+            f" from event to frame {self.longest_delay:.1f} s at most,"
+            f" {self.calm.median_delay * 1000:.0f} ms in the median when all was well again"
         )
 
 
@@ -55,12 +74,13 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
         chance = random.Random(f"{seed} faults")  # noqa: S311
         try:
             await faults.run(plan(chance, cluster, seconds), seconds)
+            longest = clients.longest_delay()
+            calm = await _calm(cluster, clients, folder)
             truth = await _settle(cluster, clients, folder)
         finally:
             await clients.stop()
     verdict = judge(truth, clients.commands.answers, clients.subscribers)
-    if any(cluster.exit_statuses):
-        verdict.broken.append(f"nodes that were asked to stop ended with {cluster.exit_statuses}")
+    verdict.broken.extend(_operation(cluster, calm))
     return Report(
         setup=setup,
         seed=seed,
@@ -69,15 +89,53 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
         frames=sum(len(each.received) for each in clients.subscribers),
         reconnects=sum(each.reconnects for each in clients.subscribers),
         longest_away=max(each.longest_away for each in clients.subscribers),
-        longest_delay=max(each.longest_delay for each in clients.subscribers),
+        calm=calm,
+        longest_delay=max(longest, clients.longest_delay()),
         exit_statuses=cluster.exit_statuses,
         verdict=verdict,
     )
 
 
+async def _calm(cluster: Cluster, clients: Clients, folder: Path) -> Calm:
+    """A burst of commands when all is well again, and then a few, one by one."""
+    await clients.commands.pause()
+    for node in cluster.nodes:
+        await _ready(node)
+    answers = await clients.commands.burst(CALM_BURST)
+    truth = await asyncio.to_thread(read_truth, cluster, folder)
+    await clients.catch_up(truth.heads, ARRIVES_WITHIN)
+    clients.forget_delays()
+    for _ in range(CALM_SINGLES):
+        answers += await clients.commands.burst(1)
+        await asyncio.sleep(CALM_PAUSE)
+    return Calm(answers, clients.median_delay())
+
+
+async def _ready(node: Server) -> None:
+    async with asyncio.timeout(READY_WITHIN), httpx.AsyncClient() as http:
+        while not await _is_ready(http, node):  # noqa: ASYNC110 (it is asked)
+            await asyncio.sleep(0.1)
+
+
+async def _is_ready(http: httpx.AsyncClient, node: Server) -> bool:
+    try:
+        return (await http.get(f"{node.url}/readyz")).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _operation(cluster: Cluster, calm: Calm) -> Iterator[str]:
+    """What operators expect of nodes."""
+    if any(cluster.exit_statuses):
+        yield f"nodes that were asked to stop ended with {cluster.exit_statuses}"
+    if set(calm.answers) - {"DisconnectProviderSuccess", "ConnectionNotFound"}:
+        yield f"when all was well again, {_listed(calm.answers)} was answered"
+    if cluster.setup.wake_ups and calm.median_delay > SOONER_THAN_THE_SWEEP:
+        yield f"when all was well again, events took {calm.median_delay:.2f} s: no wake-up came"
+
+
 async def _settle(cluster: Cluster, clients: Clients, folder: Path) -> Truth:
-    """No more commands; what was interrupted is closed; everybody catches up."""
-    await clients.commands.stop()
+    """What was interrupted is closed; everybody catches up."""
     if cluster.postgres is None:
         # A start closes what the process before it has left open.
         node = cluster.nodes[0]

@@ -42,7 +42,7 @@ class Subscriber:
         self.transport = transport
         self.received: list[tuple[int, UUID]] = []
         self.reconnects = 0
-        self.longest_delay = 0.0
+        self.delays: list[float] = []
         self.longest_away = 0.0
         self.refusals: list[str] = []
         self._nodes = nodes
@@ -99,7 +99,7 @@ class Subscriber:
         self.received.append((event["position"], UUID(event["id"])))
         self._cursor = event["cursor"]
         delay = datetime.now(UTC) - datetime.fromisoformat(event["occurredAt"])
-        self.longest_delay = max(self.longest_delay, delay.total_seconds())
+        self.delays.append(delay.total_seconds())
 
     def _subscribed(self) -> None:
         if self._lost_at is not None:
