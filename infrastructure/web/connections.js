@@ -132,6 +132,7 @@ function times(connection, phase) {
 }
 
 function summary(connections) {
+  if (connections.length === 0) return "";
   const over = connections.filter((connection) => connection.status === "DISCONNECTED").length;
   return over ? `${connections.length}, of which ${over} disconnected` : `${connections.length}`;
 }

@@ -103,6 +103,7 @@ export class Timeline {
     const choices = JSON.stringify(connections.map(({ id, alias }) => [id, alias]));
     if (choices === this.#choices) return;
     this.#choices = choices;
+    this.#filter.parentElement.hidden = connections.length === 0;
     const chosen = this.#filter.value;
     this.#filter.replaceChildren(
       element("option", { value: "" }, "All connections"),
