@@ -192,7 +192,7 @@ async def test_a_token_that_expires_is_replaced_and_nothing_is_missed(
     with running(tmp_path, PAGE="on") as server:
         async with visit(browser, server.url) as visitor:
             visitor.network_may_fail = True
-            short = bearer(OWNER, exp=int(time.time()) + 6)
+            short = bearer(OWNER, exp=int(time.time()) + 10)
             page = await open_page(visitor, short, server.url)
             await is_up_to_date(page)
             await confirm(page, "Schwab")
