@@ -16,7 +16,7 @@ from domain.ports import StorageError
 from infrastructure.durations import duration
 from infrastructure.failures import Failed
 from infrastructure.logging import configure_logging
-from infrastructure.settings import SettingsError, load_settings
+from infrastructure.settings import SettingsError, load_settings, misspelt_settings
 
 Host = Annotated[str, typer.Option(envvar="UNPLUG_HOST", help="The address to listen on.")]
 Port = Annotated[
@@ -29,6 +29,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 def main() -> None:
     """Runs a command. What operators can mend is a sentence, not a traceback."""
+    for name, like in misspelt_settings():
+        typer.echo(f"{name} is not a setting; did you mean {like}?", err=True)
     try:
         app()
     except SettingsError as error:

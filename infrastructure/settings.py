@@ -1,5 +1,8 @@
 """What operators may set, read from environment variables; nothing else reads the environment."""
 
+import os
+from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
 from urllib.parse import urlsplit
 
@@ -209,6 +212,15 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type] # validated just here
     except ValidationError as error:
         raise SettingsError(*map(_problem, error.errors(include_input=False))) from None
+
+
+def misspelt_settings() -> Iterator[tuple[str, str]]:
+    """Variables that are no settings but look like one, and that one."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known:
+            for like in get_close_matches(name, known, n=1, cutoff=0.85):
+                yield name, like
 
 
 def _problem(error: ErrorDetails) -> str:

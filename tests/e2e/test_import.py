@@ -6,6 +6,7 @@ import os
 import pty
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
@@ -110,3 +111,23 @@ def test_a_person_sees_its_progress(tmp_path: Path) -> None:
     assert b"Importing" in shown
     assert b"100%" in shown
     assert b"line 2: it is not a JSON object" in shown
+
+
+def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
+    assert memory_of_import(tmp_path, 40_000) < memory_of_import(tmp_path, 4_000) + 25
+
+
+def memory_of_import(folder: Path, count: int) -> float:
+    """The most that it used, in MiB."""
+    with (folder / "connections.jsonl").open("w") as file:
+        file.writelines(connection_line(USER) for _ in range(count))
+    process = subprocess.Popen(
+        [UNPLUG, "import", "connections.jsonl"],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return used.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)

@@ -45,3 +45,10 @@ def test_wrong_use_is_said_in_a_sentence(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert "hunter2" not in done.stderr
+
+
+def test_a_setting_that_is_misspelt_is_pointed_out(tmp_path: Path) -> None:
+    settings = {"TOKEN_SECRET": SECRET, "TOKEN_ISUER": "me", "SERVICE_HOST": "10.0.0.1"}
+    done = unplug("token", str(USER), cwd=tmp_path, **settings)
+    assert done.returncode == 0
+    assert done.stderr == "UNPLUG_TOKEN_ISUER is not a setting; did you mean UNPLUG_TOKEN_ISSUER?\n"
