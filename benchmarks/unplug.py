@@ -12,11 +12,13 @@ from pathlib import Path
 from uuid import UUID
 
 import jwt
+from cryptography.fernet import Fernet
 
 from benchmarks.processes import Server, free_port, running
 
 EXECUTABLE = Path(sys.executable).with_name("unplug")
 SECRET = "only for measurements on this machine, of no use elsewhere"
+KEY = Fernet.generate_key().decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Installation:
         return os.environ | {
             "UNPLUG_DATABASE_URL": self.database_url,
             "UNPLUG_TOKEN_SECRET": SECRET,
-            "UNPLUG_CREDENTIALS_KEYS": "",
+            "UNPLUG_CREDENTIALS_KEYS": KEY,
             "UNPLUG_MAX_MUTATIONS_PER_SECOND": "1000000",
             "UNPLUG_MAX_SOCKETS": "100000",
             "UNPLUG_MAX_SOCKETS_PER_USER": "100000",
