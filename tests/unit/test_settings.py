@@ -8,7 +8,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from infrastructure.identity import access_tokens, issue
-from infrastructure.settings import Address, SettingsError, load_settings
+from infrastructure.setting_types import Address
+from infrastructure.settings import SettingsError, load_settings
 
 USER = UUID("0192f0c1-2345-7abc-8def-0123456789ab")
 SECRET = "correct horse battery staple, twice over"
