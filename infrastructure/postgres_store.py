@@ -157,12 +157,12 @@ class PostgresStore:
                 return OutcomeUnknown()
             case asyncpg.QueryCanceledError():
                 return StorageError()
-            case _ if isinstance(error, LOST):
+            case asyncpg.PostgresError() if not isinstance(error, LOST):
+                return MemberRefused()  # the server said so, and lives
+            case _:
                 self._drop_connection()
                 self._doubt(wave)
                 return OutcomeUnknown()
-            case _:
-                return MemberRefused()
 
     def _doubt(self, wave: Sequence[Write]) -> None:
         self._doubted.update(dict.fromkeys(write.event.id for write in wave))
@@ -189,7 +189,7 @@ class PostgresStore:
             return await query(connection)
         except Exception as error:  # noqa: BLE001 (no driver's exception leaves here)
             log.warning("read_failed", error=words(error))
-            if isinstance(error, LOST):
+            if isinstance(error, LOST) or not isinstance(error, asyncpg.PostgresError):
                 self._drop_connection()
             raise StorageError from None
 

@@ -12,7 +12,7 @@ import pytest
 
 from domain.events import RecordedEvent
 from domain.ports import AttemptClosed
-from infrastructure.postgres_connection import PostgresOptions
+from infrastructure.postgres_connection import PlainConnection, PostgresOptions
 from infrastructure.postgres_store import PostgresStore
 from infrastructure.store import Write
 from infrastructure.writer import Writer
@@ -100,6 +100,27 @@ async def test_an_outcome_whose_commit_is_cut_changes_its_row_once(node: Node, c
     assert recorded == RecordedEvent(event=outcome, position=2)
     assert [event_id for _, event_id in await node.log()] == [attempt.id, outcome.id]
     assert await node.db.fetchval("SELECT version FROM provider_connections") == 2
+
+
+async def test_a_connection_that_fails_in_an_unknown_way_is_given_up(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await node.writer.write(Write(event=attempted(ALICE, CONNECTION)))
+    broken: list[PlainConnection] = []
+
+    async def fetch(self: PlainConnection, *arguments: object) -> object:
+        if not broken:
+            broken.append(self)
+        if self is broken[0]:
+            raise RuntimeError("the handler is closed")  # uvloop's, of a connection that looks open
+        return await asyncpg.Connection.fetch(self, *arguments)
+
+    monkeypatch.setattr(PlainConnection, "fetch", fetch)
+    attempt = attempted(ALICE, CONNECTION)
+
+    recorded = await node.writer.write(Write(event=attempt))
+
+    assert recorded == RecordedEvent(event=attempt, position=2)
 
 
 async def test_a_commit_that_is_cut_again_and_again(node: Node) -> None:
