@@ -9,7 +9,6 @@ from playwright.async_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
-    Request,
     ViewportSize,
 )
 
@@ -53,7 +52,8 @@ class Visitor:
         page = await context.new_page()
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
-        page.on("request", self._request)
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("websocket", lambda socket: self.requests.append(socket.url))
         await self._prepare(page)
         return page
 
@@ -68,9 +68,6 @@ class Visitor:
         if not (failed and self.network_may_fail):
             self.problems.append(f"console: {message.text}")
 
-    def _request(self, request: Request) -> None:
-        self.requests.append(request.url)
-
 
 @asynccontextmanager
 async def visiting(
@@ -80,7 +77,8 @@ async def visiting(
     visitor = Visitor(browser, prepare)
     yield visitor
     await visitor.leave()
-    foreign = [url for url in visitor.requests if not url.startswith(f"{origin}/")]
+    own = (f"{origin}/", f"{origin}/".replace("http", "ws", 1))
+    foreign = [url for url in visitor.requests if not url.startswith(own)]
     assert visitor.problems == []
     assert foreign == []
 

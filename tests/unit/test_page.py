@@ -78,3 +78,9 @@ def test_the_page_refers_to_its_own_files_and_to_nothing_else() -> None:
             assert module in names, f"{file.name}: {module}"
         hosts = set(re.findall(r"https?://([^/\s\"]+)", text))
         assert hosts <= {"www.w3.org", "unplug.example.com"}, file.name
+
+
+def test_the_client_module_can_be_lifted_as_it_is() -> None:
+    client = (WEB / "unplug-client.js").read_text()
+    assert "import" not in client
+    assert "document" not in client
