@@ -7,8 +7,8 @@ from uuid import UUID
 from graphql import GraphQLError
 from structlog.typing import FilteringBoundLogger
 
-from schema.documents import Operation
 from schema.errors import code_of
+from schema.operation import Operation
 
 LONGEST_NAME = 100
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from graphql import GraphQLError
 from starlette.types import Message, Receive, Scope, Send
 
-from schema.documents import Operation
 from schema.errors import bad_user_input
 from schema.limits import Limit, too_complex
+from schema.operation import Operation
 from schema.origins import Header
 
 SECURITY_HEADERS: tuple[Header, ...] = (

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from graphql import GraphQLError, OperationType
 
 from domain.ports import AccessToken
-from schema.documents import Operation, Refused
+from schema.documents import Refused
 from schema.encoding import encode
 from schema.errors import ErrorCode, request_error
 from schema.exchange import Exchange
 from schema.open_streams import OpenStreams
+from schema.operation import Operation
 from schema.operations import Operations
 from schema.requests import GraphQLRequest
 from schema.response_stream import ResponseStream

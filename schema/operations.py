@@ -17,8 +17,9 @@ from graphql import (
 )
 
 from schema.context import Context, Services
-from schema.documents import Documents, Operation, Refused
+from schema.documents import Documents, Refused
 from schema.masking import Masking
+from schema.operation import Operation
 from schema.payloads import PayloadCache, Payloads, SharedPayloads
 from schema.rates import MutationRate
 from schema.subscription import EventStream

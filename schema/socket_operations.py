@@ -8,10 +8,11 @@ from uuid import UUID
 from graphql import GraphQLError, OperationType
 
 from schema import transport_ws
-from schema.documents import Operation, Refused
+from schema.documents import Refused
 from schema.encoding import encode
 from schema.errors import ErrorCode, request_error
 from schema.limits import Limit
+from schema.operation import Operation
 from schema.outbox import Outbox
 from schema.requests import GraphQLRequest
 from schema.socket_services import TRANSPORT, SocketServices

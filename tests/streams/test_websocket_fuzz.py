@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from schema.asgi import WireSettings
 from schema.socket_services import SocketLimits
-from tests.integration.test_http_fuzz import dumped, fuzzing, json_values, mostly, requests
+from tests.integration.odd_requests import dumped, fuzzing, json_values, mostly, requests
 from tests.listening import listening
 from tests.raw_socket import BINARY, CLOSE, PING, PONG, TEXT, Closed, RawSocket, connect, raw_socket
 from tests.unit.wire import ADA, Wire
