@@ -95,6 +95,15 @@ class LiveEventFeed:
             return False
         return True
 
+    def lose(self, user_id: UUID) -> bool:
+        """The user's log is another one now: whoever follows it here is told so."""
+        live = self._live.get(user_id)
+        if live is None:
+            return False
+        for attachment in tuple(live.attachments):
+            attachment.lose()
+        return True
+
     async def aclose(self) -> None:
         """Ends the reads that are under way."""
         reads = tuple(read.task for read in self._reads.values())
@@ -142,8 +151,7 @@ class LiveEventFeed:
                 attachment.page = read.task.result()
                 live.look(attachment)
             elif attachment in live.attachments:
-                attachment.detach()
-                attachment.subscriber.lost()
+                attachment.lose()
         if error is not None and not isinstance(error, StorageError):
             raise error
 

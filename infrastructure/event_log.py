@@ -17,12 +17,13 @@ from infrastructure.paging import read_page
 from infrastructure.rows import EVENT_COLUMNS, as_uuid, event_of
 
 _MAX_PARAMETERS = 30_000
-_GROWN = {
-    "sqlite": "SELECT user_id, position FROM json_each(?) AS known"
-    " JOIN log_heads ON user_id = known.key WHERE position > known.value",
-    "postgres": "SELECT user_id, log_heads.position FROM log_heads"
-    " JOIN unnest($1::uuid[], $2::int[]) AS known (user_id, position) USING (user_id)"
-    " WHERE log_heads.position > known.position",
+_MOVED = {
+    "sqlite": "SELECT known.key, coalesce(position, 0) FROM json_each(?) AS known"
+    " LEFT JOIN log_heads ON user_id = known.key WHERE coalesce(position, 0) <> known.value",
+    "postgres": "SELECT user_id, coalesce(head.position, 0)"
+    " FROM unnest($1::uuid[], $2::int[]) AS known (user_id, position)"
+    " LEFT JOIN log_heads AS head USING (user_id)"
+    " WHERE coalesce(head.position, 0) <> known.position",
 }
 _KNOWN: dict[str, Callable[[Mapping[UUID, int]], list[Any]]] = {
     "sqlite": lambda known: [orjson.dumps({str(user): at for user, at in known.items()}).decode()],
@@ -92,11 +93,11 @@ class TortoiseEventLog:
             heads.update(found)
         return heads
 
-    async def grown(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
-        """Where the logs end that go on behind the positions known. Raises `StorageError`."""
+    async def moved(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+        """Where the logs end that don't end at the positions known. Raises `StorageError`."""
         dialect = self._client.capabilities.dialect
         with reading():
-            _, rows = await self._client.execute_query(_GROWN[dialect], _KNOWN[dialect](known))
+            _, rows = await self._client.execute_query(_MOVED[dialect], _KNOWN[dialect](known))
         return {as_uuid(user_id): position for user_id, position in map(tuple, rows)}
 
     async def open_attempts(self) -> int:

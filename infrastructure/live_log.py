@@ -42,6 +42,11 @@ class LiveAttachment:
         self.wants = False
         self._log.leave(self)
 
+    def lose(self) -> None:
+        """It can't go on, and its subscriber is told so."""
+        self.detach()
+        self.subscriber.lost()
+
 
 class LiveLog:
     """One user's log, as long as somebody follows it on this node.
@@ -172,6 +177,5 @@ def _delivered(attachment: LiveAttachment, page: Sequence[RecordedEvent]) -> boo
         return attachment.subscriber.deliver(page)
     except Exception:
         log.exception("delivery_failed")
-        attachment.detach()
-        attachment.subscriber.lost()
+        attachment.lose()
         return False

@@ -20,8 +20,8 @@ INTERVAL = 2.0
 class Heads(Protocol):
     """What the sweep asks of the event log."""
 
-    async def grown(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
-        """Where the logs end that go on behind the positions known. Raises `StorageError`."""
+    async def moved(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+        """Where the logs end that don't end at the positions known. Raises `StorageError`."""
 
     async def open_attempts(self) -> int:
         """How many attempts have no outcome. Raises `StorageError`."""
@@ -73,10 +73,16 @@ class Sweep:
         known = self._feed.heads()
         if not known:
             return
-        grown = await self._heads.grown(known)
-        missed = sum(self._feed.has_grown(user_id, head) for user_id, head in grown.items())
+        missed = replaced = 0
+        for user_id, head in (await self._heads.moved(known)).items():
+            if head < known[user_id]:  # logs only grow: a backup was restored under this node
+                replaced += self._feed.lose(user_id)
+            else:
+                missed += self._feed.has_grown(user_id, head)
         if missed:
             self._metrics.wake_ups_missed(missed)
+        if replaced:
+            self._log.warning("logs_replaced", users=replaced)
 
     async def _run(self) -> None:
         while True:

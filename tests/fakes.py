@@ -260,9 +260,9 @@ class InMemoryEventLog:
         log = await self._log(user_id)
         return next((recorded for recorded in log if recorded.event.id == event_id), None)
 
-    async def grown(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+    async def moved(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
         heads = {user_id: (await self.head(user_id)).position for user_id in known}
-        return {user_id: head for user_id, head in heads.items() if head > known[user_id]}
+        return {user_id: head for user_id, head in heads.items() if head != known[user_id]}
 
     async def open_attempts(self) -> int:
         return len(self._world.open_attempts)

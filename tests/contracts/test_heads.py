@@ -7,13 +7,14 @@ from tests.contracts.world import World, attempted, failed
 USER, OTHER, STRANGER, CONNECTION = (UUID(int=number) for number in range(1, 5))
 
 
-async def test_only_logs_that_go_on_are_named(world: World) -> None:
+async def test_only_logs_that_end_elsewhere_are_named(world: World) -> None:
     for user_id in (USER, USER, OTHER):
         await world.bus.publish(attempted(user_id, CONNECTION))
 
-    assert await world.heads.grown({USER: 2, OTHER: 0, STRANGER: 0}) == {OTHER: 1}
-    assert await world.heads.grown({USER: 1, OTHER: 1}) == {USER: 2}
-    assert await world.heads.grown({}) == {}
+    assert await world.heads.moved({USER: 2, OTHER: 0, STRANGER: 0}) == {OTHER: 1}
+    assert await world.heads.moved({USER: 1, OTHER: 1}) == {USER: 2}
+    assert await world.heads.moved({USER: 3, STRANGER: 1}) == {USER: 2, STRANGER: 0}
+    assert await world.heads.moved({}) == {}
 
 
 async def test_attempts_are_open_until_their_outcome(world: World) -> None:

@@ -23,12 +23,12 @@ class SweptLog(GrowingLog):
 
     fault: Exception | None = None
 
-    async def grown(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+    async def moved(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
         if self.fault is not None:
             fault, self.fault = self.fault, None
             raise fault
-        heads = {user_id: len(events) for user_id, events in self.events.items()}
-        return {user_id: heads[user_id] for user_id, at in known.items() if heads[user_id] > at}
+        heads = {user_id: len(self.events.get(user_id, ())) for user_id in known}
+        return {user_id: head for user_id, head in heads.items() if head != known[user_id]}
 
     async def open_attempts(self) -> int:
         return 3
@@ -97,6 +97,18 @@ async def test_goes_on_after_whatever_went_wrong(fault: Exception) -> None:
     node.log.grow(USER)
     node.sweep.start()
     assert await asyncio.wait_for(waiting, 5) == [2]
+    await node.sweep.aclose()
+
+
+async def test_a_log_that_a_restore_made_shorter_ends_its_streams() -> None:
+    node = Node()
+    node.log.grow(USER, 3)
+    waiting = await caught_up(node, USER, 3)
+    del node.log.events[USER]
+    node.sweep.start()
+    with pytest.raises(StorageError):
+        await asyncio.wait_for(waiting, 5)
+    assert node.feed.heads() == {}
     await node.sweep.aclose()
 
 
