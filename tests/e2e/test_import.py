@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -111,6 +112,27 @@ def test_a_person_sees_its_progress(tmp_path: Path) -> None:
     assert b"Importing" in shown
     assert b"100%" in shown
     assert b"line 2: it is not a JSON object" in shown
+
+
+def test_interrupted_it_keeps_what_went_in_and_says_how_much(tmp_path: Path) -> None:
+    with (tmp_path / "connections.jsonl").open("w") as file:
+        file.writelines(connection_line(USER) for _ in range(60_000))
+    process = subprocess.Popen(
+        [UNPLUG, "import", "connections.jsonl"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None:
+        with contextlib.suppress(sqlite3.Error):  # not made yet
+            if rows(tmp_path, "1"):
+                process.send_signal(signal.SIGINT)
+                break
+    output, errors = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, errors) == (130, "")
+    assert 0 < int(output.split()[0]) <= len(rows(tmp_path)) < 60_000
 
 
 def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
