@@ -15,6 +15,9 @@ from schema.telemetry import Telemetry
 UNBUFFERED: tuple[Header, ...] = ((b"x-accel-buffering", b"no"),)
 """For proxies that would keep events until they have enough of them."""
 
+CHUNK = 64 * 1024
+"""Bytes that are sent at once: a page may be of any size."""
+
 SILENCE = 0.1
 """Seconds between the last event and the end of a response.
 
@@ -99,12 +102,17 @@ class ResponseStream:
 
     async def _send(self, page: Sequence[RecordedEvent], payloads: Payloads) -> None:
         event, payload = self._framing.event, payloads.shared.payload
-        wanted = [recorded for recorded in page if payloads.source.wants(recorded)]
-        if wanted:
-            parts = [event(recorded.cursor, payload(recorded)) for recorded in wanted]
-            await self._exchange.send(b"".join(parts))
-        for recorded in wanted:
+        chunk = b""
+        for recorded in page:
+            if not payloads.source.wants(recorded):
+                continue
+            chunk += event(recorded.cursor, payload(recorded))
             self._telemetry.event_sent(recorded.event.occurred_at)
+            if len(chunk) >= CHUNK:
+                await self._exchange.send(chunk)  # waits for a client that reads slowly
+                chunk = b""
+        if chunk:
+            await self._exchange.send(chunk)
 
     async def _say_goodbye(self) -> None:
         if self._ended:

@@ -11,11 +11,27 @@ from schema.transport_ws import next_head
 
 TRANSPORT = "websocket"
 
+CHUNK = 64 * 1024
+"""Bytes after which it is asked whether the client still reads."""
+
 
 class SocketSubscription:
-    """Writes its frames whenever it is told of events. It has no task, and waits for nothing."""
+    """Writes its frames whenever it is told of events, as many as there is room for.
 
-    __slots__ = ("_attachment", "_head", "_lost", "_only", "_outbox", "_shared", "_telemetry")
+    It has no task, and waits for nothing. What waits for room is events, which others have as well,
+    and not frames.
+    """
+
+    __slots__ = (
+        "_attachment",
+        "_head",
+        "_lost",
+        "_only",
+        "_outbox",
+        "_shared",
+        "_telemetry",
+        "_waiting",
+    )
 
     def __init__(
         self,
@@ -31,17 +47,16 @@ class SocketSubscription:
         self._outbox = outbox
         self._telemetry = telemetry
         self._lost = lost
+        self._waiting: Sequence[RecordedEvent] = ()
         self._attachment: Attachment = payloads.attach(self)
         telemetry.subscription_started(TRANSPORT)
 
     def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
         """See `EventSubscriber`."""
-        head, payload, only = self._head, self._shared.payload, self._only
-        wanted = [r for r in events if only is None or r.event.connection_id == only]
-        self._outbox.post([head + payload(recorded) + b"}" for recorded in wanted])
-        for recorded in wanted:
-            self._telemetry.event_sent(recorded.event.occurred_at)
-        return not self._outbox.full
+        only = self._only
+        if only is not None:
+            events = [recorded for recorded in events if recorded.event.connection_id == only]
+        return self._send(events)
 
     def lost(self) -> None:
         """See `EventSubscriber`."""
@@ -49,9 +64,28 @@ class SocketSubscription:
 
     def resume(self) -> None:
         """The outbox has room again."""
-        self._attachment.resume()
+        waiting, self._waiting = self._waiting, ()
+        if self._send(waiting):
+            self._attachment.resume()
 
     def stop(self) -> None:
         """No frame after this. To be called once."""
         self._attachment.detach()
         self._telemetry.subscription_ended(TRANSPORT)
+
+    def _send(self, events: Sequence[RecordedEvent]) -> bool:
+        """False when the outbox is full; what it did not take is waiting then."""
+        head, payload, outbox = self._head, self._shared.payload, self._outbox
+        sent = 0
+        while sent < len(events):
+            if outbox.full:
+                self._waiting = events[sent:]
+                return False
+            frames, size = [], 0
+            while sent < len(events) and size < CHUNK:
+                frames.append(head + payload(events[sent]) + b"}")
+                size += len(frames[-1])
+                self._telemetry.event_sent(events[sent].event.occurred_at)
+                sent += 1
+            outbox.post(frames)
+        return not outbox.full

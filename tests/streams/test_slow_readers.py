@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+from collections import defaultdict
 
 import pytest
 
+from domain.events import EventCursor
 from tests.listening import Listening, listening
 from tests.raw_http import event_data, parts, raw_response
 from tests.raw_socket import Closed, RawSocket, raw_socket
@@ -15,9 +17,11 @@ from tests.woken import eventually
 EVENTS = """subscription ($after: String) {
   providerEvents(after: $after) { id position cursor occurredAt attemptId connectionId __typename }
 }"""
+ALIASES = " ".join(f"{'a' * 200}{n}: id" for n in range(25))
+LONG_EVENTS = EVENTS.replace("{ id", f"{{ {ALIASES} id")
 STALL_SECONDS = 0.5
 SUBSCRIPTIONS = 8
-ROUNDS, ROUND = 20, 100
+ROUNDS, ROUND = 10, 200
 MIB = 1024 * 1024
 
 
@@ -70,12 +74,36 @@ async def test_a_socket_that_does_not_read_is_cut_off_and_resumes() -> None:
         assert positions + await read_positions(again, last) == list(range(1, last + 1))
 
 
+async def test_a_long_past_of_long_answers_is_not_held_for_a_socket() -> None:
+    wire, last = LiveWire(), 150
+    wire.grow(ADA, last)
+    start = EventCursor(user_id=ADA, position=0, event_id=None).encode()
+    async with (
+        listening(wire.app) as where,
+        raw_socket(where.port, small=True) as slow,
+    ):
+        await slow.init(ADA)
+        for number in range(SUBSCRIPTIONS):
+            slow.subscribe(LONG_EVENTS, str(number), after=start)
+        await eventually(lambda: wire.telemetry.subscriptions.total() == SUBSCRIPTIONS)
+        await eventually(lambda: where.most_unread > 0)
+        most, positions = 0, defaultdict[str, list[int]](list)
+        while sum(map(len, positions.values())) < last * SUBSCRIPTIONS:
+            most = max(most, where.most_unread)
+            message = await slow.receive()
+            event = message["payload"]["data"]["providerEvents"]
+            positions[message["id"]].append(event["position"])
+    assert most < MIB
+    assert list(positions.values()) == [list(range(1, last + 1))] * SUBSCRIPTIONS
+
+
 @pytest.mark.parametrize("accept", ["text/event-stream", "multipart/mixed"])
 async def test_a_stream_that_is_not_read_is_cut_off(accept: str) -> None:
     wire, last = LiveWire(), ROUNDS * ROUND
-    query = EVENTS.replace("($after: String)", "").replace("(after: $after)", "")
-    aliases = " ".join(f"{'a' * 200}{n}: id" for n in range(25))
-    long = query.replace("{ id", f"{{ {aliases} id")
+    query, long = (
+        document.replace("($after: String)", "").replace("(after: $after)", "")
+        for document in (EVENTS, LONG_EVENTS)
+    )
     async with (
         listening(wire.app, stall_seconds=STALL_SECONDS) as where,
         raw_response(where.port, ADA, accept, long, small=True) as slow,
