@@ -1,54 +1,48 @@
-"""uvicorn's HTTP connection, with fewer writes and deadlines for those who stop."""
+"""uvicorn's HTTP connection, with deadlines for clients who don't read or don't get on."""
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from infrastructure.joined_writes import JoinedWrites
-from infrastructure.request_head import TOO_LARGE, RequestHead
+from infrastructure.request_head import RequestHead
 from infrastructure.stall import Stall
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """A client that leaves a response unread for `stall_seconds` is cut off, and one that takes
-    longer for a request's head.
+    """A client that leaves a response unread for `stall_seconds` is cut off, and so is one that
+    takes as long for the head of a request.
 
     The application gets its `http.disconnect` then, and a send that waits returns.
     """
 
     stall_seconds = 10.0
     on_stall: Callable[[], None] | None = None
-    """Called when a client is cut off."""
+    """Called when a client is cut off because it did not read."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport)))
-        self._plain_transport = transport
+        super().connection_made(transport)
         self._stall = Stall(transport, self.stall_seconds, self.on_stall)
         self._head = RequestHead(transport, self.stall_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._head.complete()
         self._stall.gone()
-        self._head.ends()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._head.coming and not self._head.grows(len(data)):
-            self.transport.write(TOO_LARGE)
-            self.transport.close()
+        self._head.wait(len(data))
 
     def on_message_begin(self) -> None:
-        self._head.begins()
         super().on_message_begin()
+        self._head.begin()
 
     def on_headers_complete(self) -> None:
-        self._head.ends()
         super().on_headers_complete()
+        self._head.complete()
 
     def handle_websocket_upgrade(self) -> None:
-        self.transport = self._plain_transport
         super().handle_websocket_upgrade()
         self._stall.gone()
 

@@ -1,51 +1,42 @@
-"""The part of a request before its body."""
+"""Clients who don't get on with asking."""
 
 import asyncio
 
-MAX_BYTES = 64 * 1024
-
-TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"connection: close\r\n"
-    b"content-length: 0\r\n\r\n"
-)
+HEAD_BYTES = 65_536
 
 
 class RequestHead:
-    """Has to come within `seconds` and `MAX_BYTES`: uvicorn itself would wait, and keep, for ever.
+    """Cuts a connection off when the head of a request does not come in time, or has no end."""
 
-    The first one counts from the connection's start.
-    """
-
-    __slots__ = ("_seconds", "_size", "_timer", "_transport", "coming")
+    __slots__ = ("_bytes", "_expected", "_seconds", "_timer", "_transport")
 
     def __init__(self, transport: asyncio.Transport, seconds: float) -> None:
         self._transport = transport
         self._seconds = seconds
-        self._size = 0
+        self._bytes = 0
+        self._expected = True
         self._timer: asyncio.TimerHandle | None = None
-        self.coming = True
-        self._watch()
+        self.wait(0)
 
-    def begins(self) -> None:
-        """The next request."""
-        self._size = 0
-        self.coming = True
+    def begin(self) -> None:
+        """Its first bytes are there."""
+        self._bytes = 0
+        self._expected = True
 
-    def ends(self) -> None:
-        """It is complete, or the connection is gone."""
-        self.coming = False
+    def wait(self, received: int) -> None:
+        """Of what was received so far, the last bytes did not complete it, if it has begun."""
+        if not self._expected:
+            return
+        self._bytes += received
+        if self._bytes > HEAD_BYTES:
+            self._transport.abort()
+        elif self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._seconds, self._transport.abort)
+
+    def complete(self) -> None:
+        """It is all there, or nobody waits for it any more."""
+        self._expected = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def grows(self, by: int) -> bool:
-        """While it is coming; False when it is too large."""
-        self._size += by
-        self._watch()
-        return self._size <= MAX_BYTES
-
-    def _watch(self) -> None:
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._seconds, self._transport.abort)

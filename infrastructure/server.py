@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from infrastructure.failures import Failed
-from infrastructure.http_protocol import http_protocol
+from infrastructure.http_protocol import HttpProtocol, http_protocol
 from infrastructure.websocket_protocol import websocket_protocol
 
 DRAIN_SECONDS = 3.0
@@ -128,6 +128,9 @@ class _Server(uvicorn.Server):
         _log.info("stopping")
         for listener in self.servers:
             listener.close()
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, HttpProtocol):
+                connection.shutdown()  # no more requests on it, or commands would never end
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._drain(), DRAIN_SECONDS)
         await super().shutdown(sockets)

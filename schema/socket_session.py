@@ -9,12 +9,14 @@ from starlette.types import Receive
 from domain.ports import AccessToken
 from schema import transport_ws
 from schema.authentication import authenticate
+from schema.limits import Limit
 from schema.outbox import Outbox
 from schema.socket_operations import SocketOperations
 from schema.socket_services import SocketServices
 from schema.transport_ws import Complete, ConnectionInit, Malformed, Ping, Pong, Subscribe
 
 LONGEST_TIMER = 86_400.0
+MESSAGE_TOO_BIG = 1009
 INTERNAL_ERROR = 1011
 SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
@@ -59,6 +61,8 @@ class SocketSession:
             while not self._closed:
                 message = await self._receive()
                 if message["type"] == "websocket.disconnect":
+                    if message.get("code") == MESSAGE_TOO_BIG:
+                        self._services.telemetry.limit_hit(Limit.MESSAGE_SIZE)
                     break
                 await self._handle(message.get("text"))
                 if self._outbox.full:

@@ -201,6 +201,7 @@ async def test_a_message_that_is_too_big_closes_with_1009(served: Served) -> Non
         socket.send({"type": "ping", "payload": {"x": "x" * 70_000}})
         code, _ = await socket.closed()
         assert code == 1009
+    assert served.wire.telemetry.limits == ["message_size"]
 
 
 async def test_a_message_in_fragments_is_too_big_as_a_whole(served: Served) -> None:

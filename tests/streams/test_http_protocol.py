@@ -1,0 +1,53 @@
+"""What our HTTP connections do that uvicorn's do not: they let nobody wait for nothing."""
+
+import asyncio
+import contextlib
+import json
+
+import pytest
+
+from tests.listening import listening
+from tests.raw_http import RawResponse
+from tests.raw_socket import connect
+from tests.unit.wire import ADA, Wire
+from tests.woken import eventually
+
+QUERY = json.dumps({"query": "{ __typename }"}).encode()
+HEAD = (
+    "POST /graphql HTTP/1.1\r\nhost: unplug.test\r\ncontent-type: application/json\r\n"
+    f"authorization: Bearer {ADA}\r\ncontent-length: {len(QUERY)}\r\n"
+).encode()
+
+
+@pytest.mark.parametrize("start", [b"", b"POST", HEAD])
+async def test_a_request_that_does_not_get_on_is_cut_off(start: bytes) -> None:
+    async with listening(Wire().app, stall_seconds=0.2) as where:
+        reader, writer = await connect(where.port)
+        writer.write(start)
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        await eventually(lambda: where.connections == 0)
+        writer.close()
+
+
+async def test_a_head_without_an_end_is_cut_off() -> None:
+    async with listening(Wire().app) as where:
+        _, writer = await connect(where.port)
+        writer.write(HEAD)
+        while not writer.is_closing():
+            writer.write(b"x-filler: " + b"x" * 1_000 + b"\r\n")
+            await asyncio.sleep(0)
+        await eventually(lambda: where.connections == 0)
+
+
+async def test_requests_one_after_another_take_their_time() -> None:
+    async with listening(Wire().app, stall_seconds=0.2) as where:
+        reader, writer = await connect(where.port)
+        for _ in range(4):
+            writer.write(HEAD[:20])
+            await asyncio.sleep(0.1)
+            writer.write(HEAD[20:] + b"x-filler: " + b"x" * 50_000 + b"\r\n\r\n" + QUERY)
+            response = RawResponse(reader, writer)
+            await response.read_head()
+            assert await response.to_the_end() == b'{"data":{"__typename":"Query"}}'
+        writer.close()

@@ -1,0 +1,134 @@
+"""Responses to events: made once for all who get the same bytes, and only for them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+import pytest
+
+from domain.events import (
+    FailureReason,
+    ProviderDisconnectionAttempted,
+    ProviderDisconnectionFailed,
+    ProviderDisconnectionSucceeded,
+    ProviderEvent,
+    ProviderRef,
+    RecordedEvent,
+)
+from schema.documents import Documents
+from schema.limits import DocumentLimits
+from schema.masking import Masking
+from schema.operations import Operations
+from schema.payloads import PayloadCache, Payloads
+from schema.rates import MutationRate
+from schema.telemetry import SilentTelemetry
+from tests.unit.wire import ADA, BOB, SCHEMA, Json, Wire
+
+EVERYTHING = """subscription ($after: String, $with: Boolean = true) {
+  providerEvents(after: $after) {
+    __typename id position cursor occurredAt attemptId connectionId
+    provider @include(if: $with) { id slug }
+    ... on ProviderDisconnectionFailed { reason message }
+  }
+}"""
+PROVIDER = ProviderRef(id=UUID(int=1), slug="schwab")
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def operations(wire: Wire) -> Operations:
+    telemetry = SilentTelemetry()
+    documents = Documents(
+        SCHEMA.executable,
+        limits=DocumentLimits(),
+        telemetry=telemetry,
+        introspection=False,
+        hide_suggestions=True,
+    )
+    masking, rate = Masking(wire.services.new_id), MutationRate(50, telemetry)
+    return Operations(
+        SCHEMA.executable, wire.services, documents, masking, rate, hide_suggestions=True
+    )
+
+
+def recorded(
+    make: Callable[..., ProviderEvent], more: dict[str, object] | None = None, user_id: UUID = ADA
+) -> RecordedEvent:
+    event = make(
+        id=UUID(int=user_id.int + 1),
+        occurred_at=datetime(2026, 1, 2, tzinfo=UTC),
+        user_id=user_id,
+        connection_id=UUID(int=5),
+        attempt_id=UUID(int=6),
+        provider=PROVIDER,
+        **more or {},
+    )
+    return RecordedEvent(event=event, position=1)
+
+
+async def subscribe(
+    operations: Operations, variables: dict[str, object] | None = None, user_id: UUID = ADA
+) -> Payloads:
+    return await operations.subscribe(operations.operation(EVERYTHING, None), variables, user_id)
+
+
+def result(payloads: Payloads, event: RecordedEvent) -> Json:
+    return orjson.loads(payloads.shared.payload(event))["data"]["providerEvents"]
+
+
+@pytest.mark.parametrize(
+    ("make", "more"),
+    [
+        (ProviderDisconnectionAttempted, {}),
+        (ProviderDisconnectionSucceeded, {}),
+        (ProviderDisconnectionFailed, {"reason": FailureReason.DATABASE_ERROR}),
+    ],
+)
+async def test_no_field_of_any_event_has_to_be_awaited(
+    operations: Operations, make: Callable[..., ProviderEvent], more: dict[str, object]
+) -> None:
+    event = recorded(make, more)
+    answer = result(await subscribe(operations), event)
+    assert answer["__typename"] == make.__name__
+    assert answer["cursor"] == event.cursor.encode()
+    assert answer["provider"] == {"id": str(PROVIDER.id), "slug": "schwab"}
+
+
+async def test_what_differs_above_the_payload_is_shared(operations: Operations, wire: Wire) -> None:
+    start = (await wire.services.events.head(ADA)).encode()
+    mine = await subscribe(operations, {"after": start})
+    others = [
+        await subscribe(operations),
+        await subscribe(operations, {"after": None}),
+        await subscribe(operations, user_id=BOB),
+    ]
+    assert {payloads.shared for payloads in others} == {mine.shared}
+    event = recorded(ProviderDisconnectionAttempted)
+    assert mine.shared.payload(event) is others[0].shared.payload(event)
+
+
+async def test_what_differs_in_the_payload_is_not_shared(operations: Operations) -> None:
+    whole = await subscribe(operations, {"with": True})
+    lean = await subscribe(operations, {"with": False})
+    event = recorded(ProviderDisconnectionAttempted)
+    assert "provider" in result(whole, event)
+    assert "provider" not in result(lean, event)
+
+
+async def test_two_users_with_one_selection_get_their_own_events(operations: Operations) -> None:
+    ada, bob = await subscribe(operations), await subscribe(operations, user_id=BOB)
+    for payloads, user_id in ((ada, ADA), (bob, BOB)):
+        event = recorded(ProviderDisconnectionAttempted, user_id=user_id)
+        assert result(payloads, event)["id"] == str(event.event.id)
+
+
+def test_the_oldest_payloads_are_forgotten_first() -> None:
+    cache = PayloadCache(kept=2)
+    for number in range(3):
+        cache.put((1, UUID(int=number)), b"%d" % number)
+    assert [cache.get((1, UUID(int=number))) for number in range(3)] == [None, b"1", b"2"]
