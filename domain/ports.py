@@ -1,6 +1,6 @@
 """What the rules need from the outside; adapters in `infrastructure` and fakes in tests give it."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -156,13 +156,6 @@ class EventFeed(Protocol):
         """Every event after a position, in order, once. Registered for wake-ups until `detach`.
 
         Delivers on a later turn of the event loop, never before it returns.
-        """
-
-    def follow(self, user_id: UUID, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
-        """The same, pulled: pages as they were found, never an empty one; waits when there is none.
-
-        Registered for wake-ups from the first `anext` until `aclose`. Raises `StorageError` when
-        the log can't be read for long, or is another one now.
         """
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -49,18 +49,6 @@ class LiveEventFeed:
         """See `EventFeed.attach`. Retries a log that can't be read for `patience` seconds."""
         live = self._live.get(user_id) or self._enter(user_id)
         return live.enter(subscriber, after)
-
-    async def follow(self, user_id: UUID, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
-        """See `EventFeed.follow`. Retries a log that can't be read for `patience` seconds."""
-        mailbox = _Mailbox()
-        attachment = self.attach(user_id, after, mailbox)
-        try:
-            while True:
-                yield await mailbox.page
-                mailbox.empty()
-                attachment.resume()
-        finally:
-            attachment.detach()
 
     def committed(self, events: Sequence[RecordedEvent]) -> None:
         """Takes in what this node has committed; to be called before the wake-ups are sent."""
@@ -187,24 +175,3 @@ class _Read:
 
     task: asyncio.Task[Sequence[RecordedEvent]]
     waiting: list[LiveAttachment]
-
-
-class _Mailbox:
-    """Has room for one page."""
-
-    def __init__(self) -> None:
-        self.empty()
-
-    def empty(self) -> None:
-        self.page: asyncio.Future[Sequence[RecordedEvent]] = (
-            asyncio.get_running_loop().create_future()
-        )
-
-    def deliver(self, events: Sequence[RecordedEvent]) -> bool:
-        if not self.page.done():
-            self.page.set_result(events)
-        return False
-
-    def lost(self) -> None:
-        if not self.page.done():
-            self.page.set_exception(StorageError())

@@ -1,6 +1,6 @@
 """The event log, read through Tortoise."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +12,10 @@ from tortoise.queryset import QuerySet
 from domain.events import EventCursor, RecordedEvent
 from domain.ports import Page, Window
 from infrastructure.driver_errors import reading
-from infrastructure.models import LogHeadRow, OpenAttemptRow, ProviderEventRow
+from infrastructure.models import OpenAttemptRow, ProviderEventRow
 from infrastructure.paging import read_page
 from infrastructure.rows import EVENT_COLUMNS, as_uuid, event_of
 
-_MAX_PARAMETERS = 30_000
 _MOVED = {
     "sqlite": "SELECT known.key, coalesce(position, 0) FROM json_each(?) AS known"
     " LEFT JOIN log_heads ON user_id = known.key WHERE coalesce(position, 0) <> known.value",
@@ -81,17 +80,6 @@ class TortoiseEventLog:
         with reading():
             found = await self._rows(user_id).filter(id=event_id).values_list(*EVENT_COLUMNS)
         return event_of(found[0]) if found else None
-
-    async def heads(self, user_ids: Collection[UUID]) -> Mapping[UUID, int]:
-        """The last positions of those who have events. Raises `StorageError`."""
-        heads: dict[UUID, int] = {}
-        ids = list(user_ids)
-        for start in range(0, len(ids), _MAX_PARAMETERS):
-            rows = LogHeadRow.filter(user_id__in=ids[start : start + _MAX_PARAMETERS])
-            with reading():
-                found = await rows.using_db(self._client).values_list("user_id", "position")
-            heads.update(found)
-        return heads
 
     async def moved(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
         """Where the logs end that don't end at the positions known. Raises `StorageError`."""

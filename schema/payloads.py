@@ -1,7 +1,6 @@
 """The responses to a subscription's events, made once for all who get the same bytes."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
@@ -16,14 +15,16 @@ from schema.masking import Masking
 from schema.subscription import EventStream
 from schema.types import to_graphql
 
-KEPT_PAYLOADS = 4_096
+KEPT_BYTES = 4 * 1024 * 1024
+"""Of responses. Clients choose how long one is, so counting them would bound nothing."""
 
 
 class PayloadCache:
     """The latest responses of this process, whoever asked for them; the oldest go first."""
 
-    def __init__(self, kept: int = KEPT_PAYLOADS) -> None:
+    def __init__(self, kept: int = KEPT_BYTES) -> None:
         self._kept = kept
+        self.size = 0
         self._payloads: OrderedDict[tuple[int, UUID], bytes] = OrderedDict()
         self._selections = 0
         self.get = self._payloads.get
@@ -36,8 +37,10 @@ class PayloadCache:
     def put(self, key: tuple[int, UUID], payload: bytes) -> None:
         """Keeps the response to an event of a selection."""
         self._payloads[key] = payload
-        if len(self._payloads) > self._kept:
-            self._payloads.popitem(last=False)
+        self.size += len(payload)
+        while self.size > self._kept:
+            _, dropped = self._payloads.popitem(last=False)
+            self.size -= len(dropped)
 
 
 class SharedPayloads:
@@ -75,9 +78,7 @@ class SharedPayloads:
 
 @dataclass(frozen=True, slots=True)
 class Payloads:
-    """A started subscription: its events, each with the response to it.
-
-    Iterate it, or attach a subscriber that asks `shared` for the payloads of the events which
+    """A started subscription: a subscriber asks `shared` for the payloads of the events which
     `source` wants.
     """
 
@@ -88,17 +89,3 @@ class Payloads:
         """Tells `subscriber` all events of the viewer after the start, wanted or not."""
         after = self.source.after
         return self.source.feed.attach(after.user_id, after.position, subscriber)
-
-    async def pages(self) -> AsyncIterator[Sequence[tuple[RecordedEvent, bytes]]]:
-        """What there is at once; never nothing. Raises `StorageError` like the feed."""
-        source, payload = self.source, self.shared.payload
-        after = source.after
-        async for events in source.feed.follow(after.user_id, after.position):
-            page = [(recorded, payload(recorded)) for recorded in events if source.wants(recorded)]
-            if page:
-                yield page
-
-    async def __aiter__(self) -> AsyncIterator[tuple[RecordedEvent, bytes]]:
-        async for page in self.pages():
-            for item in page:
-                yield item

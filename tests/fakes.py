@@ -281,7 +281,8 @@ class InMemoryEventFeed:
     def attach(self, user_id: UUID, after: int, subscriber: EventSubscriber) -> Attachment:
         return InMemoryAttachment(self, user_id, after, subscriber)
 
-    async def follow(self, user_id: UUID, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+    async def pages(self, user_id: UUID, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """What comes after a position, waiting for it."""
         log = self._world.logs[user_id]
         while True:
             async with self._world.grown:
@@ -306,7 +307,7 @@ class InMemoryAttachment:
         self, feed: InMemoryEventFeed, user_id: UUID, after: int, subscriber: EventSubscriber
     ) -> None:
         try:
-            async for page in feed.follow(user_id, after):
+            async for page in feed.pages(user_id, after):
                 if not subscriber.deliver(page):
                     self._wanted.clear()
                     await self._wanted.wait()

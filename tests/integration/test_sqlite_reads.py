@@ -54,11 +54,3 @@ async def test_read_that_fails_says_why_to_the_log_alone(
 async def test_nothing_is_written_through_the_readers(node: Node) -> None:
     with pytest.raises(OperationalError, match="readonly"):
         await node.database.client.execute_query("DELETE FROM open_attempts")
-
-
-async def test_heads_are_read_for_many_users_at_once(node: Node) -> None:
-    users = [uuid7() for _ in range(3)]
-    for user in [*users[:2], users[0]]:
-        await node.bus.publish(attempted(user, uuid7()))
-
-    assert await node.log.heads(users) == {users[0]: 2, users[1]: 1}

@@ -1,15 +1,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing
 from uuid import UUID
 
 import pytest
 
 from domain.events import RecordedEvent
-from domain.ports import StorageError
 from infrastructure.event_feed import LiveEventFeed
 from infrastructure.event_tail import EventTail
 from infrastructure.wake_ups import InProcessWakeUps, Wake
+from tests.following import Follower, Subscriber
 from tests.unit.logs import GrowingLog
 
 USER = UUID(int=1)
@@ -53,35 +52,6 @@ class Node:
             self.wake_ups.send([USER])
 
 
-class Follower:
-    """A subscriber who notes the positions that it received."""
-
-    def __init__(self, node: Node, after: int = 0) -> None:
-        self.positions: list[int] = []
-        self.error: Exception | None = None
-        self._changed = asyncio.Event()
-        self.task = asyncio.create_task(self._follow(node, after))
-
-    async def _follow(self, node: Node, after: int) -> None:
-        try:
-            async with aclosing(node.feed.follow(USER, after)) as pages:  # type: ignore[type-var]
-                async for page in pages:
-                    self.positions += [recorded.position for recorded in page]
-                    self._changed.set()
-        except StorageError as error:
-            self.error = error
-
-    async def reaches(self, position: int) -> None:
-        async with asyncio.timeout(5):
-            while self.positions[-1:] != [position]:
-                self._changed.clear()
-                await self._changed.wait()
-
-    async def leave(self) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
     node = Node()
@@ -97,32 +67,32 @@ async def idle() -> None:
 
 async def test_past_and_present_come_in_one_order(node: Node) -> None:
     node.commit(3)
-    follower = Follower(node, after=1)
+    follower = Follower(node.feed, USER, after=1)
     await follower.reaches(3)
     node.commit()
     node.commit_elsewhere(2)
     node.commit()
     await follower.reaches(7)
     assert follower.positions == [2, 3, 4, 5, 6, 7]
-    await follower.leave()
+    follower.leave()
 
 
 async def test_an_event_that_is_committed_during_the_read_is_not_lost(node: Node) -> None:
     node.log.open.clear()
-    follower = Follower(node)
+    follower = Follower(node.feed, USER)
     await node.log.reading.wait()
     node.commit_elsewhere()
-    late = Follower(node)  # joins the read that has missed the event
+    late = Follower(node.feed, USER)  # joins the read that has missed the event
     await idle()
     node.log.open.set()
     await follower.reaches(1)
     await late.reaches(1)
-    await follower.leave()
-    await late.leave()
+    follower.leave()
+    late.leave()
 
 
 async def test_own_commits_cost_caught_up_followers_no_read(node: Node) -> None:
-    followers = [Follower(node) for _ in range(10)]
+    followers = [Follower(node.feed, USER) for _ in range(10)]
     await idle()
     reads = node.log.reads
     for _ in range(5):
@@ -132,11 +102,11 @@ async def test_own_commits_cost_caught_up_followers_no_read(node: Node) -> None:
         await follower.reaches(10)
     assert node.log.reads == reads == 1
     for follower in followers:
-        await follower.leave()
+        follower.leave()
 
 
 async def test_events_of_other_nodes_cost_one_read_for_all(node: Node) -> None:
-    followers = [Follower(node) for _ in range(10)]
+    followers = [Follower(node.feed, USER) for _ in range(10)]
     await idle()
     reads = node.log.reads
     node.commit_elsewhere(2)
@@ -145,50 +115,51 @@ async def test_events_of_other_nodes_cost_one_read_for_all(node: Node) -> None:
     await idle()
     assert node.log.reads == reads + 1
     for follower in followers:
-        await follower.leave()
+        follower.leave()
 
 
 async def test_own_commit_behind_an_unseen_one_of_another_node(node: Node) -> None:
-    follower = Follower(node)
+    follower = Follower(node.feed, USER)
     node.commit()
     await follower.reaches(1)
     node.commit_elsewhere(wake=False)
     node.commit()
     await follower.reaches(3)
     assert follower.positions == [1, 2, 3]
-    await follower.leave()
+    follower.leave()
 
 
 async def test_a_follower_far_behind_gets_every_page(node: Node) -> None:
     node = Node(page_size=10)
     node.commit(95)
-    follower = Follower(node)
+    follower = Follower(node.feed, USER)
     await follower.reaches(95)
     assert follower.positions == list(range(1, 96))
-    await follower.leave()
+    follower.leave()
 
 
 async def test_a_follower_far_behind_hides_no_wake_up_from_the_others() -> None:
     node = Node(page_size=2)
     node.commit(9)
-    current = Follower(node, after=9)
+    current = Follower(node.feed, USER, after=9)
     await idle()
     node.log.open.clear()
-    behind = Follower(node)
+    behind = Follower(node.feed, USER)
     node.commit_elsewhere()
     await idle()
     node.log.open.set()
     await current.reaches(10)
     await behind.reaches(10)
     assert behind.positions == list(range(1, 11))
-    await current.leave()
-    await behind.leave()
+    current.leave()
+    behind.leave()
 
 
 async def test_the_sweep_wakes_those_whose_log_has_grown_unheard(node: Node) -> None:
-    follower = Follower(node)
+    follower = Follower(node.feed, USER)
     node.commit()
     await follower.reaches(1)
+    await idle()
     node.commit_elsewhere(wake=False)
     assert node.feed.heads() == {USER: 1}
     assert not node.feed.has_grown(USER, 1)
@@ -196,81 +167,62 @@ async def test_the_sweep_wakes_those_whose_log_has_grown_unheard(node: Node) -> 
     await follower.reaches(2)
     await idle()
     assert not node.feed.has_grown(USER, 2)
-    await follower.leave()
+    follower.leave()
 
 
 async def test_a_log_that_fails_for_a_moment_is_read_again(node: Node) -> None:
-    follower = Follower(node)
+    follower = Follower(node.feed, USER)
     await idle()
     node.log.broken = True
     node.commit_elsewhere()
     await idle()
     node.log.broken = False
     await follower.reaches(1)
-    await follower.leave()
+    follower.leave()
 
 
 async def test_a_log_that_fails_for_long_ends_the_stream() -> None:
     node = Node(patience=0.01)
     node.log.broken = True
-    follower = Follower(node)
-    await asyncio.wait_for(follower.task, 5)
-    assert follower.error is not None
+    follower = Follower(node.feed, USER)
+    await asyncio.wait_for(follower.is_lost.wait(), 5)
     assert node.wake_ups.registered == 0
 
 
 async def test_a_log_that_was_replaced_by_a_shorter_one_ends_the_stream(node: Node) -> None:
-    follower = Follower(node)
+    follower = Follower(node.feed, USER)
     node.commit()
     await follower.reaches(1)
     node.feed.committed(GrowingLog().grow(USER, 3)[2:])
     node.wake_ups.send([USER])
-    await asyncio.wait_for(follower.task, 5)
-    assert follower.error is not None
+    await asyncio.wait_for(follower.is_lost.wait(), 5)
 
 
 async def test_one_who_leaves_takes_no_read_along(node: Node) -> None:
     node.log.open.clear()
-    first, second = Follower(node), Follower(node)
+    first, second = Follower(node.feed, USER), Follower(node.feed, USER)
     await node.log.reading.wait()
     await idle()
-    await first.leave()
+    first.leave()
     node.log.grow(USER)
     node.log.open.set()
     node.wake_ups.send([USER])
     await second.reaches(1)
-    await second.leave()
+    second.leave()
 
 
 async def test_who_has_left_leaves_nothing_behind(node: Node) -> None:
     node.commit()
-    followers = [Follower(node) for _ in range(5)]
+    followers = [Follower(node.feed, USER) for _ in range(5)]
     for follower in followers:
         await follower.reaches(1)
     assert node.wake_ups.registered == 1
     for follower in followers[1:]:
-        await follower.leave()
+        follower.leave()
     assert node.wake_ups.registered == 1
-    await followers[0].leave()
+    followers[0].leave()
     assert node.wake_ups.registered == 0
     assert node.feed.heads() == {}
-
-
-class Subscriber:
-    """Takes `room` pages, then says that it has had enough."""
-
-    def __init__(self, room: int = 1_000) -> None:
-        self.room = room
-        self.positions: list[int] = []
-        self.is_lost = asyncio.Event()
-
-    def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
-        self.positions += [recorded.position for recorded in events]
-        self.room -= 1
-        return self.room > 0
-
-    def lost(self) -> None:
-        self.is_lost.set()
 
 
 async def test_a_full_subscriber_holds_up_nobody_and_goes_on_where_it_stopped() -> None:
@@ -314,15 +266,6 @@ async def test_nothing_is_delivered_after_detaching(node: Node) -> None:
     attachment.resume()
     await idle()
     assert subscriber.positions == []
-
-
-async def test_a_log_that_fails_for_long_is_lost() -> None:
-    node = Node(patience=0.01)
-    node.log.broken = True
-    subscriber = Subscriber()
-    node.feed.attach(USER, 0, subscriber)
-    await asyncio.wait_for(subscriber.is_lost.wait(), 5)
-    assert node.wake_ups.registered == 0
 
 
 class FaultySubscriber(Subscriber):

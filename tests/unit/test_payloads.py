@@ -127,8 +127,11 @@ async def test_two_users_with_one_selection_get_their_own_events(operations: Ope
         assert result(payloads, event)["id"] == str(event.event.id)
 
 
-def test_the_oldest_payloads_are_forgotten_first() -> None:
-    cache = PayloadCache(kept=2)
-    for number in range(3):
-        cache.put((1, UUID(int=number)), b"%d" % number)
-    assert [cache.get((1, UUID(int=number))) for number in range(3)] == [None, b"1", b"2"]
+def test_the_oldest_payloads_go_when_all_together_are_too_long() -> None:
+    cache = PayloadCache(kept=100)
+    for number in range(10):
+        cache.put((1, UUID(int=number)), b"x" * 30)
+    assert cache.size == 90
+    assert [n for n in range(10) if cache.get((1, UUID(int=n)))] == [7, 8, 9]
+    cache.put((1, UUID(int=10)), b"x" * 101)
+    assert cache.size == 0

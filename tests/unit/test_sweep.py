@@ -11,6 +11,7 @@ from infrastructure.event_tail import EventTail
 from infrastructure.metrics import Metrics
 from infrastructure.sweep import Sweep
 from infrastructure.wake_ups import NoWakeUps
+from tests.following import Follower
 from tests.unit.logs import GrowingLog
 from tests.woken import eventually
 
@@ -51,17 +52,12 @@ class Node:
     def metric(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0
 
-    async def next_positions(self, user_id: UUID, *, after: int) -> list[int]:
-        async for page in self.feed.follow(user_id, after):
-            return [recorded.position for recorded in page]
-        raise AssertionError("the stream has ended")
 
-
-async def caught_up(node: Node, user_id: UUID, after: int) -> "asyncio.Task[list[int]]":
+async def caught_up(node: Node, user_id: UUID, after: int) -> Follower:
     """A subscriber who has read everything and waits."""
-    task = asyncio.create_task(node.next_positions(user_id, after=after))
+    follower = Follower(node.feed, user_id, after)
     await eventually(lambda: user_id in node.feed.heads())
-    return task
+    return follower
 
 
 async def test_finds_what_other_nodes_wrote() -> None:
@@ -71,10 +67,9 @@ async def test_finds_what_other_nodes_wrote() -> None:
     waiting, quiet = await caught_up(node, USER, 2), await caught_up(node, OTHER, 1)
     node.log.grow(USER)
     node.sweep.start()
-    assert await asyncio.wait_for(waiting, 5) == [3]
-    assert not quiet.done()
+    await waiting.reaches(3)
+    assert quiet.positions == []
     assert node.metric("unplug_wake_ups_total", way="missed") == 1
-    quiet.cancel()
     await node.sweep.aclose()
 
 
@@ -84,7 +79,7 @@ async def test_finds_what_this_node_wrote() -> None:
     waiting = await caught_up(node, USER, 1)
     node.feed.committed(node.log.grow(USER))
     node.sweep.start()
-    assert await asyncio.wait_for(waiting, 5) == [2]
+    await waiting.reaches(2)
     await node.sweep.aclose()
 
 
@@ -96,7 +91,7 @@ async def test_goes_on_after_whatever_went_wrong(fault: Exception) -> None:
     node.log.fault = fault
     node.log.grow(USER)
     node.sweep.start()
-    assert await asyncio.wait_for(waiting, 5) == [2]
+    await waiting.reaches(2)
     await node.sweep.aclose()
 
 
@@ -106,8 +101,7 @@ async def test_a_log_that_a_restore_made_shorter_ends_its_streams() -> None:
     waiting = await caught_up(node, USER, 3)
     del node.log.events[USER]
     node.sweep.start()
-    with pytest.raises(StorageError):
-        await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting.is_lost.wait(), 5)
     assert node.feed.heads() == {}
     await node.sweep.aclose()
 

@@ -1,0 +1,45 @@
+"""Subscribers of an event feed that note what they are told."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from domain.events import RecordedEvent
+from domain.ports import EventFeed
+
+
+class Subscriber:
+    """Notes the positions of the events. Takes `room` pages, then says that it has had enough."""
+
+    def __init__(self, room: int = 1_000) -> None:
+        self.room = room
+        self.positions: list[int] = []
+        self.is_lost = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
+        self.positions += [recorded.position for recorded in events]
+        self._changed.set()
+        self.room -= 1
+        return self.room > 0
+
+    def lost(self) -> None:
+        self.is_lost.set()
+
+    async def reaches(self, position: int) -> None:
+        """Returns when the event at this position is the last one that came."""
+        async with asyncio.timeout(5):
+            while self.positions[-1:] != [position]:
+                self._changed.clear()
+                await self._changed.wait()
+
+
+class Follower(Subscriber):
+    """Attached, and always ready."""
+
+    def __init__(self, feed: EventFeed, user_id: UUID, after: int = 0) -> None:
+        super().__init__()
+        self._attachment = feed.attach(user_id, after, self)
+
+    def leave(self) -> None:
+        self._attachment.detach()
