@@ -4,6 +4,12 @@ import asyncio
 
 HEAD_BYTES = 65_536
 
+TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"connection: close\r\n"
+    b"content-length: 0\r\n\r\n"
+)
+
 
 class RequestHead:
     """Cuts a connection off when the head of a request does not come in time, or has no end."""
@@ -29,7 +35,8 @@ class RequestHead:
             return
         self._bytes += received
         if self._bytes > HEAD_BYTES:
-            self._transport.abort()
+            self._transport.write(TOO_LARGE)
+            self._transport.close()
         elif self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._seconds, self._transport.abort)
