@@ -153,22 +153,27 @@ class LiveLog:
         while due and left > 0:
             attachment = due.popleft()
             attachment.queued = False
-            left -= self._deliver(attachment) if attachment.wants else 0
+            if attachment.wants:
+                left -= 1 + self._deliver(attachment, left)
         if due:
             self._loop.call_soon(self._serve)
         else:
             self._due = None
 
-    def _deliver(self, attachment: LiveAttachment) -> int:
+    def _deliver(self, attachment: LiveAttachment, most: int) -> int:
+        """Delivers what there is, up to `most` events; returns how many."""
         page, attachment.page = attachment.page, None
         if not page and (attachment.position != self.end or self.stale):
             page = self._next_page(self, attachment)
-        if page:
-            attachment.position = page[-1].position
-            attachment.wants = _delivered(attachment, page) and attachment.wants
-            if attachment.position != self.end or self.stale:
-                self.look(attachment)
-        return 1 + len(page or ())
+        if not page:
+            return 0
+        if len(page) > most:
+            attachment.page, page = page[most:], page[:most]
+        attachment.position = page[-1].position
+        attachment.wants = _delivered(attachment, page) and attachment.wants
+        if attachment.position != self.end or self.stale:
+            self.look(attachment)
+        return len(page)
 
 
 def _delivered(attachment: LiveAttachment, page: Sequence[RecordedEvent]) -> bool:

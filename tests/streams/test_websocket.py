@@ -284,6 +284,13 @@ async def test_sockets_are_limited_per_user_and_per_process(served: Served) -> N
     assert served.wire.telemetry.limits == ["sockets", "sockets_per_user"]
 
 
+async def test_compression_is_not_agreed_on(served: Served) -> None:
+    offer = "permessage-deflate; client_max_window_bits"
+    async with raw_socket(served.port, sec_websocket_extensions=offer) as socket:
+        assert socket.status == 101
+        assert "extensions" not in socket.head.lower()
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [("http://unplug.test", 101), ("https://app.test", 101), ("https://evil.test", 403),

@@ -7,6 +7,7 @@ import pytest
 from domain.events import RecordedEvent
 from infrastructure.event_feed import LiveEventFeed
 from infrastructure.event_tail import EventTail
+from infrastructure.live_log import BURST
 from infrastructure.wake_ups import InProcessWakeUps, Wake
 from tests.following import Follower, Subscriber
 from tests.unit.logs import GrowingLog
@@ -256,6 +257,23 @@ async def test_a_thousand_attachments_cost_one_read_and_no_task(node: Node) -> N
         attachment.detach()
         attachment.detach()
     assert node.wake_ups.registered == 0
+
+
+async def test_a_long_past_comes_in_pieces_between_which_others_run(node: Node) -> None:
+    node.commit(1_000)
+    sizes: list[int] = []
+
+    class Sized(Subscriber):
+        def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
+            sizes.append(len(events))
+            return super().deliver(events)
+
+    subscriber = Sized(room=10_000)
+    node.feed.attach(USER, 0, subscriber)
+    for _ in range(20):
+        await idle()
+    assert subscriber.positions == list(range(1, 1_001))
+    assert max(sizes) <= BURST
 
 
 async def test_nothing_is_delivered_after_detaching(node: Node) -> None:
