@@ -171,7 +171,7 @@ class LiveLog:
             attachment.page, page = page[most:], page[:most]
         attachment.position = page[-1].position
         attachment.wants = _delivered(attachment, page) and attachment.wants
-        if attachment.position != self.end or self.stale:
+        if attachment.page or attachment.position != self.end or self.stale:
             self.look(attachment)
         return len(page)
 
