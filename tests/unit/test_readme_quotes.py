@@ -37,3 +37,15 @@ def test_every_mark_is_closed() -> None:
     for file in WEB.glob("*.js"):
         text = file.read_text()
         assert text.count("// README: ") == 2 * len(REGION.findall(text)), file.name
+
+
+CLIENT = re.compile(r"<!-- quoted from (tests/clients/\S+) -->\n+```\w+\n(.*?)```", re.DOTALL)
+
+
+def test_what_is_quoted_of_the_tested_clients_is_their_code() -> None:
+    quoted = CLIENT.findall((ROOT / "README.md").read_text())
+
+    assert len(quoted) == 2
+    for file, code in quoted:
+        for part in code.strip().split("\n\n\n"):
+            assert part in (ROOT / file).read_text()
