@@ -67,7 +67,11 @@ class Writer:
         return await member.outcome
 
     async def aclose(self) -> None:
-        """Takes no more writes, and returns when those that were taken are done."""
+        """Takes no more writes, and returns when those that were taken are done.
+
+        A database that can't even be read back is not waited for: its callers are cancelled, since
+        nobody can tell them what was written.
+        """
         self._closing = True
         self._queued.set()
         if self._task is not None:
@@ -127,6 +131,9 @@ class Writer:
             try:
                 found = await self._store.read_back([member.write for member in batch])
             except StorageError:
+                if self._closing:
+                    for member in batch:
+                        member.outcome.cancel()
                 await asyncio.sleep(READ_BACK_DELAY)
                 continue
             landed = [member for member in batch if member.write.event.id in found]

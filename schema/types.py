@@ -188,7 +188,7 @@ class ConnectionNotFound(Error):
     attempt_id: strawberry.ID = strawberry.field(description="Ties the answer to its events.")
 
 
-@strawberry.type(description="It did not work, and nothing has changed. Try again later.")
+@strawberry.type(description="Not confirmed: nothing has changed, as far as is known. Try again.")
 class DisconnectionFailed(Error):
     """The database, or a node, was not there when it was needed."""
 

@@ -244,3 +244,14 @@ async def test_close_finishes_what_was_taken_and_takes_no_more(case: Case) -> No
 
     assert await settled(tasks) == case.store.log[1:]
     assert isinstance((await settled([late]))[0], StorageError)
+
+
+async def test_close_does_not_wait_for_a_database_that_is_gone(case: Case) -> None:
+    case.store.faults = [OutcomeUnknown()] * 1_000
+    case.store.reads_that_fail = 1_000
+    task = case.write(event())
+    await case.store.committing.wait()
+
+    await asyncio.wait_for(case.writer.aclose(), 5)
+
+    assert isinstance((await settled([task]))[0], asyncio.CancelledError)
