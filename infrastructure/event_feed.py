@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.events import RecordedEvent
 from domain.ports import Attachment, EventLog, EventSubscriber, StorageError
+from infrastructure import tasks
 from infrastructure.event_tail import EventTail
 from infrastructure.live_log import LiveAttachment, LiveLog
 from infrastructure.wake_ups import WakeUps
@@ -94,10 +95,7 @@ class LiveEventFeed:
 
     async def aclose(self) -> None:
         """Ends the reads that are under way."""
-        reads = tuple(read.task for read in self._reads.values())
-        for read in reads:
-            read.cancel()
-        await asyncio.gather(*reads, return_exceptions=True)
+        await asyncio.gather(*[tasks.end(read.task) for read in self._reads.values()])
 
     def _enter(self, user_id: UUID) -> LiveLog:
         live = self._live[user_id] = LiveLog(user_id, self._next_page, self._leave)

@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from infrastructure import tasks
 from infrastructure.back_off import Outage, keep_up
 from infrastructure.metrics import Metrics
 from infrastructure.wake_ups import Listeners, Wake
@@ -64,9 +65,7 @@ class NatsWakeUps:
         self._task = asyncio.create_task(keep_up(self._session, self._outage.begins))
 
     async def aclose(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks.end(self._task)
 
     def _reconsider(self, user_id: UUID) -> None:
         if (user_id in self._listeners) != (user_id in self._subscriptions):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from infrastructure import tasks
 from infrastructure.back_off import Outage, keep_up
 from infrastructure.metrics import Metrics
 from infrastructure.wake_ups import Listeners, Wake
@@ -54,9 +55,7 @@ class NotifyWakeUps:
         self._task = asyncio.create_task(keep_up(self._session, self._outage.begins))
 
     async def aclose(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks.end(self._task)
 
     async def _session(self) -> None:
         connection = await asyncpg.connect(

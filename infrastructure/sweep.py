@@ -11,6 +11,7 @@ import structlog
 
 from domain.disconnect_provider import ABANDONED_AFTER
 from domain.ports import StorageError
+from infrastructure import tasks
 from infrastructure.event_feed import LiveEventFeed
 from infrastructure.metrics import Metrics
 
@@ -57,9 +58,7 @@ class Sweep:
 
     async def aclose(self) -> None:
         """Sweeps no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await tasks.end(self._task)
 
     async def sweep(self) -> None:
         """Once. Raises `StorageError`."""
