@@ -1,6 +1,7 @@
 """Rules for the whole suite."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -14,6 +15,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("resilience")
     group.addoption("--resilience-seconds", default="15", help="How long faults go on per set-up.")
     group.addoption("--resilience-seed", help="Faults and load as in the run with this seed.")
+
+
+def pytest_configure() -> None:
+    """A shell starts background jobs with Ctrl-C ignored, and processes inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
