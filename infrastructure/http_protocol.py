@@ -7,13 +7,13 @@ from typing import cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from infrastructure.joined_writes import JoinedWrites
-from infrastructure.request_head import RequestHead
+from infrastructure.request_pace import RequestPace
 from infrastructure.stall import Stall
 
 
 class HttpProtocol(HttpToolsProtocol):
     """A client that leaves a response unread for `stall_seconds` is cut off, and so is one that
-    takes as long for the head of a request.
+    takes as long for the head of a request, or for a body that nobody waits for.
 
     The application gets its `http.disconnect` then, and a send that waits returns.
     """
@@ -26,24 +26,32 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(cast("asyncio.Transport", JoinedWrites(transport)))
         self._plain_transport = transport
         self._stall = Stall(transport, self.stall_seconds, self.on_stall)
-        self._head = RequestHead(transport, self.stall_seconds)
+        self._pace = RequestPace(transport, self.stall_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head.complete()
+        self._pace.complete()
         self._stall.gone()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        self._head.wait(len(data))
+        self._pace.received(len(data))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head.begin()
+        self._pace.begin()
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        self._head.complete()
+        self._pace.head_complete()
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._pace.body()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._pace.complete()
 
     def handle_websocket_upgrade(self) -> None:
         self.transport = self._plain_transport
@@ -62,6 +70,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             self._stall.closing()
+        else:
+            self._pace.answered()
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()

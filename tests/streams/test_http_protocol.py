@@ -41,6 +41,43 @@ async def test_a_head_without_an_end_is_refused(endless: bytes) -> None:
         writer.close()
 
 
+@pytest.mark.parametrize("endless", [b"x-filler: x\r\n", b"x"])
+async def test_trailers_without_an_end_are_cut_off(endless: bytes) -> None:
+    async with listening(Wire().app) as where:
+        _, writer = await connect(where.port)
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n")
+        writer.write(endless * (1_000_000 // len(endless)))
+        await eventually(lambda: where.connections == 1)
+        await eventually(lambda: where.connections == 0)
+        writer.close()
+
+
+async def test_a_body_that_nobody_waits_for_is_cut_off() -> None:
+    async with listening(Wire().app, stall_seconds=0.2) as where:
+        reader, writer = await connect(where.port)
+        writer.write(b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n")
+        response = RawResponse(reader, writer)
+        await response.read_head()
+        assert response.status == 401
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"x")
+                await asyncio.sleep(0.02)
+        await eventually(lambda: where.connections == 0)
+        writer.close()
+
+
+async def test_a_large_body_in_large_pieces_is_none_of_that() -> None:
+    body = json.dumps({"query": "{ __typename }", "extensions": {"x": "x" * 900_000}}).encode()
+    async with listening(Wire().app) as where:
+        reader, writer = await connect(where.port)
+        writer.write(HEAD.replace(b": %d" % len(QUERY), b": %d" % len(body)) + b"\r\n" + body)
+        response = RawResponse(reader, writer)
+        await response.read_head()
+        assert await response.to_the_end() == b'{"data":{"__typename":"Query"}}'
+        writer.close()
+
+
 async def test_requests_one_after_another_take_their_time() -> None:
     async with listening(Wire().app, stall_seconds=0.2) as where:
         reader, writer = await connect(where.port)
