@@ -4,6 +4,8 @@ Tortoise's executor has neither a lock nor CHECKs, and rebuilds tables on SQLite
 triggers.
 """
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -47,7 +49,11 @@ def migrate_sqlite(path: Path) -> Sequence[str]:
     Raises `Failed`, and then nothing has changed.
     """
     try:
+        with contextlib.suppress(FileExistsError):  # nobody else's business, like its keys
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, mode=0o600))
         return _migrate(path)
+    except OSError as error:
+        raise Failed(f"{path} can't be made: {error.strerror}.") from None
     except sqlite3.Error as error:
         raise Failed(f"{path} can't be migrated: {error}.") from None
 

@@ -38,11 +38,15 @@ class Limit(StrEnum):
     MESSAGE_SIZE = "message_size"
 
 
+LONG_NAME = 100
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentLimits:
     """What a document may hold, fragments spread out. `length` is in characters.
 
-    `aliases` counts fields that are selected under another name or more than once in a selection.
+    `aliases` counts fields that are selected under another name or more than once in a selection;
+    an alias counts once more for every `LONG_NAME` characters.
     Introspection has its own depth rule in graphql-core and doesn't count for `depth`.
     """
 
@@ -119,7 +123,7 @@ class _Measures:
         return _Size(
             depth=0 if introspection else below.depth + 1,
             fields=1,
-            aliases=below.aliases + (node.alias is not None or repeated),
+            aliases=below.aliases + _other_names(node, repeated=repeated),
             directives=below.directives,
         )
 
@@ -131,6 +135,13 @@ class _Measures:
             size = self._selections(fragment.selection_set) if fragment else _Size()
             self._fragments[name] = size
         return size
+
+
+def _other_names(node: FieldNode, *, repeated: bool) -> int:
+    """A long alias comes back with every item of a list, so it counts for several."""
+    if node.alias is None:
+        return int(repeated)
+    return 1 + len(node.alias.value) // LONG_NAME
 
 
 def _violations(size: _Size, limits: DocumentLimits) -> Iterable[GraphQLError]:

@@ -31,6 +31,17 @@ def test_second_run_has_nothing_to_do(path: Path) -> None:
     assert migrate_sqlite(path) == []
 
 
+def test_a_new_file_and_what_lies_beside_it_are_nobody_elses_business(path: Path) -> None:
+    migrate_sqlite(path)
+    with closing(connect(path)) as database:
+        database.execute("SELECT * FROM schema_version")
+        modes = {
+            file.name: file.stat().st_mode & 0o777 for file in path.parent.glob(f"{path.name}*")
+        }
+
+    assert set(modes.values()) == {0o600}, modes
+
+
 async def test_migrators_at_the_same_time_do_it_once(path: Path) -> None:
     processes = [
         await asyncio.create_subprocess_exec(

@@ -29,6 +29,7 @@ DOUBLING = "{ ...A } fragment A on Query { a: __typename ...B ...B } " + (
                   "{ edges { node { provider { id } } } }"),
         ("aliases", "{ a: __typename b: __typename c: __typename d: __typename }"),
         ("aliases", "{ connectedProviders { pageInfo { " + "endCursor " * 5 + "} } }"),
+        ("aliases", "{ " + "a" * 300 + ": __typename }"),
         ("aliases", DOUBLING.replace("...B ...B", "...B ...B ...B")),
         ("root_fields", "{ eventCursor ... { eventCursor ... { eventCursor ... "
                         "{ eventCursor ... { eventCursor } } } } }"),
