@@ -57,7 +57,10 @@ def demo(
         bool, typer.Option(envvar="UNPLUG_BROWSER", help="Open the page in a browser.")
     ] = True,
 ) -> None:
-    """Try it: a server with a made-up user, on a database of its own."""
+    """Try it: a server with a made-up user, on a database of its own.
+
+    That is ./unplug-demo.sqlite3 and its neighbours; delete them when you like.
+    """
     from infrastructure.demo import demo_settings
     from infrastructure.node import run_demo
 
@@ -68,7 +71,11 @@ def demo(
 
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
-    """Run the server."""
+    """Run the server until SIGTERM or Ctrl-C.
+
+    It needs UNPLUG_TOKEN_SECRET (or ..._PUBLIC_KEY or ..._JWKS_URL).
+    Its data is where UNPLUG_DATABASE_URL says, else in ./unplug.sqlite3.
+    """
     from infrastructure.node import run_node
 
     settings = load_settings()
@@ -78,7 +85,11 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database's schema up to date."""
+    """Bring the database's schema up to date.
+
+    On PostgreSQL `serve` wants it done, and servers may be running meanwhile.
+    On SQLite `serve` does it by itself.
+    """
     from infrastructure.commands import migrate_database
 
     configure_logging("warning")
@@ -95,7 +106,12 @@ def import_(
         typer.Argument(metavar="FILE.jsonl", help="A connection a line; - is standard input."),
     ],
 ) -> None:
-    """Bring in existing connections, encrypting their credentials."""
+    """Bring in existing connections, encrypting their credentials.
+
+    The README shows a line. Bad ones are named and left out (exit status 1).
+    A connection whose id is there already is left untouched.
+    A line without an id makes a new connection every time.
+    """
     from infrastructure.commands import import_file
     from infrastructure.import_connections import Report
 
@@ -113,7 +129,9 @@ def import_(
 
 @app.command()
 def token(
-    user_id: Annotated[UUID, typer.Argument(help="The user whom the token stands for.")],
+    user_id: Annotated[
+        UUID, typer.Argument(metavar="USER_ID", help="The user whom the token stands for.")
+    ],
     expires_in: Annotated[
         str,
         typer.Option(
@@ -132,7 +150,8 @@ def token(
 @app.command()
 def events(
     user_id: Annotated[
-        UUID | None, typer.Argument(help="Whose events; everybody's when left out.")
+        UUID | None,
+        typer.Argument(metavar="USER_ID", help="Whose events; everybody's when left out."),
     ] = None,
     after: Annotated[
         str | None,
