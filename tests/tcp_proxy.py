@@ -54,6 +54,7 @@ class TcpProxy:
     ) -> None:
         if self._server is not None:
             self._server.close()
+        await asyncio.sleep(0.01)  # whoever was accepted at the last moment is being served then
         await self.cut_all()
 
     async def cut_all(self) -> None:

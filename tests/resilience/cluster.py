@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -80,14 +81,30 @@ class Cluster:
     async def slow_commits(self, seconds: float) -> None:
         """From now on a transaction that appends to the log takes so long to commit."""
         if self.postgres is not None:
-            sql = f"UPDATE dawdling SET seconds = {seconds}"  # noqa: S608 (a number)
-            await asyncio.to_thread(self.postgres.execute, sql, "unplug")
+            await self._execute(f"UPDATE dawdling SET seconds = {seconds}")  # noqa: S608 (a number)
 
     async def age_attempts(self) -> None:
         """As if a minute had passed for every attempt that is open."""
         if self.postgres is not None:
-            sql = "UPDATE open_attempts SET opened_at = opened_at - interval '1 minute'"
-            await asyncio.to_thread(self.postgres.execute, sql, "unplug")
+            await self._execute(
+                "UPDATE open_attempts SET opened_at = opened_at - interval '1 minute'"
+            )
+
+    async def _execute(self, sql: str) -> None:
+        """On PostgreSQL, once it is there: it may be in the middle of a restart."""
+        for _ in range(RESTART_TRIES):
+            try:
+                await asyncio.to_thread(self._server().execute, sql, "unplug")
+            except subprocess.CalledProcessError:
+                await asyncio.sleep(0.3)
+            else:
+                return
+        raise TimeoutError("the database does not come up again")
+
+    def _server(self) -> PostgresServer:
+        if self.postgres is None:
+            raise RuntimeError("there is no server in this set-up")
+        return self.postgres
 
     def _fill(self) -> None:
         (self._folder / "connections.jsonl").write_text(self._population.import_file())

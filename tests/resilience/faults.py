@@ -60,8 +60,7 @@ class Faults:
         self._cluster = cluster
         self._clients = clients
         self._busy: set[int] = set()
-        self._running: set[asyncio.Task[None]] = set()
-        self._errors: list[BaseException] = []
+        self._carried_out: list[asyncio.Task[None]] = []
         self._cuts: list[Cut] = []
         self._database = asyncio.Lock()
         if cluster.proxy is not None:
@@ -74,10 +73,8 @@ class Faults:
             await asyncio.sleep(fault.pause)
             if asyncio.get_running_loop().time() > end:
                 break
-            task = asyncio.create_task(self._carry_out(fault))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        await asyncio.gather(*self._running)
+            self._carried_out.append(asyncio.create_task(self._carry_out(fault)))
+        await asyncio.gather(*self._carried_out)
         self._cuts.clear()
 
     async def _carry_out(self, fault: Planned) -> None:
@@ -167,9 +164,11 @@ async def _stop(_cluster: Cluster, node: Server, lasts: float) -> None:
 async def _stop_for_long(cluster: Cluster, node: Server, lasts: float) -> None:
     """So long that other nodes take it for dead and close its attempts; then it wakes up."""
     node.signal(signal.SIGSTOP)
-    await cluster.age_attempts()
-    await asyncio.sleep(3 + lasts)
-    node.signal(signal.SIGCONT)
+    try:
+        await cluster.age_attempts()
+        await asyncio.sleep(3 + lasts)
+    finally:
+        node.signal(signal.SIGCONT)
 
 
 _ON_NODE: dict[str, Callable[[Cluster, Server, float], Awaitable[None]]] = {
