@@ -19,7 +19,7 @@ from infrastructure.signing_keys import public_key, shared_secret
 USER = UUID("0192f0c1-2345-7abc-8def-0123456789ab")
 SECRET = "correct horse battery staple, twice over"
 NOW = int(datetime.now(UTC).timestamp())
-CLAIMS = {"sub": str(USER), "exp": NOW + 3600}
+CLAIMS = {"sub": str(USER), "exp": NOW + 86_400}
 
 
 def secret_tokens(
@@ -44,7 +44,7 @@ async def test_a_valid_token_says_who_asks_and_until_when() -> None:
     access = await secret_tokens().verify(signed(CLAIMS))
     assert access is not None
     assert access.user_id == USER
-    assert access.expires_at == datetime.fromtimestamp(NOW + 3600, UTC)
+    assert access.expires_at == datetime.fromtimestamp(NOW + 86_400, UTC)
 
 
 @pytest.mark.parametrize(
@@ -65,13 +65,13 @@ async def test_a_valid_token_says_who_asks_and_until_when() -> None:
         pytest.param(signed(CLAIMS)[:-4] + "AAAA", id="a damaged signature"),
         pytest.param(signed({"sub": str(USER)}), id="no exp"),
         pytest.param(signed(CLAIMS | {"exp": None}), id="exp is null"),
-        pytest.param(signed(CLAIMS | {"exp": str(NOW + 3600)}), id="exp is text"),
+        pytest.param(signed(CLAIMS | {"exp": str(NOW + 86_400)}), id="exp is text"),
         pytest.param(signed(CLAIMS | {"exp": True}), id="exp is true"),
         pytest.param(signed(CLAIMS | {"exp": 10**30}), id="exp is beyond all calendars"),
         pytest.param(signed(CLAIMS | {"exp": float("inf")}), id="exp is infinite"),
         pytest.param(signed(CLAIMS | {"exp": NOW - 1}), id="expired"),
-        pytest.param(signed(CLAIMS | {"nbf": NOW + 600}), id="not valid yet"),
-        pytest.param(signed({"exp": NOW + 3600}), id="no sub"),
+        pytest.param(signed(CLAIMS | {"nbf": NOW + 43_200}), id="not valid yet"),
+        pytest.param(signed({"exp": NOW + 86_400}), id="no sub"),
         pytest.param(signed(CLAIMS | {"sub": 7}), id="sub is a number"),
         pytest.param(signed(CLAIMS | {"sub": "alice"}), id="sub is no UUID"),
         pytest.param(signed(CLAIMS | {"sub": USER.hex}), id="sub without hyphens"),
@@ -111,11 +111,11 @@ async def test_issuer_and_audience_do_not_matter_when_they_are_not_set() -> None
 async def test_a_token_that_was_valid_is_refused_once_it_has_expired() -> None:
     times = [float(NOW)]
     tokens = secret_tokens(now=lambda: times[0])
-    token = signed(CLAIMS | {"exp": NOW + 600})
+    token = signed(CLAIMS | {"exp": NOW + 43_200})
     assert await tokens.verify(token) is not None
-    times[0] = NOW + 599.9
+    times[0] = NOW + 43_199.9
     assert await tokens.verify(token) is not None
-    times[0] = NOW + 600
+    times[0] = NOW + 43_200
     assert await tokens.verify(token) is None
 
 
