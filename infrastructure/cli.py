@@ -6,6 +6,7 @@ Each command imports what it needs: a token shouldn't wait for a web server to l
 import asyncio
 import sys
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Annotated
 from uuid import UUID
 
@@ -41,8 +42,19 @@ def main() -> None:
         _exit(1, "The database can't be read or written; the log says why.")
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("unplug"))
+        raise typer.Exit
+
+
 @app.callback()
-def unplug() -> None:
+def unplug(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
     """Disconnect data providers, and show every step of it live.
 
     Settings are environment variables that begin with UNPLUG_; the README lists them.

@@ -1,5 +1,6 @@
 """`unplug token`, as a script or a person would use it."""
 
+from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
 
@@ -30,7 +31,7 @@ def test_an_option_may_come_from_the_environment(tmp_path: Path) -> None:
     [
         (("token", str(USER)), {}, "UNPLUG_TOKEN_SECRET: needed to sign tokens"),
         (("token", str(USER)), {"TOKEN_SECRET": "hunter2"}, "UNPLUG_TOKEN_SECRET: needs 32 bytes"),
-        (("token", "alice"), {"TOKEN_SECRET": SECRET}, "user_id"),
+        (("token", "alice"), {"TOKEN_SECRET": SECRET}, "USER_ID"),
         (("token", str(USER), "--expires-in", "soon"), {"TOKEN_SECRET": SECRET}, "--expires-in"),
         (("token",), {"TOKEN_SECRET": SECRET}, "Missing argument"),
         (("tokens",), {}, "No such command"),
@@ -52,3 +53,9 @@ def test_a_setting_that_is_misspelt_is_pointed_out(tmp_path: Path) -> None:
     done = unplug("token", str(USER), cwd=tmp_path, **settings)
     assert done.returncode == 0
     assert done.stderr == "UNPLUG_TOKEN_ISUER is not a setting; did you mean UNPLUG_TOKEN_ISSUER?\n"
+
+
+def test_the_version_is_the_packages(tmp_path: Path) -> None:
+    done = unplug("--version", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (0, f"{version('unplug')}\n")
