@@ -63,7 +63,8 @@ async def test_a_thousand_subscriptions_leave_nothing_behind() -> None:
         assert wire.registered == 0
         gc.collect()
         log = sum(len(events) for events in wire.world.logs.values()) * OBJECTS_PER_EVENT
-        assert len(gc.get_objects()) - objects - log < SOCKETS * ROUNDS / 10
+        # One object for each subscription would be four times as many.
+        assert len(gc.get_objects()) - objects - log < SOCKETS * ROUNDS / 2
         async with raw_socket(where.port) as socket:
             await socket.init(ADA)
             socket.subscribe("{ __typename }")

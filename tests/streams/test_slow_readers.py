@@ -7,6 +7,8 @@ from collections import defaultdict
 import pytest
 
 from domain.events import EventCursor
+from schema.asgi import WireSettings
+from schema.limits import DocumentLimits
 from tests.listening import Listening, listening
 from tests.raw_http import event_data, parts, raw_response
 from tests.raw_socket import Closed, RawSocket, raw_socket
@@ -19,6 +21,7 @@ EVENTS = """subscription ($after: String) {
 }"""
 ALIASES = " ".join(f"{'a' * 200}{n}: id" for n in range(25))
 LONG_EVENTS = EVENTS.replace("{ id", f"{{ {ALIASES} id")
+LONG_NAMES = WireSettings(document=DocumentLimits(aliases=100))
 STALL_SECONDS = 0.5
 SUBSCRIPTIONS = 8
 ROUNDS, ROUND = 10, 200
@@ -75,7 +78,7 @@ async def test_a_socket_that_does_not_read_is_cut_off_and_resumes() -> None:
 
 
 async def test_a_long_past_of_long_answers_is_not_held_for_a_socket() -> None:
-    wire, last = LiveWire(), 150
+    wire, last = LiveWire(LONG_NAMES), 150
     wire.grow(ADA, last)
     start = EventCursor(user_id=ADA, position=0, event_id=None).encode()
     async with (
@@ -99,7 +102,7 @@ async def test_a_long_past_of_long_answers_is_not_held_for_a_socket() -> None:
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "multipart/mixed"])
 async def test_a_stream_that_is_not_read_is_cut_off(accept: str) -> None:
-    wire, last = LiveWire(), ROUNDS * ROUND
+    wire, last = LiveWire(LONG_NAMES), ROUNDS * ROUND
     query, long = (
         document.replace("($after: String)", "").replace("(after: $after)", "")
         for document in (EVENTS, LONG_EVENTS)
