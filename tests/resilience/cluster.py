@@ -17,8 +17,14 @@ RESTART_TRIES = 20
 DAWDLING = """
 CREATE TABLE dawdling (seconds float8);
 INSERT INTO dawdling VALUES (0);
-CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_sleep(max(seconds)) FROM dawdling; RETURN NULL; END $$;
+CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF coalesce(current_setting('dawdle.done', true), '') <> pg_current_xact_id()::text THEN
+        PERFORM set_config('dawdle.done', pg_current_xact_id()::text, false);
+        PERFORM pg_sleep(max(seconds)) FROM dawdling;
+    END IF;
+    RETURN NULL;
+END $$;
 CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON provider_events
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle();
 """

@@ -4,7 +4,8 @@ import asyncio
 import random
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from tests.processes import Server
@@ -13,18 +14,19 @@ from tests.resilience.cluster import Cluster
 from tests.tcp_proxy import Cut
 
 BIND = b"B"
-OUTCOMES = (b"attempted", b"succeeded", b"failed")
+KINDS = (b"attempted", b"succeeded")
+SLOW_COMMIT = 0.15
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A fault and the pause before it, in seconds."""
+    """A fault and the pause before it, in seconds; what is done to the next commits of a kind."""
 
     pause: float
     kind: str
     node: int
     lasts: float
-    cuts: Sequence[Cut]
+    cuts: Sequence[tuple[Cut, bytes]]
 
 
 def plan(chance: random.Random, cluster: Cluster, seconds: float) -> list[Planned]:
@@ -46,7 +48,10 @@ def plan(chance: random.Random, cluster: Cluster, seconds: float) -> list[Planne
                     kind=kind,
                     node=chance.randrange(cluster.setup.nodes),
                     lasts=chance.uniform(0.3, 2.0),
-                    cuts=[chance.choice(list(Cut)) for _ in range(chance.randint(1, 4))],
+                    cuts=[
+                        (chance.choice(list(Cut)), chance.choice(KINDS))
+                        for _ in range(chance.randint(1, 4))
+                    ],
                 )
             )
     return planned
@@ -61,7 +66,7 @@ class Faults:
         self._clients = clients
         self._busy: set[int] = set()
         self._carried_out: list[asyncio.Task[None]] = []
-        self._cuts: list[Cut] = []
+        self._cuts: list[tuple[Cut, bytes]] = []
         self._database = asyncio.Lock()
         if cluster.proxy is not None:
             cluster.proxy.judge = self._judge
@@ -76,6 +81,7 @@ class Faults:
             self._carried_out.append(asyncio.create_task(self._carry_out(fault)))
         await asyncio.gather(*self._carried_out)
         self._cuts.clear()
+        await self._cluster.slow_commits(0)
 
     async def _carry_out(self, fault: Planned) -> None:
         match fault.kind:
@@ -123,7 +129,7 @@ class Faults:
         async with self._database:
             self.counts["slow commits"] += 1
             await self._cluster.slow_commits(fault.lasts / 8)
-            self._cuts.extend([Cut.AFTER] * len(fault.cuts))
+            self._cuts.extend((Cut.AFTER, kind) for _, kind in fault.cuts)
             await asyncio.sleep(fault.lasts)
             await self._cluster.slow_commits(0)
 
@@ -137,15 +143,17 @@ class Faults:
         await asyncio.to_thread(server.start)
 
     def _judge(self, _connection: int, data: bytes) -> Cut | None:
-        if self._cuts and data.startswith(BIND) and any(kind in data for kind in OUTCOMES):
-            cut = self._cuts.pop()
-            self.counts[f"commit cut {cut.name.lower()}"] += 1
-            return cut
+        for number, (cut, kind) in enumerate(self._cuts if data.startswith(BIND) else ()):
+            if kind in data:
+                del self._cuts[number]
+                self.counts[f"commit cut {cut.name.lower()}"] += 1
+                return cut
         return None
 
 
 async def _kill(cluster: Cluster, node: Server, lasts: float) -> None:
-    await asyncio.to_thread(node.kill)
+    async with in_mid_commit(cluster):
+        await asyncio.to_thread(node.kill)
     await asyncio.sleep(lasts / 2)
     await cluster.restart(node)
 
@@ -155,20 +163,34 @@ async def _deploy(cluster: Cluster, node: Server, _lasts: float) -> None:
     await cluster.restart(node)
 
 
-async def _stop(_cluster: Cluster, node: Server, lasts: float) -> None:
-    node.signal(signal.SIGSTOP)
-    await asyncio.sleep(1 + lasts)
-    node.signal(signal.SIGCONT)
+async def _stop(cluster: Cluster, node: Server, lasts: float) -> None:
+    async with in_mid_commit(cluster):
+        node.signal(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(1 + lasts)
+    finally:
+        node.signal(signal.SIGCONT)
 
 
 async def _stop_for_long(cluster: Cluster, node: Server, lasts: float) -> None:
     """So long that other nodes take it for dead and close its attempts; then it wakes up."""
-    node.signal(signal.SIGSTOP)
+    async with in_mid_commit(cluster):
+        node.signal(signal.SIGSTOP)
     try:
+        await asyncio.sleep(4 * SLOW_COMMIT)
         await cluster.age_attempts()
         await asyncio.sleep(3 + lasts)
     finally:
         node.signal(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def in_mid_commit(cluster: Cluster) -> AsyncIterator[None]:
+    """Commits take so long that some are under way on every node."""
+    await cluster.slow_commits(SLOW_COMMIT)
+    await asyncio.sleep(2 * SLOW_COMMIT)
+    yield
+    await cluster.slow_commits(0)
 
 
 _ON_NODE: dict[str, Callable[[Cluster, Server, float], Awaitable[None]]] = {

@@ -26,6 +26,7 @@ READY_WITHIN = 60.0
 CALM_BURST = 60
 CALM_SINGLES = 8
 CALM_PAUSE = 0.35
+CALM_COMMIT = 0.1
 SOONER_THAN_THE_SWEEP = 0.5
 
 
@@ -97,10 +98,14 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
 
 
 async def _calm(cluster: Cluster, clients: Clients, folder: Path) -> Calm:
-    """A burst of commands when all is well again, and then a few, one by one."""
+    """A burst of commands when all is well again, and then a few, one by one.
+
+    Commits are slow, so that whoever does not wait for them is found out.
+    """
     await clients.commands.pause()
     for node in cluster.nodes:
         await _ready(node)
+    await cluster.slow_commits(CALM_COMMIT)
     answers = await clients.commands.burst(CALM_BURST)
     truth = await asyncio.to_thread(read_truth, cluster, folder)
     await clients.catch_up(truth.heads, ARRIVES_WITHIN)
@@ -108,6 +113,7 @@ async def _calm(cluster: Cluster, clients: Clients, folder: Path) -> Calm:
     for _ in range(CALM_SINGLES):
         answers += await clients.commands.burst(1)
         await asyncio.sleep(CALM_PAUSE)
+    await cluster.slow_commits(0)
     return Calm(answers, clients.median_delay())
 
 
