@@ -16,6 +16,8 @@ from tests.tcp_proxy import Cut
 BIND = b"B"
 KINDS = (b"attempted", b"succeeded")
 SLOW_COMMIT = 0.15
+WORKS_FOR = 1.5
+"""Seconds that a node is left in peace after each fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class Faults:
         node = self._cluster.nodes[fault.node]
         try:
             await _ON_NODE[fault.kind](self._cluster, node, fault.lasts)
+            await asyncio.sleep(WORKS_FOR)
         finally:
             self._busy.discard(fault.node)
 
