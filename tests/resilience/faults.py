@@ -36,6 +36,7 @@ def plan(chance: random.Random, cluster: Cluster, seconds: float) -> list[Planne
     kinds = ["kill", "stop", "deploy", "hang up"]
     if cluster.postgres is not None:
         kinds += ["cut commits", "slow commits", "cut all", "restart database", "stop for long"]
+        kinds += ["slow commits"]
     if cluster.nats is not None:
         kinds += ["nats away"]
     planned: list[Planned] = []
@@ -131,8 +132,8 @@ class Faults:
             return
         async with self._database:
             self.counts["slow commits"] += 1
-            await self._cluster.slow_commits(fault.lasts / 8)
-            self._cuts.extend((Cut.AFTER, kind) for _, kind in fault.cuts)
+            await self._cluster.slow_commits(2 * SLOW_COMMIT)
+            self._cuts.extend((Cut.AFTER, KINDS[-1]) for _ in fault.cuts)
             await asyncio.sleep(fault.lasts)
             await self._cluster.slow_commits(0)
 
