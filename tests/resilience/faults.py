@@ -105,16 +105,19 @@ class Faults:
                 self.counts[fault.kind] += self._clients.hang_up()
 
     async def _on_node(self, fault: Planned) -> None:
-        if fault.node in self._busy:
+        """On the node that is planned, or the next one that is well."""
+        count = len(self._cluster.nodes)
+        well = [n for n in range(fault.node, fault.node + count) if n % count not in self._busy]
+        if not well:
             return
-        self._busy.add(fault.node)
+        number = well[0] % count
+        self._busy.add(number)
         self.counts[fault.kind] += 1
-        node = self._cluster.nodes[fault.node]
         try:
-            await _ON_NODE[fault.kind](self._cluster, node, fault.lasts)
+            await _ON_NODE[fault.kind](self._cluster, self._cluster.nodes[number], fault.lasts)
             await asyncio.sleep(WORKS_FOR)
         finally:
-            self._busy.discard(fault.node)
+            self._busy.discard(number)
 
     async def _restart_database(self, lasts: float) -> None:
         server = self._cluster.postgres
