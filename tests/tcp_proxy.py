@@ -95,9 +95,9 @@ class TcpProxy:
                         await self._cut(cut, data, writer, server_writer, answers)
                         return
         finally:
+            server_writer.transport.abort()  # first: the wait below may be cancelled as well
             answers.cancel()
             await asyncio.gather(answers, return_exceptions=True)
-            server_writer.transport.abort()
 
     async def _cut(
         self,
