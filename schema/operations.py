@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from inspect import isawaitable
 from types import CoroutineType
 from typing import Any, TypeAlias, TypeGuard, cast
@@ -11,6 +12,7 @@ import orjson
 from graphql import (
     ExecutionResult,
     Executor,
+    GraphQLResolveInfoHelpers,
     GraphQLSchema,
     OperationType,
     create_source_event_stream,
@@ -30,6 +32,16 @@ Variables: TypeAlias = Mapping[str, Any]
 IS_COROUTINE = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", CoroutineType.__instancecheck__)
 """`isinstance` without a Python frame: resolvers return nothing else that is awaited, and each
 value of a response is looked at.
+"""
+
+
+def _unused(_: object) -> Any:  # noqa: ANN401 (as graphql-core has it)
+    raise NotImplementedError("no resolver tracks work of its own")
+
+
+_NO_HELPERS = GraphQLResolveInfoHelpers(gather=_unused, track=_unused)
+"""An executor's own point back at it: an operation's hundred objects would be left to the cyclic
+collector, whose pauses grow with the number of open sockets.
 """
 
 
@@ -82,11 +94,16 @@ class Operations:
         return result
 
     def _executor(
-        self, operation: Operation, variables: Variables | None, context: Context
+        self,
+        operation: Operation,
+        variables: Variables | None,
+        context: Context,
+        root_value: object = None,
     ) -> Executor[Any]:
         executor = Executor.build(
             self._schema,
             operation.document,
+            root_value=root_value,
             context_value=context,
             raw_variable_values=dict(variables or {}),
             operation_name=operation.name,
@@ -95,6 +112,7 @@ class Operations:
         )
         if isinstance(executor, list):
             raise Refused(self._masking.bad_variables(executor))
+        executor.async_helpers = _NO_HELPERS
         return executor
 
     async def subscribe(
@@ -118,15 +136,14 @@ class Operations:
         if isinstance(source, ExecutionResult):
             raise Refused(self._masking.mask(source.errors or []))
         stream = cast("EventStream", source)  # the only subscription field gives nothing else
-        return Payloads(stream, self._shared_payloads(operation, variables or {}, executor))
+        return Payloads(stream, self._shared_payloads(operation, variables or {}))
 
-    def _shared_payloads(
-        self, operation: Operation, variables: Variables, executor: Executor[Any]
-    ) -> SharedPayloads:
+    def _shared_payloads(self, operation: Operation, variables: Variables) -> SharedPayloads:
         used = {name: variables[name] for name in operation.payload_variables if name in variables}
         key = (operation.text, operation.name, orjson.dumps(used, option=orjson.OPT_SORT_KEYS))
         shared = self._shared.get(key)
         if shared is None:
+            executor = partial(self._executor, operation, variables)
             shared = SharedPayloads(executor, self._services, self._masking, self._payloads)
             self._shared[key] = shared
         return shared

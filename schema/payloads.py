@@ -1,6 +1,7 @@
 """The responses to a subscription's events, made once for all who get the same bytes."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
@@ -49,8 +50,13 @@ class SharedPayloads:
     __slots__ = ("__weakref__", "_cache", "_executor", "_masking", "_selection", "_services")
 
     def __init__(
-        self, executor: Executor[Any], services: Services, masking: Masking, cache: PayloadCache
+        self,
+        executor: Callable[[Context, object], Executor[Any]],
+        services: Services,
+        masking: Masking,
+        cache: PayloadCache,
     ) -> None:
+        """`executor` makes one for a context and a root value."""
         self._executor = executor
         self._services = services
         self._masking = masking
@@ -67,8 +73,10 @@ class SharedPayloads:
         return payload
 
     def _execute(self, recorded: RecordedEvent) -> bytes:
-        executor = self._executor.build_per_event_executor(to_graphql(recorded))
-        executor.context_value = Context(viewer_id=recorded.event.user_id, services=self._services)
+        context = Context(viewer_id=recorded.event.user_id, services=self._services)
+        # A new one for each event: copies (`build_per_event_executor`) share a memo that grows by
+        # an entry an event, for as long as anybody is subscribed.
+        executor = self._executor(context, to_graphql(recorded))
         # No field of an event has an async resolver, so the result is never awaitable.
         result = cast("ExecutionResult", execute_subscription_event(executor))
         if result.errors:

@@ -1,5 +1,6 @@
 """Responses to events: made once for all who get the same bytes, and only for them."""
 
+import gc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
@@ -16,14 +17,10 @@ from domain.events import (
     ProviderRef,
     RecordedEvent,
 )
-from schema.documents import Documents
-from schema.limits import DocumentLimits
-from schema.masking import Masking
 from schema.operations import Operations
 from schema.payloads import PayloadCache, Payloads
-from schema.rates import MutationRate
-from schema.telemetry import SilentTelemetry
-from tests.unit.wire import ADA, BOB, SCHEMA, Json, Wire
+from tests.unit.logs import recorded as log_event
+from tests.unit.wire import ADA, BOB, Json, Wire
 
 EVERYTHING = """subscription ($after: String, $with: Boolean = true) {
   providerEvents(after: $after) {
@@ -42,18 +39,7 @@ def wire() -> Wire:
 
 @pytest.fixture
 def operations(wire: Wire) -> Operations:
-    telemetry = SilentTelemetry()
-    documents = Documents(
-        SCHEMA.executable,
-        limits=DocumentLimits(),
-        telemetry=telemetry,
-        introspection=False,
-        hide_suggestions=True,
-    )
-    masking, rate = Masking(wire.services.new_id), MutationRate(50, telemetry)
-    return Operations(
-        SCHEMA.executable, wire.services, documents, masking, rate, hide_suggestions=True
-    )
+    return wire.operations()
 
 
 def recorded(
@@ -125,6 +111,18 @@ async def test_two_users_with_one_selection_get_their_own_events(operations: Ope
     for payloads, user_id in ((ada, ADA), (bob, BOB)):
         event = recorded(ProviderDisconnectionAttempted, user_id=user_id)
         assert result(payloads, event)["id"] == str(event.event.id)
+
+
+async def test_nothing_but_the_response_outlives_an_event(operations: Operations) -> None:
+    payloads = await subscribe(operations)
+    events = [log_event(ADA, position) for position in range(1, 301)]
+    payloads.shared.payload(events[0])
+    gc.collect()
+    before = len(gc.get_objects())
+    for event in events:
+        payloads.shared.payload(event)
+    gc.collect()
+    assert len(gc.get_objects()) - before < 3 * len(events)
 
 
 def test_the_oldest_payloads_go_when_all_together_are_too_long() -> None:

@@ -22,7 +22,13 @@ from schema.asgi import WireSettings, graphql_app
 from schema.build import build_schema
 from schema.commands import RunningCommands
 from schema.context import Services
+from schema.documents import Documents
+from schema.limits import DocumentLimits
+from schema.masking import Masking
 from schema.open_streams import OpenStreams
+from schema.operations import Operations
+from schema.rates import MutationRate
+from schema.telemetry import SilentTelemetry
 from tests.fakes import (
     FakeClock,
     FakeIds,
@@ -112,6 +118,21 @@ class Wire:
             telemetry=self.telemetry,
             streams=self.streams,
             otherwise=Starlette(),
+        )
+
+    def operations(self) -> Operations:
+        """What its transports run, without a transport."""
+        telemetry = SilentTelemetry()
+        documents = Documents(
+            SCHEMA.executable,
+            limits=DocumentLimits(),
+            telemetry=telemetry,
+            introspection=False,
+            hide_suggestions=True,
+        )
+        masking, rate = Masking(self.services.new_id), MutationRate(50, telemetry)
+        return Operations(
+            SCHEMA.executable, self.services, documents, masking, rate, hide_suggestions=True
         )
 
     def connect(self, user_id: UUID, number: int, **fields: Json) -> ProviderConnection:
