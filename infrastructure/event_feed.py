@@ -104,6 +104,7 @@ class LiveEventFeed:
 
     def _leave(self, live: LiveLog) -> None:
         live.stop_listening()
+        del live.stop_listening  # ends a cycle
         del self._live[live.user_id]
         self._tail.forget(live.user_id)
 

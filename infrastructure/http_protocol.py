@@ -57,6 +57,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport = self._plain_transport
         super().handle_websocket_upgrade()
         self._stall.gone()
+        self.parser = None  # type: ignore[assignment] # ends a cycle, as uvicorn does in the end
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -32,6 +32,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stall.gone()
         super().connection_lost(exc)
+        self.conn.parser.close()  # ends a cycle
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)

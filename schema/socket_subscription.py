@@ -71,6 +71,7 @@ class SocketSubscription:
     def stop(self) -> None:
         """No frame after this. To be called once."""
         self._attachment.detach()
+        del self._attachment  # ends a cycle
         self._telemetry.subscription_ended(TRANSPORT)
 
     def _send(self, events: Sequence[RecordedEvent]) -> bool:

@@ -5,8 +5,14 @@ import gc
 import random
 from contextlib import AsyncExitStack
 
+from websockets.server import ServerProtocol
+
+from infrastructure.http_protocol import HttpProtocol
+from infrastructure.live_log import LiveLog
+from infrastructure.websocket_protocol import WebSocketProtocol
 from schema.asgi import WireSettings
 from schema.socket_services import SocketLimits
+from schema.socket_session import SocketSession
 from tests.listening import Listening, listening
 from tests.raw_http import raw_response
 from tests.raw_socket import raw_socket
@@ -69,3 +75,22 @@ async def test_a_thousand_subscriptions_leave_nothing_behind() -> None:
             await socket.init(ADA)
             socket.subscribe("{ __typename }")
             assert (await socket.receive())["type"] == "next"
+
+
+async def test_sockets_leave_nothing_to_the_cyclic_collector() -> None:
+    wire = LiveWire()
+    async with listening(wire.app) as where:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(SUBSCRIPTIONS):
+                async with raw_socket(where.port) as socket:
+                    await socket.init(ADA)
+                    socket.subscribe(EVENTS)
+                    await eventually(lambda: wire.telemetry.subscriptions.total() == 1)
+                    wire.grow(ADA, 1)
+                    assert (await socket.receive())["type"] == "next"
+            parts = (HttpProtocol, WebSocketProtocol, ServerProtocol, SocketSession, LiveLog)
+            await eventually(lambda: not any(issubclass(type(o), parts) for o in gc.get_objects()))
+        finally:
+            gc.enable()
