@@ -35,8 +35,9 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the executable reads."""
+        """What the executable reads. It has bytecode, as packages that are installed have."""
         return os.environ | {
+            "PYTHONDONTWRITEBYTECODE": "",
             "UNPLUG_DATABASE_URL": self.database_url,
             "UNPLUG_TOKEN_SECRET": SECRET,
             "UNPLUG_CREDENTIALS_KEYS": KEY,
