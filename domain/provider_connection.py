@@ -1,7 +1,7 @@
 """The link between one user and one provider, and what may become of it."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -101,5 +101,5 @@ class ProviderConnection:
 def require_utc(**times: datetime | None) -> None:
     """Times without a zone, or in another one, would compare wrongly: `ValueError`."""
     for name, time in times.items():
-        if time is not None and time.utcoffset() != timedelta(0):
+        if time is not None and time.tzinfo is not UTC and time.utcoffset() != timedelta(0):
             raise ValueError(f"{name} is not in UTC")

@@ -20,12 +20,12 @@ class CredentialsCipher:
     def __init__(self, keys: Sequence[str]) -> None:
         """Raises `ValueError` for no keys, or what is no Fernet key."""
         ring = [Fernet(key) for key in keys]
-        self._first = MultiFernet(ring[:1])
         self._all = MultiFernet(ring)
+        self._first = ring[0]
 
     def encrypt(self, data: bytes) -> bytes:
         """With the first key."""
-        return self._all.encrypt(data)
+        return self._first.encrypt(data)
 
     def decrypt(self, encrypted: bytes) -> bytes:
         """Raises `UnknownKey`."""

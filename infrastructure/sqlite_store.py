@@ -179,14 +179,17 @@ def _text_row(connection: ProviderConnection) -> Row:
 
 def _text(row: Row) -> Row:
     """UUIDs and times as Tortoise binds them, so that its filters find them."""
-    return tuple(
-        str(value)
-        if isinstance(value, UUID)
-        else value.isoformat(" ")
-        if isinstance(value, datetime)
-        else value
-        for value in row
-    )
+    return tuple([v if v is None or isinstance(v, str) else _bound(v) for v in row])
+
+
+def _bound(value: object) -> object:
+    match value:
+        case UUID():
+            return str(value)
+        case datetime():
+            return value.isoformat(" ")
+        case _:
+            return value
 
 
 def _json(texts: Iterable[str]) -> str:
