@@ -1,6 +1,7 @@
 """Wake-ups over NATS core: a subject per user."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from uuid import UUID
@@ -91,7 +92,9 @@ class NatsWakeUps:
         finally:
             self.healthy = False
             self._subscriptions = {}
-            await client.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ANSWERS_WITHIN):
+                    await client.close()
 
     async def _connect(self, client: Client) -> None:
         async def closed() -> None:

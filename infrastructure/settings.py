@@ -24,6 +24,9 @@ from infrastructure.setting_types import (
 PREFIX = "UNPLUG_"
 
 
+_NOT = {"bool": "is neither on nor off", "int": "is not a whole number", "float": "is not a number"}
+
+
 class SettingsError(Exception):
     """A setting is wrong or missing. Each problem names its variable, and never holds its value."""
 
@@ -120,6 +123,7 @@ def misspelt_settings() -> Iterator[tuple[str, str]]:
 
 def _problem(error: ErrorDetails) -> str:
     message = error["msg"].removeprefix("Value error, ")
-    if error["type"].startswith("bool_"):
-        message = "is neither on nor off"
+    kind = error["type"].partition("_")[0]
+    if kind in _NOT:
+        message = _NOT[kind]
     return f"{PREFIX}{str(error['loc'][0]).upper()}: {message}" if error["loc"] else message

@@ -114,19 +114,18 @@ class PostgresServer:
         return f"postgres://postgres@127.0.0.1:{port or self.port}/{database}"
 
     def start(self) -> None:
-        log = (self._folder / "log").open("ab")
-        self._process = subprocess.Popen(
-            [
-                *(str(self._programs / "postgres"), "-D", str(self._folder / "data")),
-                *("-h", "127.0.0.1", "-p", str(self.port), "-k", str(self._folder)),
-                *("-c", "fsync=off", "-c", "max_connections=200"),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            cwd=self._folder,
-            **self._as_user,
-        )
-        log.close()
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(str(self._programs / "postgres"), "-D", str(self._folder / "data")),
+                    *("-h", "127.0.0.1", "-p", str(self.port), "-k", str(self._folder)),
+                    *("-c", "fsync=off", "-c", "max_connections=200"),
+                ],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd=self._folder,
+                **self._as_user,
+            )
         wait_until(self._is_ready, self._process)
 
     def stop(self, *, crash: bool = False) -> None:
