@@ -11,6 +11,7 @@ from infrastructure.http_protocol import HttpProtocol
 from infrastructure.live_log import LiveLog
 from infrastructure.websocket_protocol import WebSocketProtocol
 from schema.asgi import WireSettings
+from schema.response_stream import ResponseStream
 from schema.socket_services import SocketLimits
 from schema.socket_session import SocketSession
 from tests.listening import Listening, listening
@@ -77,20 +78,25 @@ async def test_a_thousand_subscriptions_leave_nothing_behind() -> None:
             assert (await socket.receive())["type"] == "next"
 
 
-async def test_sockets_leave_nothing_to_the_cyclic_collector() -> None:
+async def test_nothing_is_left_to_the_cyclic_collector() -> None:
     wire = LiveWire()
+    ours = (HttpProtocol, WebSocketProtocol, ServerProtocol, SocketSession, ResponseStream, LiveLog)
     async with listening(wire.app) as where:
         gc.collect()
         gc.disable()
         try:
-            for _ in range(SUBSCRIPTIONS):
-                async with raw_socket(where.port) as socket:
-                    await socket.init(ADA)
-                    socket.subscribe(EVENTS)
+            async with raw_socket(where.port) as socket:
+                await socket.init(ADA)
+                socket.subscribe(EVENTS)
+                await eventually(lambda: wire.telemetry.subscriptions.total() == 1)
+                wire.grow(ADA, 1)
+                assert (await socket.receive())["type"] == "next"
+            for accept in ("text/event-stream", "multipart/mixed"):
+                async with raw_response(where.port, ADA, accept, EVENTS) as response:
                     await eventually(lambda: wire.telemetry.subscriptions.total() == 1)
                     wire.grow(ADA, 1)
-                    assert (await socket.receive())["type"] == "next"
-            parts = (HttpProtocol, WebSocketProtocol, ServerProtocol, SocketSession, LiveLog)
-            await eventually(lambda: not any(issubclass(type(o), parts) for o in gc.get_objects()))
+                    await response.until(b"providerEvents")
+                await eventually(lambda: wire.telemetry.subscriptions.total() == 0)
+            await eventually(lambda: not any(issubclass(type(o), ours) for o in gc.get_objects()))
         finally:
             gc.enable()
