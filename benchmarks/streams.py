@@ -1,6 +1,8 @@
 """Figures 5 to 7: what a subscription costs."""
 
 import json
+import math
+from dataclasses import replace
 from functools import partial
 from statistics import median
 from uuid import UUID
@@ -9,7 +11,7 @@ from benchmarks.databases import Sqlite
 from benchmarks.figure import Row, Settings, alternating
 from benchmarks.mutations import EXPECTED, MUTATION, straightforward
 from benchmarks.processes import Server, serving, ws_load
-from benchmarks.unplug import Installation, token
+from benchmarks.unplug import token
 from benchmarks.ws_load import Plan, Report
 
 SUBSCRIPTION = """
@@ -102,10 +104,10 @@ def _one_user() -> float:
         return _fan_out(server, token(0), unplug.connection_ids, EXPECTED)
 
 
-def _spread(server: Server, bearers: list[str], ids: list[str], commands: int) -> float:
+def _spread(server: Server, bearers: list[str], ids: list[str], commands: int) -> Plan:
     """Command `n` is for connection `n`, which is user `n % users`'s."""
     users = len(bearers)
-    plan = Plan(
+    return Plan(
         port=server.port,
         sockets=users,
         messages=[[init(bearer), subscribe()] for bearer in bearers],
@@ -114,7 +116,6 @@ def _spread(server: Server, bearers: list[str], ids: list[str], commands: int) -
         expect=EXPECTED,
         connections=64,
     )
-    return ws_load(plan).rate
 
 
 def _many_users() -> float:
@@ -122,19 +123,20 @@ def _many_users() -> float:
         Sqlite().installation(users=SUBSCRIBERS, connections=SPREAD_COMMANDS) as unplug,
         unplug.serving() as server,
     ):
-        return _spread(server, unplug.tokens, unplug.connection_ids, SPREAD_COMMANDS)
+        plan = _spread(server, unplug.tokens, unplug.connection_ids, SPREAD_COMMANDS)
+        return ws_load(plan).rate
 
 
 def _straightforward() -> float:
     with straightforward(SUBSCRIBERS, 1) as (server, ids):
         bearers = [str(UUID(int=1 + user)) for user in range(SUBSCRIBERS)]
-        return _spread(server, bearers, ids, SUBSCRIBERS)
+        return ws_load(_spread(server, bearers, ids, SUBSCRIBERS)).rate
 
 
 def delay(settings: Settings) -> list[Row]:
     """Figure 6: from commit to frame, at half the maximum load, with idle subscriptions beside."""
     rate = median(_many_users() for _ in range(3)) / 2  # two frames for each command
-    reports = [_delay(rate / 2) for _ in range(settings.rounds)]
+    reports = [_delay(settings, rate / 2) for _ in range(settings.rounds)]
     return [
         Row(
             name=f"6 Delay at half load, {IDLE:,} idle subscriptions, p99",
@@ -148,29 +150,18 @@ def delay(settings: Settings) -> list[Row]:
     ]
 
 
-def _delay(rate: float) -> Report:
-    commands = max(1, int(rate * 5) // SUBSCRIBERS) * SUBSCRIBERS
+def _delay(settings: Settings, rate: float) -> Report:
+    seconds = settings.warm_up + settings.seconds
+    commands = math.ceil(rate * seconds / SUBSCRIBERS) * SUBSCRIBERS
     with (
         Sqlite().installation(users=SUBSCRIBERS, connections=commands) as unplug,
         unplug.serving() as server,
     ):
-        return ws_load(_paced(server, unplug, rate, commands))
-
-
-def _paced(server: Server, unplug: Installation, rate: float, commands: int) -> Plan:
-    users, bearers, ids = unplug.users, unplug.tokens, unplug.connection_ids
-    return Plan(
-        port=server.port,
-        sockets=users,
-        messages=[[init(bearer), subscribe()] for bearer in bearers],
-        frames=[2 * (commands // users)],
-        requests=[mutation(server.port, bearers[n % users], ids[n]) for n in range(commands)],
-        expect=EXPECTED,
-        connections=64,
-        rate=rate,
-        idle=IDLE,
-        idle_messages=[init(token(users)), subscribe()],
-    )
+        plan = _spread(server, unplug.tokens, unplug.connection_ids, commands)
+        idle = [init(token(unplug.users)), subscribe()]
+        return ws_load(
+            replace(plan, rate=rate, warm_up=settings.warm_up, idle=IDLE, idle_messages=idle)
+        )
 
 
 def memory(settings: Settings) -> list[Row]:

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import gc
 import json
+import math
 import os
 import sys
 import time
@@ -31,9 +32,9 @@ class Plan:
 
     Socket `n` sends `messages[n % len(messages)]`, one text frame each, after the handshake.
     `requests` are HTTP requests, sent in turn over `connections` connections, `rate` of them a
-    second (as fast as they are answered when 0). Each socket then waits for `frames[n % len]`
-    frames. `idle` more sockets only subscribe, with `idle_messages`. With `hold` all stay open
-    until standard input ends.
+    second (as fast as they are answered when 0). Delays count after `warm_up` seconds. Each socket
+    then waits for `frames[n % len]` frames. `idle` more sockets only subscribe, with
+    `idle_messages`. With `hold` all stay open until standard input ends.
     """
 
     port: int
@@ -44,6 +45,7 @@ class Plan:
     expect: str
     connections: int = 4
     rate: float = 0.0
+    warm_up: float = 0.0
     idle: int = 0
     idle_messages: list[str] | None = None
     deadline: float = 120.0
@@ -168,11 +170,12 @@ class _Run:
         self.frames = 0
         self.delays: list[float] = []
         self._clock = clock
+        self._warm_at = math.inf
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def frame(self, text: bytes) -> None:
         self.frames += 1
-        if (delay := self._clock(text)) is not None:
+        if time.perf_counter() >= self._warm_at and (delay := self._clock(text)) is not None:
             self.delays.append(delay)
 
     def fail(self, error: Exception) -> None:
@@ -195,6 +198,7 @@ class _Run:
         if plan.hold:
             await asyncio.to_thread(sys.stdin.read)
         started = time.perf_counter()
+        self._warm_at = started + plan.warm_up
         await self._guard(self._commands(), *(socket.done for socket in sockets))
         seconds = time.perf_counter() - started
         ordered = sorted(self.delays) or [0.0]
