@@ -12,7 +12,7 @@ from uuid import UUID
 from benchmarks.databases import Database, Sqlite
 from benchmarks.figure import Row, Settings, alternating
 from benchmarks.http_load import Plan, Report
-from benchmarks.processes import Server, http_load, serving
+from benchmarks.processes import Server, free_port, http_load, running, serving
 from benchmarks.unplug import EXECUTABLE
 
 MUTATION = """
@@ -52,14 +52,20 @@ def mutate(
 
 def limit(settings: Settings, connections: int = 16) -> Report:
     """The floor of most figures."""
-    return _no_op("benchmarks.floors:limit", settings, connections)
+    with serving("benchmarks.floors:limit") as server:
+        return _no_op(server, settings, connections)
 
 
-def _no_op(app: str, settings: Settings, connections: int) -> Report:
-    with serving(app) as server:
-        count = int(NO_OP_AT_MOST * (settings.seconds + settings.warm_up))
-        ids = [str(UUID(int=n)) for n in range(count)]
-        return mutate(server, settings, connections, ids, ["no-op"])
+def _no_op(server: Server, settings: Settings, connections: int) -> Report:
+    count = int(NO_OP_AT_MOST * (settings.seconds + settings.warm_up))
+    ids = [str(UUID(int=n)) for n in range(count)]
+    return mutate(server, settings, connections, ids, ["no-op"])
+
+
+def _product(settings: Settings, connections: int = 16) -> Report:
+    port = free_port()
+    with running([sys.executable, "-m", "benchmarks.product", str(port)], port) as server:
+        return _no_op(server, settings, connections)
 
 
 def graphql_path(settings: Settings) -> list[Row]:
@@ -67,7 +73,7 @@ def graphql_path(settings: Settings) -> list[Row]:
     floor, value = alternating(
         settings.rounds,
         lambda: limit(settings).rate,
-        lambda: _no_op("benchmarks.product:no_op", settings, 16).rate,
+        lambda: _product(settings).rate,
     )
     return [
         Row(

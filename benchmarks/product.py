@@ -1,9 +1,12 @@
-"""The product as it is measured."""
+"""The product without a database, on its own server: `python -m benchmarks.product PORT`."""
 
+import asyncio
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+import uvloop
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uuid_utils.compat import uuid7
@@ -13,8 +16,8 @@ from domain.events import ProviderDisconnectionSucceeded, RecordedEvent
 from domain.ports import AccessToken
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
-from infrastructure.http_protocol import HttpProtocol
 from infrastructure.logging import access_logger, configure_logging
+from infrastructure.server import listen, serve
 from schema.access_log import AccessLog
 from schema.asgi import WireSettings, graphql_app
 from schema.build import build_schema
@@ -24,8 +27,6 @@ from schema.telemetry import SilentTelemetry
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 USER = UUID(int=7)
-
-HTTP_PROTOCOL = HttpProtocol
 
 
 async def _do_nothing(command: DisconnectProvider, /) -> Outcome:
@@ -78,3 +79,16 @@ def no_op() -> ASGIApp:
         streams=OpenStreams(),
         otherwise=Starlette(),
     )
+
+
+def main() -> None:
+    """Serves until it is terminated."""
+    with listen("127.0.0.1", int(sys.argv[1])) as socket:
+        serving = serve(
+            no_op(), socket, lambda: None, drain=lambda: asyncio.sleep(0), on_stall=lambda: None
+        )
+        uvloop.run(serving)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
-"""Runs one ASGI app for a measurement: `python -m benchmarks.serve MODULE:FACTORY PORT [ARGS]`.
+"""Runs the ASGI app of a floor: `python -m benchmarks.serve MODULE:FACTORY PORT [ARGS]`.
 
-uvicorn with uvloop, httptools and without its access log; the product brings its own connection.
+uvicorn with uvloop, httptools and without its access log.
 """
 
 import asyncio
@@ -14,14 +14,13 @@ import uvicorn
 def main() -> None:
     """Serves until it is terminated."""
     module, _, name = sys.argv[1].partition(":")
-    home: Any = importlib.import_module(module)
-    factory = getattr(home, name)
+    factory: Any = getattr(importlib.import_module(module), name)
     config = uvicorn.Config(
         factory(*sys.argv[3:]),
         host="127.0.0.1",
         port=int(sys.argv[2]),
         loop="uvloop",
-        http=getattr(home, "HTTP_PROTOCOL", "httptools"),
+        http="httptools",
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         access_log=False,
