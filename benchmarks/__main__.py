@@ -42,12 +42,14 @@ def main(
     settings = Settings(rounds=rounds, seconds=seconds)
     rows: list[Row] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        for name in figure or FIGURES:
-            task = progress.add_task(name, total=None)
-            rows += FIGURES[name](settings)
-            progress.remove_task(task)
-    _print(rows, settings)
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            for name in figure or FIGURES:
+                task = progress.add_task(name, total=None)
+                rows += FIGURES[name](settings)
+                progress.remove_task(task)
+    finally:  # what was measured before a run failed is worth reading
+        _print(rows, settings)
     raise typer.Exit(0 if all(row.reached for row in rows) else 1)
 
 

@@ -182,7 +182,9 @@ class Subscription:
 
     @strawberry.subscription
     async def provider_events(
-        self, info: strawberry.Info[Any, None]
+        self,
+        info: strawberry.Info[Any, None],
+        after: str | None = None,  # noqa: ARG002 (it can't resume)
     ) -> AsyncGenerator[EventType, None]:
         """Live events of the user who is named in the token's place."""
         user_id = UUID(info.context["connection_params"]["authorization"].split()[1])
