@@ -3,11 +3,11 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
 from benchmarks.unplug import Installation
+from tests.servers import PostgresServer
 
 
 class Database(Protocol):
@@ -47,13 +47,12 @@ class Postgres:
     def installation(self, *, users: int, connections: int) -> Iterator[Installation]:
         """See `Database`."""
         with tempfile.TemporaryDirectory() as directory:
-            server = import_module("pgserver").get_server(
-                Path(directory) / "data", cleanup_mode="delete"
-            )
+            server = PostgresServer(durable=True)
             try:
-                url = server.get_uri()
+                server.start()
+                url = server.create_database("unplug")
                 unplug = Installation(url, Path(directory), users, connections)
                 unplug.prepare()
                 yield unplug
             finally:
-                server.cleanup()
+                server.remove()

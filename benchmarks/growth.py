@@ -110,6 +110,7 @@ def _resume(server: Server, count: int) -> float:
         frames=[MISSED],
         requests=[],
         expect="",
+        together=True,
     )
     return median(ws_load(plan).seconds for _ in range(3))
 

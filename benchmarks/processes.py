@@ -89,12 +89,15 @@ def _load(
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert process.stdin is not None
         assert process.stdout is not None
         line = process.stdout.readline()
         if line == "ready\n" and when_open:
             when_open()
-        rest, _ = process.communicate("")
-        if process.returncode:
+        process.stdin.close()
+        rest = process.stdout.read()  # `communicate` would not see what `readline` has buffered
+        process.stdout.close()
+        if process.wait():
             raise RuntimeError(f"{module} failed, see above")
     report: dict[str, Any] = json.loads(rest or line)
     return report

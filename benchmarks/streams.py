@@ -135,7 +135,9 @@ def _straightforward() -> float:
 
 def delay(settings: Settings) -> list[Row]:
     """Figure 6: from commit to frame, at half the maximum load, with idle subscriptions beside."""
-    rate = median(_many_users() for _ in range(3)) / 2  # two frames for each command
+    rate = (
+        median(_many_users() for _ in range(min(3, settings.rounds))) / 2
+    )  # two frames for each command
     reports = [_delay(settings, rate / 2) for _ in range(settings.rounds)]
     return [
         Row(

@@ -30,7 +30,8 @@ POSITION = b'"position":'
 class Plan:
     """What to open and to send.
 
-    Socket `n` sends `messages[n % len(messages)]`, one text frame each, after the handshake.
+    Socket `n` sends `messages[n % len(messages)]`, one text frame each, after the handshake. With
+    `together`, what follows the first is sent when all are open, and the time counts from there.
     `requests` are HTTP requests, sent in turn over `connections` connections, `rate` of them a
     second (as fast as they are answered when 0). Delays count after `warm_up` seconds. Each socket
     then waits for `frames[n % len]` frames. `idle` more sockets only subscribe, with
@@ -49,6 +50,7 @@ class Plan:
     idle: int = 0
     idle_messages: list[str] | None = None
     deadline: float = 120.0
+    together: bool = False
     hold: bool = False
 
 
@@ -135,11 +137,16 @@ class _Socket(asyncio.Protocol):
             elif self._missing < 0:
                 self._run.fail(WrongFrames("a frame too many"))
         elif ACK in text:
-            for message in self._messages[1:]:
-                self._send(message)
+            if not self._run.plan.together:
+                self.go_on()
             self.ready.set_result(None)
         elif b'"ping"' not in text:
             self._run.fail(WrongFrames(text[:300].decode(errors="replace")))
+
+    def go_on(self) -> None:
+        """Sends what follows the acknowledgement."""
+        for message in self._messages[1:]:
+            self._send(message)
 
     def _send(self, message: str) -> None:
         payload = message.encode()
@@ -199,6 +206,9 @@ class _Run:
             await asyncio.to_thread(sys.stdin.read)
         started = time.perf_counter()
         self._warm_at = started + plan.warm_up
+        if plan.together:
+            for socket in sockets:
+                socket.go_on()
         await self._guard(self._commands(), *(socket.done for socket in sockets))
         seconds = time.perf_counter() - started
         ordered = sorted(self.delays) or [0.0]

@@ -89,11 +89,12 @@ class PostgresServer:
     """A PostgreSQL cluster in a temporary folder, reachable over TCP and a Unix socket.
 
     It comes from `pgserver` where that has a wheel, else from an installed PostgreSQL. PostgreSQL
-    refuses to run as root: there it runs as an unprivileged user. It does without fsync: tests
-    kill processes, not machines.
+    refuses to run as root: there it runs as an unprivileged user. It does without fsync unless it
+    is to be `durable`: tests kill processes, not machines.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._fsync = "on" if durable else "off"
         self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="unplug-postgres-"))
         self._programs = _postgres_programs()
@@ -119,7 +120,7 @@ class PostgresServer:
                 [
                     *(str(self._programs / "postgres"), "-D", str(self._folder / "data")),
                     *("-h", "127.0.0.1", "-p", str(self.port), "-k", str(self._folder)),
-                    *("-c", "fsync=off", "-c", "max_connections=200"),
+                    *("-c", f"fsync={self._fsync}", "-c", "max_connections=200"),
                 ],
                 stdout=subprocess.DEVNULL,
                 stderr=log,

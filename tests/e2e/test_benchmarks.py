@@ -1,0 +1,31 @@
+"""Every figure can be measured, its answers verified. What it comes to is no test's business."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import FIGURES
+
+ROOT = Path(__file__).parents[2]
+ROWS = {
+    "sqlite": 4,
+    "postgres": 2,
+    "graphql": 1,
+    "latency": 1,
+    "delivery": 2,
+    "delay": 1,
+    "memory": 2,
+    "growth": 3,
+}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_is_measured(figure: str) -> None:
+    command = [sys.executable, "-m", "benchmarks", "--rounds", "1", "--seconds", "0.2"]
+    done = subprocess.run(
+        [*command, "--figure", figure], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    rows = [line for line in done.stdout.splitlines() if "reached" in line or "missed" in line]
+    assert len(rows) == ROWS[figure], done.stderr
