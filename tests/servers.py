@@ -243,7 +243,7 @@ def _postgres_programs() -> Path:
     on_path = shutil.which("postgres")
     if on_path is None and not installed:
         pytest.skip("PostgreSQL is not installed, and on this Python no wheel brings it.")
-    return Path(on_path).parent if on_path else max(installed)
+    return Path(on_path).resolve().parent if on_path else max(installed)
 
 
 def _reachable(programs: Path, folder: Path) -> Path:
