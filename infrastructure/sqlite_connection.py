@@ -21,6 +21,10 @@ def connect(path: Path, *, busy_timeout: int = BUSY_TIMEOUT) -> sqlite3.Connecti
     Any one thread at a time may use it.
     """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    for name, value in {**PRAGMAS, "busy_timeout": busy_timeout}.items():
-        connection.execute(f"PRAGMA {name}={value}")
+    try:
+        for name, value in {**PRAGMAS, "busy_timeout": busy_timeout}.items():
+            connection.execute(f"PRAGMA {name}={value}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection

@@ -3,6 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -81,7 +82,6 @@ def _rows(cluster: Cluster, folder: Path, sql: str) -> Sequence[Sequence[str]]:
     if cluster.postgres is not None:
         output = cluster.postgres.execute(sql, "unplug")
         return [line.split("|") for line in output.splitlines()]
-    with sqlite3.connect(f"file:{folder / 'unplug.sqlite3'}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{folder / 'unplug.sqlite3'}?mode=ro", uri=True)) as db:
         found = db.execute(sql).fetchall()
-    db.close()
     return [list(map(str, row)) for row in found]
