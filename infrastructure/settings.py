@@ -22,9 +22,8 @@ from infrastructure.setting_types import (
 )
 
 PREFIX = "UNPLUG_"
-
-
 _NOT = {"bool": "is neither on nor off", "int": "is not a whole number", "float": "is not a number"}
+"""By the beginning of pydantic's error types, whose own words tell what its parser tried."""
 
 
 class SettingsError(Exception):

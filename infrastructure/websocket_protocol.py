@@ -32,7 +32,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stall.gone()
         super().connection_lost(exc)
-        self.conn.parser.close()  # ends a cycle
+        # These end cycles; an exception holds on to the frames that it went through.
+        self.conn.parser.close()
+        self.conn.parser_exc = None
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)

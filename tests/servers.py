@@ -97,7 +97,7 @@ class PostgresServer:
         self._fsync = "on" if durable else "off"
         self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="unplug-postgres-"))
-        self._programs = _postgres_programs()
+        self._programs = postgres_programs()
         self._as_user: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
@@ -232,7 +232,8 @@ class PgBouncer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _postgres_programs() -> Path:
+def postgres_programs() -> Path:
+    """The folder of PostgreSQL's executables; skips the test where there is none."""
     bundled = importlib.util.find_spec("pgserver")
     if bundled is not None and bundled.origin is not None:
         return Path(bundled.origin).parent / "pginstall" / "bin"

@@ -5,6 +5,7 @@ import gc
 import random
 from contextlib import AsyncExitStack
 
+from websockets.frames import CloseCode
 from websockets.server import ServerProtocol
 
 from infrastructure.http_protocol import HttpProtocol
@@ -25,6 +26,7 @@ EVENTS = "subscription { providerEvents { position } }"
 SOCKETS, ROUNDS = 100, 5
 SUBSCRIPTIONS = 2
 STREAMS = 20
+RESERVED_OPCODE = 0x3
 OBJECTS_PER_EVENT = 6
 
 
@@ -91,6 +93,9 @@ async def test_nothing_is_left_to_the_cyclic_collector() -> None:
                 await eventually(lambda: wire.telemetry.subscriptions.total() == 1)
                 wire.grow(ADA, 1)
                 assert (await socket.receive())["type"] == "next"
+            async with raw_socket(where.port) as socket:
+                socket.frame(RESERVED_OPCODE, b"")
+                assert (await socket.closed())[0] == CloseCode.PROTOCOL_ERROR
             for accept in ("text/event-stream", "multipart/mixed"):
                 async with raw_response(where.port, ADA, accept, EVENTS) as response:
                     await eventually(lambda: wire.telemetry.subscriptions.total() == 1)
