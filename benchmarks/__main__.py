@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 from collections.abc import Callable
 from typing import Annotated
 
@@ -39,6 +40,8 @@ def main(
     unknown = set(figure or ()) - set(FIGURES)
     if unknown:
         raise typer.BadParameter(f"unknown figure: {', '.join(sorted(unknown))}")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for ten thousand sockets
     settings = Settings(rounds=rounds, seconds=seconds)
     rows: list[Row] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())

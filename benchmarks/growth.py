@@ -99,20 +99,26 @@ def _cursor(position: int) -> str:
 
 
 def _resume(server: Server, count: int) -> float:
-    """Seconds for many clients to come back and get what they missed."""
-    variables = {"after": _cursor(count - MISSED)}
-    payload = {"query": SUBSCRIPTION, "variables": variables}
-    subscribe = json.dumps({"id": "1", "type": "subscribe", "payload": payload})
+    """Seconds for many clients to come back and get what they missed.
+
+    Each is one event further behind than the one before: a shared read would hide what it costs.
+    """
+    behind = [MISSED + n for n in range(RESUMES)]
     plan = WsPlan(
         port=server.port,
         sockets=RESUMES,
-        messages=[[init(token(0)), subscribe]],
-        frames=[MISSED],
+        messages=[[init(token(0)), _subscribe(_cursor(count - missed))] for missed in behind],
+        frames=behind,
         requests=[],
         expect="",
         together=True,
     )
     return median(ws_load(plan).seconds for _ in range(3))
+
+
+def _subscribe(after: str) -> str:
+    payload = {"query": SUBSCRIPTION, "variables": {"after": after}}
+    return json.dumps({"id": "1", "type": "subscribe", "payload": payload})
 
 
 def _page(server: Server, count: int) -> float:

@@ -16,8 +16,8 @@ import uvloop
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send. `bodies` are sent once each, one at a time on each of `connections`, body `n`
-    with the token `n % len(tokens)`.
+    """What to send. `bodies` are sent once each (with `repeat` in turn for ever), one at a time on
+    each of `connections`, body `n` with the token `n % len(tokens)`.
 
     `expect` stands in every good answer. `seconds` are measured after `warm_up` seconds.
     """
@@ -30,6 +30,7 @@ class Plan:
     bodies: list[str]
     expect: str
     path: str = "/graphql"
+    repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,8 @@ class _Run:
     def request(self) -> bytes | None:
         if time.perf_counter() >= self._until or self.failure.done():
             return None
+        if self._sent == len(self.requests) and self._plan.repeat:
+            self._sent = 0
         if self._sent == len(self.requests):
             self.fail(WrongAnswer("every body has been sent, and there is time left"))
             return None
@@ -136,6 +139,8 @@ class _Run:
             self.failure.result()
         for transport, _ in clients:
             transport.abort()
+        if not self.latencies:
+            raise WrongAnswer("nothing was answered in the time that counts")
         ordered = sorted(self.latencies)
         return Report(
             requests=len(ordered),

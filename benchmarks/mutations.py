@@ -29,14 +29,20 @@ mutation Disconnect($id: ID!) {
 }
 """
 USERS = 256
-NO_OP_AT_MOST, DURABLE_AT_MOST, STRAIGHTFORWARD_AT_MOST = 8_000, 4_000, 800
+DURABLE_AT_MOST, STRAIGHTFORWARD_AT_MOST = 6_000, 800
 EXPECTED = '"__typename":"DisconnectProviderSuccess"'
 
 
 def mutate(
-    server: Server, settings: Settings, connections: int, ids: list[str], tokens: list[str]
+    server: Server,
+    settings: Settings,
+    connections: int,
+    ids: list[str],
+    tokens: list[str],
+    *,
+    repeat: bool = False,
 ) -> Report:
-    """Load of mutations, each on another connection."""
+    """Load of mutations, each on another connection, or in turn on all of them for ever."""
     return http_load(
         Plan(
             port=server.port,
@@ -46,6 +52,7 @@ def mutate(
             tokens=tokens,
             bodies=[json.dumps({"query": MUTATION, "variables": {"id": id_}}) for id_ in ids],
             expect=EXPECTED,
+            repeat=repeat,
         )
     )
 
@@ -57,9 +64,8 @@ def limit(settings: Settings, connections: int = 16) -> Report:
 
 
 def _no_op(server: Server, settings: Settings, connections: int) -> Report:
-    count = int(NO_OP_AT_MOST * (settings.seconds + settings.warm_up))
-    ids = [str(UUID(int=n)) for n in range(count)]
-    return mutate(server, settings, connections, ids, ["no-op"])
+    ids = [str(UUID(int=n)) for n in range(USERS)]
+    return mutate(server, settings, connections, ids, ["no-op"], repeat=True)
 
 
 def _product(settings: Settings, connections: int = 16) -> Report:

@@ -3,12 +3,12 @@
 uvicorn with uvloop, httptools and without its access log.
 """
 
-import asyncio
 import importlib
 import sys
 from typing import Any
 
 import uvicorn
+import uvloop
 
 
 def main() -> None:
@@ -19,7 +19,6 @@ def main() -> None:
         factory(*sys.argv[3:]),
         host="127.0.0.1",
         port=int(sys.argv[2]),
-        loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
         ws_per_message_deflate=False,
@@ -27,7 +26,7 @@ def main() -> None:
         log_level="warning",
         backlog=4096,
     )
-    asyncio.run(uvicorn.Server(config).serve())
+    uvloop.run(uvicorn.Server(config).serve())
 
 
 if __name__ == "__main__":

@@ -135,10 +135,9 @@ def _straightforward() -> float:
 
 def delay(settings: Settings) -> list[Row]:
     """Figure 6: from commit to frame, at half the maximum load, with idle subscriptions beside."""
-    rate = (
-        median(_many_users() for _ in range(min(3, settings.rounds))) / 2
-    )  # two frames for each command
-    reports = [_delay(settings, rate / 2) for _ in range(settings.rounds)]
+    frames = median(_many_users() for _ in range(min(3, settings.rounds)))
+    commands = frames / 2  # each has two
+    reports = [_delay(settings, commands / 2) for _ in range(settings.rounds)]
     return [
         Row(
             name=f"6 Delay at half load, {IDLE:,} idle subscriptions, p99",
@@ -168,8 +167,10 @@ def _delay(settings: Settings, rate: float) -> Report:
 
 def memory(settings: Settings) -> list[Row]:
     """Figure 7: what an idle subscription costs, and that ten thousand work."""
-    bare, idle = alternating(settings.rounds, _bare_sockets, partial(_subscriptions, MEASURED_IDLE))
-    many = _subscriptions(MANY_IDLE)
+    counts = (MEASURED_IDLE, MANY_IDLE)
+    bare, idle, many = alternating(
+        settings.rounds, _bare_sockets, *(partial(_subscriptions, count) for count in counts)
+    )
     row = Row(
         name=f"7 Memory of an idle subscription, {MEASURED_IDLE:,} of them",
         unit="KiB",
