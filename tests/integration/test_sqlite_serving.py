@@ -2,6 +2,7 @@
 
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,6 +82,17 @@ def test_file_that_is_no_database_is_a_sentence(path: Path) -> None:
 
     with pytest.raises(Failed, match="not a database"), serving(f"sqlite://{path}"):
         pass
+
+
+def test_file_that_is_no_database_is_not_left_open(path: Path) -> None:
+    path.write_bytes(b"no database" * 1000)
+
+    with pytest.raises(sqlite3.DatabaseError) as error:
+        connect(path)
+
+    connection = error.traceback[-1].frame.f_locals["connection"]
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def with_secret(secret: bytes) -> ProviderConnection:
