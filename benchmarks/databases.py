@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.unplug import Installation
-from tests.servers import PostgresServer
+from tests.support.servers import PostgresServer
 
 
 class Database(Protocol):

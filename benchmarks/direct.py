@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 
 from domain.events import RecordedEvent
 from domain.ports import StorageError
-from infrastructure import app
+from infrastructure.app import factory as app
 from infrastructure.cli import main
-from infrastructure.store import Store, Write
+from infrastructure.database.store import Store, Write
 
 
 class DirectWriter:

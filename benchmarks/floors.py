@@ -21,7 +21,7 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from uuid_utils.compat import uuid7
 
-from schema.types import (
+from schema.viewer.types import (
     ConnectedProvider,
     ConnectionStatus,
     DisconnectProviderInput,

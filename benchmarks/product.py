@@ -11,19 +11,19 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uuid_utils.compat import uuid7
 
-from domain.disconnect_provider import DisconnectedProvider, DisconnectProvider, Outcome
+from domain.commands.disconnect_provider import DisconnectedProvider, DisconnectProvider, Outcome
 from domain.events import ProviderDisconnectionSucceeded, RecordedEvent
 from domain.ports import AccessToken
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
-from infrastructure.logging import access_logger, configure_logging
-from infrastructure.server import listen, serve
-from schema.access_log import AccessLog
+from infrastructure.observability.logging import access_logger, configure_logging
+from infrastructure.server.uvicorn_server import listen, serve
+from schema.admission.access_log import AccessLog
+from schema.admission.draining import OpenStreams
+from schema.admission.telemetry import SilentTelemetry
 from schema.asgi import WireSettings, graphql_app
 from schema.build import build_schema
-from schema.context import Services
-from schema.open_streams import OpenStreams
-from schema.telemetry import SilentTelemetry
+from schema.viewer.context import Services
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 USER = UUID(int=7)

@@ -1,11 +1,11 @@
 """Which adapters the settings ask for."""
 
-from infrastructure.metrics import Metrics
-from infrastructure.nats_wake_ups import NatsWakeUps
-from infrastructure.notify_wake_ups import NotifyWakeUps
-from infrastructure.postgres_connection import PostgresOptions
+from infrastructure.database.postgres.connection import PostgresOptions
+from infrastructure.live.nats import NatsWakeUps
+from infrastructure.live.postgres_notify import NotifyWakeUps
+from infrastructure.live.wake_ups import InProcessWakeUps, NoWakeUps, WakeUps
+from infrastructure.observability.metrics import Metrics
 from infrastructure.settings import Settings
-from infrastructure.wake_ups import InProcessWakeUps, NoWakeUps, WakeUps
 
 
 def is_sqlite(settings: Settings) -> bool:

@@ -14,9 +14,9 @@ import typer
 
 from domain.events import EventCursor
 from domain.ports import StorageError
-from infrastructure.durations import duration
+from infrastructure.commands.durations import duration
 from infrastructure.failures import Failed
-from infrastructure.logging import configure_logging
+from infrastructure.observability.logging import configure_logging
 from infrastructure.settings import SettingsError, load_settings, misspelt_settings
 
 Host = Annotated[str, typer.Option(envvar="UNPLUG_HOST", help="The address to listen on.")]
@@ -73,8 +73,8 @@ def demo(
 
     That is ./unplug-demo.sqlite3 and its neighbours; delete them when you like.
     """
-    from infrastructure.demo import demo_settings
-    from infrastructure.node import run_demo
+    from infrastructure.commands.demo.demo import demo_settings
+    from infrastructure.commands.serve import run_demo
 
     settings = demo_settings()
     configure_logging(settings.log_level or "warning")
@@ -88,7 +88,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     It needs UNPLUG_TOKEN_SECRET (or ..._PUBLIC_KEY or ..._JWKS_URL).
     Its data is where UNPLUG_DATABASE_URL says, else in ./unplug.sqlite3.
     """
-    from infrastructure.node import run_node
+    from infrastructure.commands.serve import run_node
 
     settings = load_settings()
     configure_logging(settings.log_level or "info")
@@ -102,7 +102,7 @@ def migrate() -> None:
     On PostgreSQL `serve` wants it done, and servers may be running meanwhile.
     On SQLite `serve` does it by itself.
     """
-    from infrastructure.commands import migrate_database
+    from infrastructure.commands.maintenance import migrate_database
 
     configure_logging("warning")
     applied = asyncio.run(migrate_database(load_settings()))
@@ -124,8 +124,8 @@ def import_(
     A connection whose id is there already is left untouched.
     A line without an id makes a new connection every time.
     """
-    from infrastructure.commands import import_file
-    from infrastructure.import_connections import Report
+    from infrastructure.commands.importing.connections import Report
+    from infrastructure.commands.maintenance import import_file
 
     configure_logging("warning")
     report = Report()
@@ -154,7 +154,7 @@ def token(
     ] = "1h",
 ) -> None:
     """Print a token signed with the shared secret (UNPLUG_TOKEN_SECRET)."""
-    from infrastructure.identity import issue
+    from infrastructure.security.identity import issue
 
     typer.echo(issue(load_settings(), user_id, _duration(expires_in)))
 
@@ -174,7 +174,7 @@ def events(
     ] = False,
 ) -> None:
     """Print the audit trail as JSON lines, with the true reasons of failures."""
-    from infrastructure.commands import print_events
+    from infrastructure.commands.maintenance import print_events
 
     configure_logging("warning")
     cursor = None if after is None else _cursor(after, user_id)
@@ -189,8 +189,8 @@ def events(
 @app.command("rotate-keys")
 def rotate_keys() -> None:
     """Re-encrypt every credential with the first key. Safe to interrupt, and to run again."""
-    from infrastructure.commands import rotate_all_keys
-    from infrastructure.rotate_keys import Rotation
+    from infrastructure.commands.maintenance import rotate_all_keys
+    from infrastructure.commands.rotate_keys import Rotation
 
     configure_logging("warning")
     rotation = Rotation()

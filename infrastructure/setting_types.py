@@ -7,8 +7,8 @@ from cryptography.fernet import Fernet
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
+from infrastructure.security.signing_keys import public_key, shared_secret
 from infrastructure.server_urls import check_server_url
-from infrastructure.signing_keys import public_key, shared_secret
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 

@@ -5,24 +5,24 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.ports import AccessTokens
-from schema.access_log import AccessLog
+from schema.admission.access_log import AccessLog
+from schema.admission.connection_limits import Seats
+from schema.admission.draining import OpenStreams
+from schema.admission.origins import CrossOrigin
+from schema.admission.rate_limits import MutationRate
+from schema.admission.telemetry import Telemetry
 from schema.build import UnplugSchema
-from schema.context import Services
-from schema.documents import Documents
-from schema.http import HttpLimits, HttpTransport
-from schema.http_streams import HEARTBEAT_SECONDS, HttpStreams
-from schema.limits import DocumentLimits
-from schema.masking import Masking
-from schema.negotiation import MediaType
-from schema.open_streams import OpenStreams
-from schema.operations import Operations
-from schema.origins import CrossOrigin
-from schema.rates import MutationRate
-from schema.seats import Seats
-from schema.socket_services import SocketLimits
-from schema.stream_framing import EventStreamFraming, MultipartFraming, StreamFraming
-from schema.telemetry import Telemetry
-from schema.websocket import WebSocketTransport
+from schema.execution.document_limits import DocumentLimits
+from schema.execution.documents import Documents
+from schema.execution.executor import Operations
+from schema.execution.masking import Masking
+from schema.http.endpoint import HttpLimits, HttpTransport
+from schema.http.negotiation import MediaType
+from schema.http.stream_framing import EventStreamFraming, MultipartFraming, StreamFraming
+from schema.http.streaming import HEARTBEAT_SECONDS, HttpStreams
+from schema.viewer.context import Services
+from schema.websocket.endpoint import WebSocketTransport
+from schema.websocket.services import SocketLimits
 
 PATH = "/graphql"
 

@@ -10,10 +10,10 @@ from strawberry.schema.name_converter import NameConverter
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-from schema.mutation import Mutation
-from schema.query import Query
-from schema.subscription import Subscription
-from schema.types import (
+from schema.viewer.mutation import Mutation
+from schema.viewer.query import Query
+from schema.viewer.subscription import Subscription
+from schema.viewer.types import (
     ProviderDisconnectionAttempted,
     ProviderDisconnectionFailed,
     ProviderDisconnectionSucceeded,

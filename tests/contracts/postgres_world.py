@@ -8,14 +8,14 @@ from uuid import uuid4
 import asyncpg
 
 from domain.provider_connection import ProviderConnection
-from infrastructure.event_bus import WriterEventBus
-from infrastructure.event_log import TortoiseEventLog
-from infrastructure.migrate_postgres import migrate_postgres
-from infrastructure.postgres_connection import PostgresOptions
-from infrastructure.postgres_database import PostgresDatabase
-from infrastructure.provider_connections import TortoiseProviderConnectionRepository
-from infrastructure.stored_credentials import TortoiseStoredCredentials
-from infrastructure.writer import Writer
+from infrastructure.database.postgres.connection import PostgresOptions
+from infrastructure.database.postgres.database import PostgresDatabase
+from infrastructure.database.postgres.migrate import migrate_postgres
+from infrastructure.persistence.event_bus import WriterEventBus
+from infrastructure.persistence.event_log import TortoiseEventLog
+from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
+from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
+from infrastructure.persistence.writer import Writer
 from tests.contracts.world import World
 
 SERVER = "TEST_POSTGRES_URL"

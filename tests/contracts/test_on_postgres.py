@@ -1,4 +1,4 @@
-"""Runs the suites of this folder, and those of `tests/postgres`, on PostgreSQL."""
+"""Runs the suites of this folder, and those of `tests/integration/postgres`, on PostgreSQL."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.contracts.postgres_world import PROXY, SERVER
-from tests.servers import PgBouncer, PostgresServer
+from tests.support.servers import PgBouncer, PostgresServer
 
 CONTRACTS = Path(__file__).parent
 NOT_ON_POSTGRES = ("test_on_postgres.py", "test_wake_ups.py")
@@ -14,7 +14,7 @@ DEADLINE = 300.0
 
 
 def test_the_suites_pass_on_postgres(postgres_server: PostgresServer) -> None:
-    run(postgres_server, CONTRACTS, CONTRACTS.parent / "postgres")
+    run(postgres_server, CONTRACTS, CONTRACTS.parent / "integration" / "postgres")
 
 
 def test_the_suites_pass_through_a_transaction_pooling_proxy(

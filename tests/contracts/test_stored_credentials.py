@@ -6,7 +6,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from domain.provider_connection import ProviderConnection, ProviderCredentials
-from infrastructure.store import StoredCredential
+from infrastructure.database.store import StoredCredential
 from tests.contracts.world import NOW, World, active, attempted, succeeded
 
 USER = UUID(int=1)

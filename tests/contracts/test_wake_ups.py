@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from infrastructure.metrics import Metrics
-from infrastructure.nats_wake_ups import NatsWakeUps
-from infrastructure.notify_wake_ups import NotifyWakeUps
-from infrastructure.wake_ups import InProcessWakeUps, WakeUps
-from tests.servers import NatsServer, PostgresServer
-from tests.woken import Woken, eventually
+from infrastructure.live.nats import NatsWakeUps
+from infrastructure.live.postgres_notify import NotifyWakeUps
+from infrastructure.live.wake_ups import InProcessWakeUps, WakeUps
+from infrastructure.observability.metrics import Metrics
+from tests.support.servers import NatsServer, PostgresServer
+from tests.support.woken import Woken, eventually
 
 ALICE = UUID(int=1)
 BOB = UUID(int=2)

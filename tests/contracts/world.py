@@ -17,16 +17,16 @@ from domain.events import (
 )
 from domain.ports import ConnectionList, EventBus, EventLog, ProviderConnectionRepository
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
-from infrastructure.event_bus import WriterEventBus
-from infrastructure.event_log import TortoiseEventLog
-from infrastructure.migrate import migrate_sqlite
-from infrastructure.provider_connections import TortoiseProviderConnectionRepository
-from infrastructure.rotate_keys import StoredCredentials
-from infrastructure.sqlite_database import SqliteDatabase
-from infrastructure.stored_credentials import TortoiseStoredCredentials
-from infrastructure.sweep import Heads
-from infrastructure.writer import Writer
-from tests import fakes
+from infrastructure.commands.rotate_keys import StoredCredentials
+from infrastructure.database.sqlite.database import SqliteDatabase
+from infrastructure.database.sqlite.migrate import migrate_sqlite
+from infrastructure.live.sweep import Heads
+from infrastructure.persistence.event_bus import WriterEventBus
+from infrastructure.persistence.event_log import TortoiseEventLog
+from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
+from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
+from infrastructure.persistence.writer import Writer
+from tests.support import fakes
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PROVIDER = ProviderRef(id=UUID(int=77), slug="schwab")

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
-from tests.processes import Server, bearer
+from tests.support.processes import Server, bearer
 
 DEADLINE = 20.0
 

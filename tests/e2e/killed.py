@@ -10,11 +10,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
-from domain.disconnect_provider import DisconnectProviderHandler
-from infrastructure import sqlite_store
+from domain.commands.disconnect_provider import DisconnectProviderHandler
 from infrastructure.cli import main
-from infrastructure.provider_connections import TortoiseProviderConnectionRepository
-from infrastructure.sqlite_store import SqliteStore
+from infrastructure.database.sqlite import store as sqlite_store
+from infrastructure.database.sqlite.store import SqliteStore
+from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 
 Method = Callable[..., Awaitable[Any]]
 

@@ -8,7 +8,7 @@ import httpx
 from uuid_utils.compat import uuid7
 
 from tests.e2e.client import DISCONNECT
-from tests.processes import Server, bearer, connection_line, running, unplug
+from tests.support.processes import Server, bearer, connection_line, running, unplug
 
 ADA = UUID(int=0xADA)
 CONNECTION: UUID = uuid7()

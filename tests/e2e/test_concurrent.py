@@ -10,7 +10,7 @@ import httpx
 from uuid_utils.compat import uuid7
 
 from tests.e2e.client import DISCONNECT, User
-from tests.processes import Server, bearer, connection_line, running, unplug
+from tests.support.processes import Server, bearer, connection_line, running, unplug
 
 USERS = [UUID(int=n) for n in range(1, 11)]
 COMMANDS = 200

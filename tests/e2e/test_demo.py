@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.processes import DEADLINE, Server, environment, running, unplug
+from tests.support.processes import DEADLINE, Server, environment, running, unplug
 
 ROOT = Path(__file__).parents[2]
 END = "\nEND\n"

@@ -14,7 +14,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.processes import (
+from tests.support.processes import (
     DEADLINE,
     UNPLUG,
     Server,

@@ -11,7 +11,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tests.e2e.client import DISCONNECT
-from tests.processes import Server, bearer, running
+from tests.support.processes import Server, bearer, running
 
 APP = "https://app.example.com"
 ADA = UUID(int=0xADA)

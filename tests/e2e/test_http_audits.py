@@ -5,8 +5,8 @@ from pathlib import Path
 
 from uuid_utils.compat import uuid7
 
-from tests import node
-from tests.processes import bearer, running
+from tests.support import node
+from tests.support.processes import bearer, running
 
 
 def test_all_audits_are_ok_and_none_warns(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.processes import DEADLINE, UNPLUG, connection_line, environment, unplug
+from tests.support.processes import DEADLINE, UNPLUG, connection_line, environment, unplug
 
 USER, FIRST, SECOND = UUID(int=7), UUID(int=1), UUID(int=2)
 

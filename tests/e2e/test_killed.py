@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from tests.e2e.client import User
 from tests.e2e.killed import STEPS
-from tests.processes import Server, connection_line, running, unplug
+from tests.support.processes import Server, connection_line, running, unplug
 
 OWNER = UUID(int=1)
 UNTOUCHED: list[str] = []

@@ -12,7 +12,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tests.e2e.client import User
-from tests.processes import Server, connection_line, running, unplug
+from tests.support.processes import Server, connection_line, running, unplug
 
 OWNER, STRANGER = UUID(int=1), UUID(int=2)
 KINDS = ["ProviderDisconnectionAttempted", "ProviderDisconnectionSucceeded"]

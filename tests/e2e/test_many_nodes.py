@@ -14,11 +14,11 @@ import pytest
 from cryptography.fernet import Fernet
 from uuid_utils.compat import uuid7
 
-from tests.processes import SECRET, Server, bearer, connection_line, running, unplug
 from tests.resilience.population import mutation
 from tests.resilience.subscribers import Subscriber
-from tests.servers import NatsServer, PgBouncer, PostgresServer, free_port
-from tests.woken import eventually
+from tests.support.processes import SECRET, Server, bearer, connection_line, running, unplug
+from tests.support.servers import NatsServer, PgBouncer, PostgresServer, free_port
+from tests.support.woken import eventually
 
 KEY = Fernet.generate_key().decode()
 USER = UUID(int=1)

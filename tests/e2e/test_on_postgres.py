@@ -6,7 +6,7 @@ from uuid import UUID
 import httpx
 from cryptography.fernet import Fernet
 
-from tests.processes import SECRET, bearer, connection_line, running, unplug
+from tests.support.processes import SECRET, bearer, connection_line, running, unplug
 
 USER, CONNECTION = UUID(int=7), UUID(int=1)
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from tests.processes import DEADLINE, UNPLUG, connection_line, environment, running, unplug
+from tests.support.processes import DEADLINE, UNPLUG, connection_line, environment, running, unplug
 
 USER = UUID(int=7)
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))

@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.processes import SECRET, Server, bearer, connection_line, running, unplug
+from tests.support.processes import SECRET, Server, bearer, connection_line, running, unplug
 
 USER, CONNECTION = UUID(int=7), UUID(int=1)
 DISCONNECT = (

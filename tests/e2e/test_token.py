@@ -7,7 +7,7 @@ from uuid import UUID
 import jwt
 import pytest
 
-from tests.processes import SECRET, unplug
+from tests.support.processes import SECRET, unplug
 
 USER = UUID("0192f0c1-2345-7abc-8def-0123456789ab")
 

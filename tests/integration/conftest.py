@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.migrate import migrate_sqlite
-from infrastructure.sqlite_database import SqliteDatabase
+from infrastructure.database.sqlite.database import SqliteDatabase
+from infrastructure.database.sqlite.migrate import migrate_sqlite
 from tests.integration.sqlite_node import Node
 
 

@@ -8,7 +8,7 @@ import orjson
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from tests.unit.wire import ADA
+from tests.unit.schema.wire import ADA
 
 T = TypeVar("T")
 

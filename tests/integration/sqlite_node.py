@@ -6,14 +6,18 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from domain.disconnect_provider import DisconnectProvider, DisconnectProviderHandler, Outcome
+from domain.commands.disconnect_provider import (
+    DisconnectProvider,
+    DisconnectProviderHandler,
+    Outcome,
+)
 from domain.events import RecordedEvent
-from infrastructure.event_bus import WriterEventBus
-from infrastructure.event_log import TortoiseEventLog
-from infrastructure.open_attempts import OpenAttempts
-from infrastructure.provider_connections import TortoiseProviderConnectionRepository
-from infrastructure.sqlite_database import SqliteDatabase
-from infrastructure.writer import Writer
+from infrastructure.database.sqlite.database import SqliteDatabase
+from infrastructure.persistence.event_bus import WriterEventBus
+from infrastructure.persistence.event_log import TortoiseEventLog
+from infrastructure.persistence.open_attempts import OpenAttempts
+from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
+from infrastructure.persistence.writer import Writer
 
 
 class Node:

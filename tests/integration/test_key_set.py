@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from infrastructure.access_tokens import JwtAccessTokens
-from infrastructure.key_set import KEEP_FOR, REFRESH_AFTER, RETRY_AFTER, JwksKeys
+from infrastructure.security.access_tokens import JwtAccessTokens
+from infrastructure.security.jwks import KEEP_FOR, REFRESH_AFTER, RETRY_AFTER, JwksKeys
 
 CLAIMS = {
     "sub": "0192f0c1-2345-7abc-8def-0123456789ab",

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from domain.ports import StorageError
-from infrastructure.database import open_database
+from infrastructure.database.database import open_database
+from infrastructure.database.migrate import latest
+from infrastructure.database.sqlite.connection import connect
+from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.failures import Failed
-from infrastructure.migrate import latest, migrate_sqlite
-from infrastructure.sqlite_connection import connect
 
 MIGRATE = """
 import sys
 from pathlib import Path
-from infrastructure.migrate import migrate_sqlite
+from infrastructure.database.sqlite.migrate import migrate_sqlite
 print(*migrate_sqlite(Path(sys.argv[1])))
 """
 

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from infrastructure.metrics import Metrics
-from infrastructure.nats_wake_ups import NatsWakeUps
-from tests.servers import NatsServer, free_port
-from tests.woken import Woken, eventually
+from infrastructure.live.nats import NatsWakeUps
+from infrastructure.observability.metrics import Metrics
+from tests.support.servers import NatsServer, free_port
+from tests.support.woken import Woken, eventually
 
 ALICE = UUID(int=1)
 

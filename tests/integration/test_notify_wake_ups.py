@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from infrastructure import notify_wake_ups
-from infrastructure.metrics import Metrics
-from infrastructure.notify_wake_ups import CHANNEL, NotifyWakeUps
-from tests.servers import PostgresServer
-from tests.woken import Woken, eventually
+from infrastructure.live import postgres_notify as notify_wake_ups
+from infrastructure.live.postgres_notify import CHANNEL, NotifyWakeUps
+from infrastructure.observability.metrics import Metrics
+from tests.support.servers import PostgresServer
+from tests.support.woken import Woken, eventually
 
 ALICE = UUID(int=1)
 

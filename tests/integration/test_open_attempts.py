@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid_utils.compat import uuid7
 
 from domain.events import FailureReason, ProviderDisconnectionFailed
-from infrastructure.sqlite_connection import connect
+from infrastructure.database.sqlite.connection import connect
 from tests.contracts.world import attempted, failed
 from tests.integration.sqlite_node import Node
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.migrate import migrate_sqlite
-from infrastructure.sqlite_connection import connect
+from infrastructure.database.sqlite.connection import connect
+from infrastructure.database.sqlite.migrate import migrate_sqlite
 
 A, B, C, D = (f"00000000-0000-0000-0000-00000000000{digit}" for digit in "abcd")
 EVENT: dict[str, object] = {

@@ -8,7 +8,7 @@ from tortoise.exceptions import OperationalError
 from uuid_utils.compat import uuid7
 
 from domain.ports import StorageError, Window
-from infrastructure.sqlite_connection import connect
+from infrastructure.database.sqlite.connection import connect
 from tests.contracts.world import attempted
 from tests.integration.sqlite_node import Node
 

@@ -15,16 +15,16 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from domain.provider_connection import ProviderConnection, ProviderCredentials
-from infrastructure.database import open_database, serving
+from infrastructure.database.database import open_database, serving
+from infrastructure.database.sqlite.connection import connect
+from infrastructure.database.store import Write
 from infrastructure.failures import Failed
-from infrastructure.sqlite_connection import connect
-from infrastructure.store import Write
-from infrastructure.stored_credentials import TortoiseStoredCredentials
+from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from tests.contracts.world import active, attempted, succeeded
 
 HOLD = """
 import sys
-from infrastructure.database import serving
+from infrastructure.database.database import serving
 with serving(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()

@@ -15,9 +15,9 @@ from domain.events import ProviderEvent, RecordedEvent
 from domain.ports import ConcurrentUpdate, StorageError
 from domain.provider_connection import ConnectionStatus
 from domain.result import Success
-from infrastructure.sqlite_connection import connect
-from infrastructure.sqlite_store import SqliteStore
-from infrastructure.store import MemberRefused, Write
+from infrastructure.database.sqlite.connection import connect
+from infrastructure.database.sqlite.store import SqliteStore
+from infrastructure.database.store import MemberRefused, Write
 from tests.contracts.world import active, attempted, failed, succeeded
 from tests.integration.sqlite_node import Node, now
 
@@ -90,7 +90,7 @@ OTHER_WRITER = """
 import sys
 import time
 from pathlib import Path
-from infrastructure.sqlite_connection import connect
+from infrastructure.database.sqlite.connection import connect
 db = connect(Path(sys.argv[1]))
 for turn in range(100):
     db.execute("BEGIN IMMEDIATE")

@@ -8,11 +8,11 @@ import statistics
 from collections.abc import Mapping
 from uuid import UUID
 
-from tests.processes import Server
 from tests.resilience.commands import Commands
 from tests.resilience.population import Population
 from tests.resilience.subscribers import Subscriber
-from tests.woken import eventually
+from tests.support.processes import Server
+from tests.support.woken import eventually
 
 TRANSPORTS = ("websocket", "sse", "websocket")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.processes import Server, unplug
 from tests.resilience.population import Population
 from tests.resilience.setups import Setup
-from tests.servers import NatsServer, PostgresServer
-from tests.tcp_proxy import TcpProxy
+from tests.support.processes import Server, unplug
+from tests.support.servers import NatsServer, PostgresServer
+from tests.support.tcp_proxy import TcpProxy
 
 RESTART_TRIES = 20
 DAWDLING = """

@@ -10,8 +10,8 @@ from uuid import UUID
 import httpx
 
 from domain.events import EventCursor
-from tests.processes import Server, bearer
 from tests.resilience.population import Population, mutation
+from tests.support.processes import Server, bearer
 
 ANSWER_WITHIN = 15.0
 PAUSE = 0.15

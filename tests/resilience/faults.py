@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from tests.processes import Server
 from tests.resilience.clients import Clients
 from tests.resilience.cluster import Cluster
-from tests.tcp_proxy import Cut
+from tests.support.processes import Server
+from tests.support.tcp_proxy import Cut
 
 BIND = b"B"
 KINDS = (b"attempted", b"succeeded")

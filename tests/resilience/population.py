@@ -7,7 +7,7 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet
 
-from tests.processes import connection_line
+from tests.support.processes import connection_line
 
 USERS = 12
 CONNECTIONS_PER_USER = 60

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx
 
-from tests.processes import Server
 from tests.resilience.clients import Clients
 from tests.resilience.cluster import Cluster
 from tests.resilience.faults import Faults, plan
@@ -18,7 +17,8 @@ from tests.resilience.population import Population
 from tests.resilience.setups import Setup
 from tests.resilience.truth import Truth, open_attempts, read_truth
 from tests.resilience.verdict import Verdict, judge
-from tests.woken import eventually
+from tests.support.processes import Server
+from tests.support.woken import eventually
 
 CLOSES_WITHIN = 20.0
 ARRIVES_WITHIN = 20.0

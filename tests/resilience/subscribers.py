@@ -15,7 +15,7 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from domain.events import EventCursor
-from tests.processes import Server, bearer
+from tests.support.processes import Server, bearer
 
 QUERY = """
 subscription ($after: String) {

@@ -5,19 +5,19 @@ from pathlib import Path
 from textwrap import dedent
 
 ROOT = Path(__file__).parents[2]
-WEB = ROOT / "infrastructure" / "web"
+WEB = ROOT / "infrastructure" / "web" / "static"
 REGION = re.compile(
     r"^ *// README: (?!end)(\S+)\n(.*?)^ *// README: end$", re.DOTALL | re.MULTILINE
 )
 QUOTE = re.compile(
-    r"<!-- quoted from (infrastructure/web/\S+): (\S+) -->\n+```js\n(.*?)```", re.DOTALL
+    r"<!-- quoted from (infrastructure/web/static/\S+): (\S+) -->\n+```js\n(.*?)```", re.DOTALL
 )
 
 
 def regions() -> dict[tuple[str, str], str]:
     """What is marked as worth quoting, by file and name."""
     return {
-        (f"infrastructure/web/{file.name}", name): dedent(code)
+        (f"infrastructure/web/static/{file.name}", name): dedent(code)
         for file in WEB.glob("*.js")
         for name, code in REGION.findall(file.read_text())
     }

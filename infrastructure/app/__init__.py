@@ -1,0 +1,5 @@
+"""Where all parts meet: an application and its parts."""
+
+from infrastructure.app.factory import App, create_app, sdl
+
+__all__ = ["App", "create_app", "sdl"]

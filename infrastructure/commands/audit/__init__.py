@@ -1,0 +1,1 @@
+"""The event log as operators read it."""

@@ -1,0 +1,89 @@
+"""What the commands do, once their words are understood."""
+
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from typing import BinaryIO
+from uuid import UUID
+
+from rich.progress import DownloadColumn, MofNCompleteColumn
+
+from domain.events import EventCursor
+from infrastructure.commands.audit.output import write_events
+from infrastructure.commands.audit.trail import of_everybody, of_user
+from infrastructure.commands.database_setup import cipher, migrate, prepared, sole_use
+from infrastructure.commands.importing.connections import ImportConnections, Report
+from infrastructure.commands.importing.lines import lines_of
+from infrastructure.commands.progress import progress_bar, say
+from infrastructure.commands.rotate_keys import RotateKeys, Rotation
+from infrastructure.failures import Failed
+from infrastructure.persistence.all_events import TortoiseAllEvents
+from infrastructure.persistence.event_log import TortoiseEventLog
+from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
+from infrastructure.settings import Settings
+
+
+async def migrate_database(settings: Settings) -> Sequence[str]:
+    """Names of the migrations that were applied. Raises `Failed`."""
+    with sole_use(settings):
+        return await migrate(settings)
+
+
+async def import_file(settings: Settings, file: BinaryIO, report: Report) -> None:
+    """Imports all lines, naming the bad ones on standard error.
+
+    Raises `Failed`, `SettingsError` or `StorageError`; `report` says what went in until then.
+    """
+    encrypt = cipher(settings).encrypt
+    async with prepared(settings, migrating=True) as database:
+        with progress_bar(DownloadColumn()) as progress:
+            task = progress.add_task("Importing", total=_size(file))
+            await ImportConnections(
+                connections=database.store,
+                encrypt=encrypt,
+                report=report,
+                on_bad_line=lambda number, reason: say(progress, f"line {number}: {reason}"),
+                on_progress=lambda read: progress.advance(task, read),
+            ).run(lines_of(file))
+
+
+async def rotate_all_keys(settings: Settings, rotation: Rotation) -> None:
+    """Re-encrypts credentials, naming those without a known key on standard error.
+
+    Raises `Failed`, `SettingsError` or `StorageError`; `rotation` says what was done until then.
+    """
+    keys = cipher(settings)
+    async with prepared(settings) as database:
+        credentials = TortoiseStoredCredentials(database.client, database.store)
+        with progress_bar(MofNCompleteColumn()) as progress:
+            task = progress.add_task("Re-encrypting", total=await credentials.count())
+            await RotateKeys(
+                credentials=credentials,
+                rotate=keys.rotate,
+                rotation=rotation,
+                on_progress=lambda count: progress.advance(task, count),
+                on_unreadable=lambda connection_id: say(
+                    progress, f"connection {connection_id}: none of the keys decrypts it"
+                ),
+            ).run()
+
+
+async def print_events(
+    settings: Settings, user_id: UUID | None, after: EventCursor | None, *, follow: bool
+) -> None:
+    """The audit trail of one user or of all. Raises `Failed` or `StorageError`."""
+    async with prepared(settings) as database:
+        log = TortoiseEventLog(database.client)
+        if after is not None and not await log.holds(after):
+            raise Failed("That cursor's event is not in the log. Was the database restored?")
+        if user_id is None:
+            events = of_everybody(log, TortoiseAllEvents(database.client), follow=follow)
+        else:
+            events = of_user(log, user_id, after.position if after else 0, follow=follow)
+        await write_events(events, sys.stdout.buffer)
+
+
+def _size(file: BinaryIO) -> int | None:
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None

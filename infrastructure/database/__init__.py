@@ -1,0 +1,1 @@
+"""Databases: tables, rows, migrations, and what each dialect does its own way."""

@@ -1,0 +1,72 @@
+"""One PostgreSQL database, open: Tortoise reads it, the store writes it."""
+
+import asyncpg
+from tortoise import BaseDBAsyncClient
+
+from domain.ports import StorageError
+from infrastructure.database.driver_errors import reading
+from infrastructure.database.migrate import latest
+from infrastructure.database.postgres.client import PostgresClient
+from infrastructure.database.postgres.connection import PostgresOptions
+from infrastructure.database.postgres.store import PostgresStore
+from infrastructure.database.tortoise_client import TortoiseClient
+
+_HAS_VERSION = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
+_VERSION = "SELECT max(version) AS version FROM schema_version"
+
+_ENGINE = "infrastructure.database.postgres.client"
+
+
+class PostgresDatabase:
+    """`Database` on a server that many nodes share."""
+
+    def __init__(self, tortoise: TortoiseClient, store: PostgresStore) -> None:
+        self._tortoise = tortoise
+        self.store = store
+
+    @property
+    def client(self) -> BaseDBAsyncClient:
+        """See `Database.client`."""
+        return self._tortoise.connection
+
+    @classmethod
+    async def open(cls, options: PostgresOptions) -> "PostgresDatabase":
+        """Raises `StorageError` when the server can't be reached."""
+        tortoise = await TortoiseClient.open(
+            "infrastructure.database.postgres.client", {"options": options}
+        )
+        database = cls(tortoise, PostgresStore(options, tortoise.connection))
+        try:
+            with reading():
+                await database.client.execute_query("SELECT 1")
+        except StorageError:
+            await database.aclose()
+            raise
+        return database
+
+    async def schema_is_current(self) -> bool:
+        """See `Database.schema_is_current`."""
+        with reading():
+            if not await self.client.execute_query_dict(_HAS_VERSION, ["schema_version"]):
+                return False
+            found = await self.client.execute_query_dict(_VERSION)
+        return (found[0]["version"] or 0) >= latest("postgres")
+
+    def connections_used(self) -> int:
+        """Of the pool, now."""
+        pool = self._pool()
+        return pool.get_size() - pool.get_idle_size() if pool is not None else 0
+
+    def connections_idle(self) -> int:
+        """Of the pool, now."""
+        pool = self._pool()
+        return pool.get_idle_size() if pool is not None else 0
+
+    async def aclose(self) -> None:
+        """See `Database.aclose`."""
+        await self._tortoise.aclose()
+        await self.store.aclose()
+
+    def _pool(self) -> asyncpg.Pool | None:
+        client = self.client
+        return client.pool if isinstance(client, PostgresClient) else None

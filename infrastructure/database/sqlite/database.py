@@ -1,0 +1,66 @@
+"""One SQLite file, open: Tortoise reads it, the store writes it."""
+
+import asyncio
+from pathlib import Path
+from urllib.parse import unquote
+
+from tortoise import BaseDBAsyncClient
+
+from domain.ports import StorageError
+from infrastructure.database.driver_errors import reading
+from infrastructure.database.migrate import latest
+from infrastructure.database.sqlite.connection import PRAGMAS
+from infrastructure.database.sqlite.store import SqliteStore
+from infrastructure.database.tortoise_client import TortoiseClient
+
+_HAS_VERSION = "SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'"
+_VERSION = "SELECT max(version) AS version FROM schema_version"
+
+
+def sqlite_path(url: str) -> Path:
+    """`sqlite://unplug.sqlite3` is relative, `sqlite:///var/lib/unplug.sqlite3` is not."""
+    return Path(unquote(url.removeprefix("sqlite://").partition("?")[0]))
+
+
+class SqliteDatabase:
+    """`Database` on a file that is migrated already."""
+
+    def __init__(self, tortoise: TortoiseClient, store: SqliteStore) -> None:
+        self._tortoise = tortoise
+        self.store = store
+
+    @property
+    def client(self) -> BaseDBAsyncClient:
+        """See `Database.client`."""
+        return self._tortoise.connection
+
+    @classmethod
+    async def open(cls, path: Path) -> "SqliteDatabase":
+        """Raises `StorageError` when there is no such file, or it can't be read."""
+        if not await asyncio.to_thread(path.is_file):
+            raise StorageError
+        # Tortoise makes every parameter a PRAGMA. Whoever would write through it is refused.
+        credentials = {"file_path": str(path), **PRAGMAS, "query_only": "ON"}
+        tortoise = await TortoiseClient.open("tortoise.backends.sqlite", credentials)
+        database = cls(tortoise, SqliteStore(path))
+        try:
+            with reading():
+                await database.client.execute_query("SELECT 1 FROM sqlite_schema")
+        except StorageError:
+            await database.aclose()
+            raise
+        return database
+
+    async def schema_is_current(self) -> bool:
+        """See `Database.schema_is_current`."""
+        with reading():
+            tables = await self.client.execute_query_dict(_HAS_VERSION)
+            if not tables:
+                return False
+            found = await self.client.execute_query_dict(_VERSION)
+        return (found[0]["version"] or 0) >= latest("sqlite")
+
+    async def aclose(self) -> None:
+        """See `Database.aclose`. Readers first: an open one would keep the WAL."""
+        await self._tortoise.aclose()
+        await self.store.aclose()

@@ -1,0 +1,201 @@
+"""The writer's side of a SQLite file: plain `sqlite3` in a thread of its own.
+
+One hop per batch, where Tortoise would need one per statement, and no cancellation reaches it.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+import orjson
+import structlog
+
+from domain.events import ProviderEvent, RecordedEvent
+from domain.ports import StorageError
+from domain.provider_connection import ProviderConnection
+from infrastructure.database.driver_errors import words
+from infrastructure.database.rows import (
+    CONNECTION_COLUMNS,
+    EVENT_COLUMNS,
+    FIXED,
+    connection_row,
+    event_of,
+    event_row,
+)
+from infrastructure.database.sqlite.batch import Batch, Row
+from infrastructure.database.sqlite.bulk import insert_connections, replace_credentials
+from infrastructure.database.sqlite.connection import BUSY_TIMEOUT, connect
+from infrastructure.database.sqlite.purge import mark_destroyed
+from infrastructure.database.store import MemberRefused, Outcome, StoredCredential, Write
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+_CHANGING = CONNECTION_COLUMNS[FIXED:-1]
+_LISTED = "(SELECT value FROM json_each(?))"
+_EVENTS = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events"
+
+_FIND_CONNECTIONS = (
+    f"SELECT {', '.join(CONNECTION_COLUMNS)} FROM provider_connections WHERE id IN {_LISTED}"
+)
+_CHANGE_CONNECTION = (
+    f"UPDATE provider_connections SET {', '.join(f'{name} = ?' for name in _CHANGING)},"
+    " version = version + 1 WHERE id = ?"
+)
+_FIND_OPEN = f"SELECT attempt_id FROM open_attempts WHERE attempt_id IN {_LISTED}"
+_OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(?)"
+_CLOSE = f"DELETE FROM open_attempts WHERE attempt_id IN {_LISTED}"
+_ADVANCE_HEADS = (
+    "INSERT INTO log_heads (user_id, position) SELECT key, value FROM json_each(?) WHERE true"
+    " ON CONFLICT (user_id) DO UPDATE SET position = log_heads.position + excluded.position"
+    " RETURNING user_id, position"
+)
+_APPEND = (
+    f"INSERT INTO provider_events ({', '.join(EVENT_COLUMNS)})"
+    f" VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
+)
+_READ_BACK = f"{_EVENTS} WHERE id IN {_LISTED}"
+_ABANDONED = (
+    f"{_EVENTS} WHERE kind = 'attempted' AND attempt_id IN (SELECT attempt_id FROM open_attempts"
+    " WHERE opened_at <= strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ?) LIMIT ?)"
+)
+
+
+class SqliteStore:
+    """`Store` on one file."""
+
+    def __init__(self, path: Path, *, busy_timeout: int = BUSY_TIMEOUT) -> None:
+        self._path = path
+        self._busy_timeout = busy_timeout
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._connection: sqlite3.Connection | None = None
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """See `Store.commit`. What fails is rolled back: no outcome is ever unknown."""
+        return await self._run(lambda db: _commit(db, writes))
+
+    async def insert(self, connections: Sequence[ProviderConnection]) -> int:
+        """See `Store.insert`."""
+        rows = [_text_row(connection) for connection in connections]
+        return await self._alone(lambda db: insert_connections(db, rows))
+
+    async def replace_credentials(self, changed: Sequence[StoredCredential]) -> int:
+        """See `Store.replace_credentials`."""
+        return await self._alone(lambda db: replace_credentials(db, changed))
+
+    async def read_back(self, writes: Sequence[Write]) -> Mapping[UUID, RecordedEvent]:
+        """See `Store.read_back`."""
+        ids = _json(str(write.event.id) for write in writes)
+        found = await self._alone(lambda db: db.execute(_READ_BACK, (ids,)).fetchall())
+        return {recorded.event.id: recorded for recorded in map(event_of, found)}
+
+    async def abandoned(self, older_than: timedelta | None, limit: int) -> Sequence[ProviderEvent]:
+        """See `Store.abandoned`."""
+        since = f"-{older_than.total_seconds()} seconds" if older_than is not None else "+1 day"
+        found = await self._alone(lambda db: db.execute(_ABANDONED, (since, limit)).fetchall())
+        return [event_of(row).event for row in found]
+
+    async def aclose(self) -> None:
+        """After the last commit."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        self._thread.shutdown()
+
+    async def _alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What is no batch has no members to retry."""
+        try:
+            return await self._run(work)
+        except MemberRefused:
+            raise StorageError from None
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guard, work)
+
+    def _guard(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Driver exceptions stop here, and no transaction outlives its work."""
+        try:
+            if self._connection is None:
+                self._connection = connect(self._path, busy_timeout=self._busy_timeout)
+            return work(self._connection)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the transaction ends)
+            self._roll_back()
+            log.warning("write_failed", error=words(error))
+            raise (StorageError if _whole_database(error) else MemberRefused) from None
+
+    def _roll_back(self) -> None:
+        """An error at COMMIT leaves the transaction open. Closing ends it as well."""
+        try:
+            if self._connection is not None and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _commit(db: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Outcome]:
+    batch = Batch(writes)
+    # A deferred BEGIN that reads first and writes later is refused at once when another process
+    # has written in between, whatever the busy timeout.
+    db.execute("BEGIN IMMEDIATE")
+    batch.decide(
+        _stored(db, batch.connection_ids),
+        [UUID(attempt_id) for (attempt_id,) in _listed(db, _FIND_OPEN, batch.closing)],
+        _text_row,
+    )
+    if batch.changes:
+        mark_destroyed(db)  # whichever columns changed: most changes are disconnections
+        db.executemany(_CHANGE_CONNECTION, [row[FIXED:-1] + row[:1] for row in batch.changes])
+    _listed(db, _OPEN, batch.opened)
+    _listed(db, _CLOSE, batch.closed)
+    counts = {str(user_id): count for user_id, count in batch.counts.items()}
+    heads = db.execute(_ADVANCE_HEADS, (orjson.dumps(counts).decode(),)).fetchall()
+    outcomes = batch.record({UUID(user_id): position for user_id, position in heads})
+    recorded = [outcome for outcome in outcomes if isinstance(outcome, RecordedEvent)]
+    db.executemany(_APPEND, [_text(event_row(item)) for item in recorded])
+    db.execute("COMMIT")
+    return outcomes
+
+
+def _stored(db: sqlite3.Connection, ids: Sequence[UUID]) -> dict[UUID, Row]:
+    return {UUID(row[0]): row for row in _listed(db, _FIND_CONNECTIONS, ids)}
+
+
+def _listed(db: sqlite3.Connection, sql: str, ids: Iterable[UUID]) -> list[Row]:
+    texts = [str(item) for item in ids]
+    return db.execute(sql, (_json(texts),)).fetchall() if texts else []
+
+
+def _text_row(connection: ProviderConnection) -> Row:
+    return _text(connection_row(connection))
+
+
+def _text(row: Row) -> Row:
+    """UUIDs and times as Tortoise binds them, so that its filters find them."""
+    return tuple([v if v is None or isinstance(v, str) else _bound(v) for v in row])
+
+
+def _bound(value: object) -> object:
+    match value:
+        case UUID():
+            return str(value)
+        case datetime():
+            return value.isoformat(" ")
+        case _:
+            return value
+
+
+def _json(texts: Iterable[str]) -> str:
+    return orjson.dumps(list(texts)).decode()
+
+
+def _whole_database(error: Exception) -> bool:
+    """A full disk, a lock, a damaged file: nothing that one member brought along."""
+    return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError

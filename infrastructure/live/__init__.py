@@ -1,0 +1,1 @@
+"""Live delivery: feed, sweep and wake-ups."""

@@ -1,0 +1,94 @@
+"""A node's look for what nobody told it."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from domain.commands.disconnect_provider import ABANDONED_AFTER
+from domain.ports import StorageError
+from infrastructure import tasks
+from infrastructure.live.event_feed import LiveEventFeed
+from infrastructure.observability.metrics import Metrics
+
+INTERVAL = 2.0
+
+
+class Heads(Protocol):
+    """What the sweep asks of the event log."""
+
+    async def moved(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+        """Where the logs end that don't end at the positions known. Raises `StorageError`."""
+
+    async def open_attempts(self) -> int:
+        """How many attempts have no outcome. Raises `StorageError`."""
+
+
+class Sweep:
+    """Makes every wake-up safe to lose, and every process safe to kill.
+
+    Every `interval` seconds, give or take a quarter so that nodes don't meet: one query for all
+    users who are live on this node finds logs that have grown unheard, and attempts that have been
+    open for too long are closed.
+    """
+
+    def __init__(
+        self,
+        feed: LiveEventFeed,
+        heads: Heads,
+        close_abandoned: Callable[[timedelta], Awaitable[int]],
+        metrics: Metrics,
+        interval: float = INTERVAL,
+    ) -> None:
+        self._feed = feed
+        self._heads = heads
+        self._close_abandoned = close_abandoned
+        self._metrics = metrics
+        self._interval = interval
+        self._task: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger(__name__)
+
+    def start(self) -> None:
+        """Sweeps for the first time after an interval."""
+        self._task = asyncio.create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Sweeps no more."""
+        await tasks.end(self._task)
+
+    async def sweep(self) -> None:
+        """Once. Raises `StorageError`."""
+        await self._find_unheard()
+        closed = await self._close_abandoned(timedelta(seconds=ABANDONED_AFTER))
+        if closed:
+            self._log.warning("attempts_interrupted", count=closed)
+        self._metrics.attempts_open(await self._heads.open_attempts())
+
+    async def _find_unheard(self) -> None:
+        known = self._feed.heads()
+        if not known:
+            return
+        missed = replaced = 0
+        for user_id, head in (await self._heads.moved(known)).items():
+            if head < known[user_id]:  # logs only grow: a backup was restored under this node
+                replaced += self._feed.lose(user_id)
+            else:
+                missed += self._feed.has_grown(user_id, head)
+        if missed:
+            self._metrics.wake_ups_missed(missed)
+        if replaced:
+            self._log.warning("logs_replaced", users=replaced)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval * random.uniform(0.75, 1.25))  # noqa: S311
+            try:
+                await self.sweep()
+            except StorageError:
+                continue  # the adapters have logged it
+            except Exception:  # noqa: BLE001 (logged; the next sweep may do better)
+                self._log.exception("sweep_failed")

@@ -1,0 +1,1 @@
+"""Repositories and readers, and the one writer."""

@@ -1,0 +1,146 @@
+"""uvicorn, under our own signals: a server that was told to stop exits with 0."""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from infrastructure.failures import Failed
+from infrastructure.server.http_protocol import HttpProtocol, http_protocol
+from infrastructure.server.websocket_protocol import websocket_protocol
+
+DRAIN_SECONDS = 3.0
+"""After SIGTERM or Ctrl-C: for commands to finish and streams to end."""
+
+GRACE_SECONDS = 1
+"""After that: for responses to be read by their clients."""
+
+STALL_SECONDS = 10.0
+"""For a client that stops reading."""
+
+MAX_MESSAGE_BYTES = 64 * 1024
+
+COLLECT_AFTER = (2_000, 5, 50)
+"""For `gc.set_threshold`: the cyclic collector looks at new objects when 2,000 came and stayed, at
+newer ones with every sixth of these looks, at all with every fifty-first of those.
+
+Sockets whose handshake succeeds, and operations without an error, leave it nothing. A look costs
+some 0.4 ms for each thousand objects, a socket has eighty, and by default it looks at all of them
+seven times as often.
+"""
+
+_log = structlog.get_logger(__name__)
+
+
+class CannotListen(Failed):
+    """The address is taken, or not this machine's."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises `CannotListen`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    server = socket.socket(family)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind((host, port))
+    except OSError as error:
+        server.close()
+        raise CannotListen(
+            f"Can't listen on {host}:{port}: {error.strerror or error}. "
+            "Choose another port with --port (0 takes a free one)."
+        ) from None
+    return server
+
+
+def origin_of(server: socket.socket) -> str:
+    """Where browsers on this machine reach it, such as `http://127.0.0.1:8000`."""
+    host, port = server.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def server_config(
+    app: ASGIApp, *, stall_seconds: float = STALL_SECONDS, on_stall: Callable[[], None]
+) -> uvicorn.Config:
+    """How our server speaks; `on_stall` is called when a client that doesn't read is cut off."""
+    return uvicorn.Config(
+        app,
+        http=http_protocol(stall_seconds, on_stall),
+        ws=websocket_protocol(stall_seconds, on_stall),
+        ws_per_message_deflate=False,  # 40 KiB for each socket
+        ws_max_size=MAX_MESSAGE_BYTES,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+async def serve(
+    app: ASGIApp,
+    server: socket.socket,
+    on_started: Callable[[], None],
+    *,
+    drain: Callable[[], Coroutine[None, None, None]],
+    on_stall: Callable[[], None],
+    stall_seconds: float = STALL_SECONDS,
+) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    Then it accepts nothing more, calls `drain` (commands finish, streams end) and lets responses
+    end: within `DRAIN_SECONDS` and `GRACE_SECONDS`.
+    """
+    config = server_config(app, stall_seconds=stall_seconds, on_stall=on_stall)
+    await _Server(config, on_started, drain).serve(sockets=[server])
+
+
+class _Server(uvicorn.Server):
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_started: Callable[[], None],
+        drain: Callable[[], Coroutine[None, None, None]],
+    ) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+        self._drain = drain
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own raises the signal again when all is done, and exits with its number."""
+        before = {
+            number: signal.signal(number, self.handle_exit)
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What start-up left behind lives as long as the process: the collector need not look at it.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECT_AFTER)
+        _log.info("started", address=origin_of(sockets[0]) if sockets else None)
+        self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        _log.info("stopping")
+        for listener in self.servers:
+            listener.close()
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, HttpProtocol):
+                connection.shutdown()  # no more requests on it, or commands would never end
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._drain(), DRAIN_SECONDS)
+        await super().shutdown(sockets)

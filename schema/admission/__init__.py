@@ -1,0 +1,1 @@
+"""Who may enter, how often and how many; and what is recorded of it."""

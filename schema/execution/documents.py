@@ -1,0 +1,122 @@
+"""Documents, parsed and validated once per text."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    parse,
+    specified_rules,
+    validate,
+)
+
+from schema.admission.telemetry import Telemetry
+from schema.errors import ErrorCode, code_of, request_error
+from schema.execution.document_limits import DocumentLimits, Limit, limit_rule, too_complex
+from schema.execution.operation import Operation, operations_of
+
+CACHED_DOCUMENTS = 256
+LONGEST_CACHED = 16_384
+"""Characters. Longer ones are read again each time, so that the cache stays below a few MB."""
+
+TOO_MANY_TOKENS = "Syntax Error: Document contains more than {} tokens. Parsing aborted."
+TOO_DEEP = "Syntax Error: Document is nested too deeply. Parsing aborted."
+"""graphql-core's words; it has no types of its own for them."""
+
+
+class Refused(Exception):
+    """A request that is not run at all, with the errors that say why."""
+
+    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+        super().__init__("request refused")
+        self.errors = errors
+
+
+class Documents:
+    """A bounded cache of valid documents. Invalid ones are told and forgotten.
+
+    Its rules are made once: a new rule class per request would defeat any cache.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        limits: DocumentLimits,
+        telemetry: Telemetry,
+        introspection: bool,
+        hide_suggestions: bool,
+    ) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._telemetry = telemetry
+        self._hide_suggestions = hide_suggestions
+        self._limit_rules = [limit_rule(limits)]
+        self._rules = specified_rules
+        if not introspection:
+            self._rules += (NoSchemaIntrospectionCustomRule,)
+        self._operations = lru_cache(maxsize=CACHED_DOCUMENTS)(self._read)
+        self.cache_info = self._operations.cache_info
+
+    def operation(self, text: str, name: str | None) -> Operation:
+        """The operation to run; raises `Refused` (GraphQL specification, section 6.1)."""
+        read = self._operations if len(text) <= LONGEST_CACHED else self._read
+        operations = read(text)
+        if name is None:
+            if len(operations) == 1:
+                return next(iter(operations.values()))
+            message = "Say which of the document's operations to run: pass `operationName`."
+        elif operation := operations.get(name):
+            return operation
+        else:
+            message = "The document has no operation with this `operationName`."
+        raise Refused([request_error(ErrorCode.BAD_USER_INPUT, message)])
+
+    def _read(self, text: str) -> dict[str | None, Operation]:
+        document = self._parse(text)
+        self._check_limits(document)  # first: the other rules can be made to work hard
+        errors = validate(
+            self._schema, document, self._rules, hide_suggestions=self._hide_suggestions
+        )
+        if errors:
+            raise Refused([_with_code(error) for error in errors])
+        operations = operations_of(text, document)
+        if not operations:
+            message = "The document has no operation."
+            raise Refused([request_error(ErrorCode.GRAPHQL_VALIDATION_FAILED, message)])
+        return {operation.name: operation for operation in operations}
+
+    def _parse(self, text: str) -> DocumentNode:
+        if len(text) > self._limits.length:  # few tokens can be long, and take long to read
+            raise self._exceeded([too_complex(Limit.LENGTH, self._limits.length)])
+        most = self._limits.tokens
+        try:
+            return parse(text, max_tokens=most)
+        except GraphQLSyntaxError as error:
+            if error.message == TOO_MANY_TOKENS.format(most):
+                raise self._exceeded([too_complex(Limit.TOKENS, most)]) from None
+            if error.message == TOO_DEEP:
+                raise self._exceeded([too_complex(Limit.DEPTH, self._limits.depth)]) from None
+            error.extensions = {"code": ErrorCode.GRAPHQL_PARSE_FAILED.value}
+            raise Refused([error]) from None
+
+    def _check_limits(self, document: DocumentNode) -> None:
+        errors = validate(self._schema, document, self._limit_rules)
+        if errors:
+            # An error that isn't the rule's own: graphql-core gave up on nested fragments.
+            too_deep = too_complex(Limit.DEPTH, self._limits.depth)
+            raise self._exceeded([error if code_of(error) else too_deep for error in errors])
+
+    def _exceeded(self, errors: Sequence[GraphQLError]) -> Refused:
+        for error in errors:
+            self._telemetry.limit_hit((error.extensions or {})["limit"])
+        return Refused(errors)
+
+
+def _with_code(error: GraphQLError) -> GraphQLError:
+    error.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED.value}
+    return error

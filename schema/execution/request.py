@@ -1,0 +1,77 @@
+"""A GraphQL request's parameters, read from whatever carries them.
+
+https://graphql.github.io/graphql-over-http/draft/#sec-Request-Parameters
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from graphql import GraphQLError
+
+from schema.errors import bad_user_input
+from schema.execution.documents import Refused
+
+MAX_QUERY_PARAMETERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """What to run. Types are checked, the document is not."""
+
+    query: str
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, parameters: object) -> "GraphQLRequest":
+        """From decoded JSON: a POST's body, or a WebSocket message's payload. Raises `Refused`."""
+        if isinstance(parameters, list):
+            raise _refused("Batching is off: send one operation per request.")
+        if not isinstance(parameters, dict):
+            raise _refused("A GraphQL request is a JSON object.")
+        query, name = parameters.get("query"), parameters.get("operationName")
+        variables, extensions = parameters.get("variables"), parameters.get("extensions")
+        if not isinstance(query, str):
+            raise _refused("`query` is not a string.")
+        if name is not None and not isinstance(name, str):
+            raise _refused("`operationName` is not a string.")
+        if variables is not None and not isinstance(variables, dict):
+            raise _refused("`variables` is not an object.")
+        if extensions is not None and not isinstance(extensions, dict):
+            raise _refused("`extensions` is not an object.")
+        return cls(query, name or None, variables)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "GraphQLRequest":
+        """From a POST's body. Raises `Refused`."""
+        return cls.of(_json(text, "The body is not JSON in UTF-8."))
+
+    @classmethod
+    def from_query_string(cls, query_string: bytes) -> "GraphQLRequest":
+        """From a GET's URL; `variables` and `extensions` are JSON there. Raises `Refused`."""
+        try:
+            parameters: dict[str, Any] = dict(
+                parse_qsl(
+                    query_string.decode(), errors="strict", max_num_fields=MAX_QUERY_PARAMETERS
+                )
+            )
+        except ValueError:
+            raise _refused("The query string is not form-urlencoded UTF-8.") from None
+        for name in ("variables", "extensions"):
+            if name in parameters:
+                parameters[name] = _json(parameters[name], f"`{name}` is not JSON.")
+        return cls.of(parameters)
+
+
+def _json(text: bytes | str, otherwise: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise _refused(otherwise) from None
+
+
+def _refused(message: str) -> Refused:
+    errors: list[GraphQLError] = [bad_user_input(message)]
+    return Refused(errors)

@@ -1,0 +1,140 @@
+"""One HTTP request and the response to it, on plain ASGI."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from graphql import GraphQLError
+from starlette.types import Message, Receive, Scope, Send
+
+from schema.admission.origins import Header
+from schema.errors import bad_user_input
+from schema.execution.document_limits import Limit, too_complex
+from schema.execution.operation import Operation
+
+SECURITY_HEADERS: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+"""For answers that are data and never a page."""
+
+CLOSE: Header = (b"connection", b"close")
+
+
+class Gone(Exception):
+    """The client hung up before its request was complete."""
+
+
+class HttpRefused(Exception):
+    """A request that is not run, with the status and headers that say so."""
+
+    def __init__(
+        self, status: int, errors: Sequence[GraphQLError], headers: Sequence[Header] = ()
+    ) -> None:
+        super().__init__("request refused")
+        self.status = status
+        self.errors = errors
+        self.headers = headers
+
+
+class Exchange:
+    """A request, read at most once, and its response, begun at most once.
+
+    `headers` have lower-case names; the last of several with one name counts. `common` headers
+    go out with every response. `transport`, `user_id`, `operation` and `errors` are for the access
+    log, as far as they are known.
+    """
+
+    __slots__ = (
+        "_receive",
+        "_send",
+        "common",
+        "errors",
+        "headers",
+        "operation",
+        "request_id",
+        "responding",
+        "scope",
+        "transport",
+        "user_id",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.common: Sequence[Header] = SECURITY_HEADERS
+        self.request_id = ""
+        self.transport = "http"
+        self.user_id: UUID | None = None
+        self.operation: Operation | None = None
+        self.errors: Sequence[GraphQLError] | None = None
+        self.responding = False
+
+    async def body(self, limit: int, timeout: float) -> bytes:
+        """The whole body: `limit` bytes at most, complete within `timeout` seconds.
+
+        Stops reading as soon as it is known to be too much. Raises `HttpRefused` or `Gone`.
+        """
+        length = self.headers.get(b"content-length", b"")
+        if len(length) > len(str(limit)) or (length.isdigit() and int(length) > limit):
+            raise _too_large(limit)
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._body(limit)
+        except TimeoutError:
+            error = bad_user_input("The body did not come in time.")
+            raise HttpRefused(408, [error], [CLOSE]) from None
+
+    async def _body(self, limit: int) -> bytes:
+        body = bytearray()
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            chunk: bytes = message.get("body", b"")
+            if len(body) + len(chunk) > limit:
+                raise _too_large(limit)
+            if not message.get("more_body", False):
+                return bytes(body) + chunk if body else chunk
+            body += chunk
+
+    async def disconnected(self) -> None:
+        """Returns when the client has hung up. Not to be used while the body is being read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def respond(
+        self, status: int, content_type: str, body: bytes, headers: Sequence[Header] = ()
+    ) -> None:
+        """The whole response."""
+        length = (b"content-length", str(len(body)).encode())
+        await self.start(status, content_type, (length, *headers))
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def start(self, status: int, content_type: str, headers: Iterable[Header] = ()) -> None:
+        """The head of a response; its body follows by `send`."""
+        self.responding = True
+        message: Message = {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", content_type.encode()),
+                (b"x-request-id", self.request_id.encode()),
+                *self.common,
+                *headers,
+            ],
+        }
+        await self._send(message)
+
+    async def send(self, chunk: bytes, *, more: bool = True) -> None:
+        """A piece of a streamed body; the last one says `more=False`."""
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+
+def _too_large(limit: int) -> HttpRefused:
+    return HttpRefused(413, [too_complex(Limit.BODY, limit)], [CLOSE])

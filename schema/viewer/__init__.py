@@ -1,0 +1,1 @@
+"""What users see: the schema of web and mobile apps."""

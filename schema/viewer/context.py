@@ -1,0 +1,47 @@
+"""Who is asking, and what the resolvers may use to answer."""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+from uuid import UUID
+
+import strawberry
+
+from domain.commands.disconnect_provider import DisconnectProvider, Outcome
+from domain.events import EventCursor
+from domain.ports import ConnectionList, EventFeed, EventLog, NewId, ProviderConnectionRepository
+
+
+class DisconnectProviderCommand(Protocol):
+    """Runs the command to its end, whatever becomes of the client who asked for it."""
+
+    async def __call__(self, command: DisconnectProvider, /) -> Outcome: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the resolvers work with; the same for every operation."""
+
+    disconnect_provider: DisconnectProviderCommand
+    connection_repo: ProviderConnectionRepository
+    connections: ConnectionList
+    events: EventLog
+    feed: EventFeed
+    new_id: NewId
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """One operation of one viewer.
+
+    `snapshot` is the viewer's event cursor, read before any root field when the operation selects
+    `eventCursor`: it may be older than the data beside it, never newer. `last_event_id` is the
+    cursor of a resumed event stream; it wins over the subscription's `after`.
+    """
+
+    viewer_id: UUID
+    services: Services
+    snapshot: EventCursor | None = None
+    last_event_id: str | None = None
+
+
+Info: TypeAlias = strawberry.Info[Context, None]

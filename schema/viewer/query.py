@@ -1,0 +1,136 @@
+"""The viewer's own connections and history."""
+
+from typing import Annotated
+
+import strawberry
+
+from domain.ports import ConnectionKey
+from domain.provider_connection import ConnectionStatus as DomainStatus
+from schema.cursors import decode_connection_key, encode_connection_key, honoured
+from schema.relay import (
+    After,
+    Before,
+    Connection,
+    Edge,
+    First,
+    Last,
+    Node,
+    given,
+    page_info,
+    parse_id,
+    window,
+)
+from schema.viewer.context import Info
+from schema.viewer.types import ConnectedProvider, ConnectionStatus, ProviderEvent, to_graphql
+
+UNSET = strawberry.UNSET
+
+
+@strawberry.type(description="What the viewer may read: their own data only.")
+class Query:
+    """Root of all queries."""
+
+    @strawberry.field(description="A connection or an event of the viewer's, by its id.")
+    async def node(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="A UUID.")],  # noqa: A002 (Relay's name)
+    ) -> Node | None:
+        """None for what is missing and for what is somebody else's."""
+        node_id, viewer_id = parse_id(id, "id"), info.context.viewer_id
+        services = info.context.services
+        connection = await services.connection_repo.find_by_id(node_id)
+        if connection is not None and connection.user_id == viewer_id:
+            return ConnectedProvider.of(connection)
+        recorded = await services.events.find(viewer_id, node_id)
+        return to_graphql(recorded) if recorded else None
+
+    @strawberry.field(description="In order of creation.")
+    async def connected_providers(
+        self,
+        info: Info,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+        status: Annotated[
+            list[ConnectionStatus] | None,
+            strawberry.argument(description="Only connections in one of these states."),
+        ] = UNSET,
+    ) -> Connection[ConnectedProvider]:
+        """A page of the viewer's connections."""
+        viewer_id = info.context.viewer_id
+        after, before, wanted = given(after), given(before), given(status)
+        page = await info.context.services.connections.page(
+            viewer_id,
+            window(
+                first,
+                last,
+                None if after is None else decode_connection_key(after, viewer_id),
+                None if before is None else decode_connection_key(before, viewer_id),
+            ),
+            None if wanted is None else frozenset(DomainStatus[s.name] for s in wanted),
+        )
+        cursors = [
+            encode_connection_key(viewer_id, ConnectionKey(item.created_at, item.id))
+            for item in page.items
+        ]
+        return Connection(
+            edges=[
+                Edge(node=ConnectedProvider.of(item), cursor=cursor)
+                for item, cursor in zip(page.items, cursors, strict=True)
+            ],
+            page_info=page_info(cursors, has_previous=page.has_previous, has_next=page.has_next),
+        )
+
+    @strawberry.field(
+        description="In order of position; `last` and `before` walk back through history."
+    )
+    async def provider_events(
+        self,
+        info: Info,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+        connection_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Only events of this connection. A UUID."),
+        ] = UNSET,
+    ) -> Connection[ProviderEvent]:
+        """A page of the viewer's history."""
+        viewer_id, events = info.context.viewer_id, info.context.services.events
+        after, before, connection_id = given(after), given(before), given(connection_id)
+        wanted = window(
+            first,
+            last,
+            None if after is None else (await honoured(after, viewer_id, events)).position,
+            None if before is None else (await honoured(before, viewer_id, events)).position,
+        )
+        page = await events.page(
+            viewer_id,
+            wanted,
+            None if connection_id is None else parse_id(connection_id, "connectionId"),
+        )
+        nodes = [to_graphql(item) for item in page.items]
+        return Connection(
+            edges=[Edge(node=node, cursor=node.cursor) for node in nodes],
+            page_info=page_info(
+                [node.cursor for node in nodes],
+                has_previous=page.has_previous,
+                has_next=page.has_next,
+            ),
+        )
+
+    @strawberry.field(
+        description=(
+            "Pass it to the subscription as `after`, to miss nothing that happens after this "
+            "snapshot."
+        )
+    )
+    async def event_cursor(self, info: Info) -> str:
+        """Read before any other root field resolves."""
+        snapshot = info.context.snapshot
+        if snapshot is None:
+            snapshot = await info.context.services.events.head(info.context.viewer_id)
+        return snapshot.encode()

@@ -1,0 +1,65 @@
+"""The viewer's log, live."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, cast
+from uuid import UUID
+
+import strawberry
+
+from domain.events import EventCursor, RecordedEvent
+from domain.ports import EventFeed
+from schema.cursors import honoured
+from schema.relay import given, parse_id
+from schema.viewer.context import Info
+from schema.viewer.types import ProviderEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventStream:
+    """What a subscription asked for: one user's events after a cursor, maybe of one connection.
+
+    Nothing happens until a transport follows the log, each in its own way.
+    """
+
+    feed: EventFeed
+    after: EventCursor
+    connection_id: UUID | None
+
+    def wants(self, recorded: RecordedEvent) -> bool:
+        """Whether an event of the viewer is one of those that were asked for."""
+        return self.connection_id in (None, recorded.event.connection_id)
+
+    def __aiter__(self) -> AsyncIterator[RecordedEvent]:
+        """What graphql-core takes for a stream. No transport iterates it."""
+        raise NotImplementedError
+
+
+@strawberry.type(description="What the viewer may follow.")
+class Subscription:
+    """Root of all subscriptions."""
+
+    @strawberry.subscription(
+        description="From `after`, else from now. The viewer's own events only."
+    )
+    async def provider_events(
+        self,
+        info: Info,
+        after: Annotated[
+            str | None, strawberry.argument(description="Only what comes after this cursor.")
+        ] = strawberry.UNSET,
+        connection_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Only events of this connection. A UUID."),
+        ] = strawberry.UNSET,
+    ) -> AsyncGenerator[ProviderEvent, None]:  # Strawberry's name for a stream of this type
+        """Refused before the first event with `INVALID_CURSOR` or `BAD_USER_INPUT`."""
+        services, viewer_id = info.context.services, info.context.viewer_id
+        after, connection_id = info.context.last_event_id or given(after), given(connection_id)
+        only = None if connection_id is None else parse_id(connection_id, "connectionId")
+        if after is None:
+            start = await services.events.head(viewer_id)
+        else:
+            start = await honoured(after, viewer_id, services.events)
+        stream = EventStream(feed=services.feed, after=start, connection_id=only)
+        return cast("AsyncGenerator[ProviderEvent, None]", stream)

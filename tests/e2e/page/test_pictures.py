@@ -1,0 +1,63 @@
+"""The pictures of the README: made by these tests, so that they show the page as it is.
+
+`WRITE_PICTURES=1 uv run pytest tests/e2e/page/test_pictures.py` makes them anew. Other runs compare
+their size only, because fonts differ between machines.
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.e2e.page.browser import Device, Visitor
+from tests.e2e.page.screen import card
+from tests.e2e.page.scripted_api import ORIGIN, TOKEN, ScriptedApi
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+DOCS = Path(__file__).parents[3] / "docs"
+NOW = datetime(2026, 3, 2, 10, 5, tzinfo=UTC)
+WIDE: Device = {"viewport": {"width": 1200, "height": 900}}
+PICTURES: dict[str, Device] = {
+    "page-light": {**WIDE, "color_scheme": "light"},
+    "page-dark": {**WIDE, "color_scheme": "dark"},
+    "page-phone": {"viewport": {"width": 390, "height": 840}, "color_scheme": "light"},
+}
+
+
+async def an_eventful_day(visitor: Visitor, api: ScriptedApi, device: Device) -> Page:
+    """Something of everything: a failure, a success, and one that is under way."""
+    schwab, wells_fargo, fidelity = (connection["id"] for connection in api.connections)
+    api.connect("vanguard", "Retirement 2050")
+    coinbase = api.connect("coinbase")
+    api.disconnect(coinbase, 1)
+    api.fail(wells_fargo, 2, "DATABASE_ERROR")
+    for event, ago in zip(api.events, [1440, 1440, 95, 95], strict=True):
+        event["occurredAt"] = (NOW - timedelta(minutes=ago)).isoformat()
+    api.connections[-1]["disconnectedAt"] = api.events[1]["occurredAt"]
+    page = await visitor.page(**device)
+    await page.clock.set_fixed_time(NOW)
+    await page.goto(f"{ORIGIN}/#token={TOKEN}")
+    await expect(card(page, "Schwab")).to_be_visible()
+    api.disconnect(fidelity, 3)
+    api.happen("Attempted", schwab, 4)
+    await expect(card(page, "Schwab")).to_contain_text("Disconnecting…")
+    return page
+
+
+@pytest.mark.parametrize("name", PICTURES)
+async def test_the_pictures_are_there(visitor: Visitor, api: ScriptedApi, name: str) -> None:
+    page = await an_eventful_day(visitor, api, PICTURES[name])
+    picture = await page.screenshot(animations="disabled")
+    file = DOCS / f"{name}.png"
+    if os.environ.get("WRITE_PICTURES"):
+        file.write_bytes(picture)
+    assert size(file.read_bytes()) == size(picture)
+
+
+def size(png: bytes) -> tuple[int, int]:
+    """Width and height, from the header (PNG, section 11.2.2)."""
+    assert png[1:4] == b"PNG"
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")

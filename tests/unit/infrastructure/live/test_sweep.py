@@ -1,0 +1,113 @@
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from domain.ports import StorageError
+from infrastructure.live.event_feed import LiveEventFeed
+from infrastructure.live.event_tail import EventTail
+from infrastructure.live.sweep import Sweep
+from infrastructure.live.wake_ups import NoWakeUps
+from infrastructure.observability.metrics import Metrics
+from tests.support.following import Follower
+from tests.support.woken import eventually
+from tests.unit.infrastructure.observability.logs import GrowingLog
+
+USER = UUID(int=1)
+OTHER = UUID(int=2)
+
+
+class SweptLog(GrowingLog):
+    """With heads; fails once when told how."""
+
+    fault: Exception | None = None
+
+    async def moved(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+        if self.fault is not None:
+            fault, self.fault = self.fault, None
+            raise fault
+        heads = {user_id: len(self.events.get(user_id, ())) for user_id in known}
+        return {user_id: head for user_id, head in heads.items() if head != known[user_id]}
+
+    async def open_attempts(self) -> int:
+        return 3
+
+
+class Node:
+    """A node without wake-ups, swept all the time."""
+
+    def __init__(self) -> None:
+        self.log = SweptLog()
+        self.metrics = Metrics()
+        self.feed = LiveEventFeed(self.log, EventTail(), NoWakeUps())
+        self.abandoned: list[timedelta] = []
+        self.sweep = Sweep(self.feed, self.log, self.close, self.metrics, interval=0.01)
+
+    async def close(self, older_than: timedelta) -> int:
+        self.abandoned.append(older_than)
+        return 1
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0
+
+
+async def caught_up(node: Node, user_id: UUID, after: int) -> Follower:
+    """A subscriber who has read everything and waits."""
+    follower = Follower(node.feed, user_id, after)
+    await eventually(lambda: user_id in node.feed.heads())
+    return follower
+
+
+async def test_finds_what_other_nodes_wrote() -> None:
+    node = Node()
+    node.log.grow(USER, 2)
+    node.log.grow(OTHER, 1)
+    waiting, quiet = await caught_up(node, USER, 2), await caught_up(node, OTHER, 1)
+    node.log.grow(USER)
+    node.sweep.start()
+    await waiting.reaches(3)
+    assert quiet.positions == []
+    assert node.metric("unplug_wake_ups_total", way="missed") == 1
+    await node.sweep.aclose()
+
+
+async def test_finds_what_this_node_wrote() -> None:
+    node = Node()
+    node.log.grow(USER)
+    waiting = await caught_up(node, USER, 1)
+    node.feed.committed(node.log.grow(USER))
+    node.sweep.start()
+    await waiting.reaches(2)
+    await node.sweep.aclose()
+
+
+@pytest.mark.parametrize("fault", [StorageError(), RuntimeError()])
+async def test_goes_on_after_whatever_went_wrong(fault: Exception) -> None:
+    node = Node()
+    node.log.grow(USER)
+    waiting = await caught_up(node, USER, 1)
+    node.log.fault = fault
+    node.log.grow(USER)
+    node.sweep.start()
+    await waiting.reaches(2)
+    await node.sweep.aclose()
+
+
+async def test_a_log_that_a_restore_made_shorter_ends_its_streams() -> None:
+    node = Node()
+    node.log.grow(USER, 3)
+    waiting = await caught_up(node, USER, 3)
+    del node.log.events[USER]
+    node.sweep.start()
+    await asyncio.wait_for(waiting.is_lost.wait(), 5)
+    assert node.feed.heads() == {}
+    await node.sweep.aclose()
+
+
+async def test_closes_attempts_that_have_been_open_for_too_long() -> None:
+    node = Node()
+    await node.sweep.sweep()
+    assert node.abandoned == [timedelta(seconds=30)]
+    assert node.metric("unplug_open_attempts") == 3

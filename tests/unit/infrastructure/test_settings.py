@@ -1,0 +1,160 @@
+"""Settings come from the environment; what is wrong is named, and no secret is ever shown."""
+
+import os
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from cryptography.fernet import Fernet
+
+from infrastructure.security.identity import access_tokens, issue
+from infrastructure.setting_types import Address
+from infrastructure.settings import SettingsError, load_settings
+
+USER = UUID("0192f0c1-2345-7abc-8def-0123456789ab")
+SECRET = "correct horse battery staple, twice over"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("UNPLUG_"):
+            monkeypatch.delenv(name)
+
+
+def test_the_defaults_need_nothing() -> None:
+    settings = load_settings()
+    assert settings.database_url.get_secret_value() == "sqlite://unplug.sqlite3"
+    assert settings.page is None
+    assert settings.metrics_address is None
+    assert settings.allowed_origins == frozenset()
+
+
+def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [Fernet.generate_key().decode() for _ in range(2)]
+    monkeypatch.setenv("UNPLUG_DATABASE_URL", "postgres://me:pw@db/unplug")
+    monkeypatch.setenv("UNPLUG_CREDENTIALS_KEYS", ", ".join(keys))
+    monkeypatch.setenv("UNPLUG_ALLOWED_ORIGINS", "https://App.example:443,http://localhost:5173")
+    monkeypatch.setenv("UNPLUG_PAGE", "on")
+    monkeypatch.setenv("UNPLUG_METRICS_ADDRESS", "[::1]:9464")
+    monkeypatch.setenv("UNPLUG_NATS_URL", "")
+    settings = load_settings()
+    assert settings.database_url.get_secret_value() == "postgres://me:pw@db/unplug"
+    assert [key.get_secret_value() for key in settings.credentials_keys] == keys
+    assert settings.allowed_origins == {"https://app.example", "http://localhost:5173"}
+    assert settings.page is True
+    assert settings.metrics_address == Address("::1", 9464)
+    assert settings.nats_url is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://me:p%2Fw@a:5432,b:5433/x?sslmode=require",
+        "postgresql://me:@/x?host=/tmp/socket",
+        "postgres://[::1]:5432/x",
+    ],
+)
+def test_urls_of_servers(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("UNPLUG_DATABASE_URL", url)
+    assert load_settings().database_url.get_secret_value() == url
+
+
+def test_what_a_command_says_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNPLUG_TOKEN_SECRET", "short")
+    monkeypatch.setenv("UNPLUG_PAGE", "off")
+    settings = load_settings(token_secret=SECRET, page=True)
+    assert settings.page is True
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("DATABASE_URL", "mysql://me:hunter2@db/x", "neither sqlite"),
+        ("DATABASE_URL", "hunter2", "neither sqlite"),
+        ("DATABASE_URL", "postgres://me:hunter2#1@db/x", "%23"),
+        ("DATABASE_URL", "postgres://me:hunter2/1@db/x", "%2F"),
+        ("DATABASE_URL", "postgres://me:x?hunter2@db/x", "%3F"),
+        ("DATABASE_DIRECT_URL", "postgres://me:x@hunter2:1x/@db/x", "%40"),
+        ("NATS_URL", "nats://me:x@bus,nats://me:hunter2#1@bus", "%23"),
+        ("NATS_URL", "hunter2@bus", "is not nats://HOST"),
+        ("DATABASE_URL", "sqlite://:memory:", "needs a file"),
+        ("DATABASE_DIRECT_URL", "sqlite://hunter2", "postgres://"),
+        ("TOKEN_SECRET", "hunter2", "make one with `openssl rand -base64 32`"),
+        ("TOKEN_PUBLIC_KEY", "hunter2", "not a public key"),
+        ("TOKEN_JWKS_URL", "http://hunter2.example/keys", "https://"),
+        ("TOKEN_JWKS_URL", "hunter2", "https://"),
+        ("CREDENTIALS_KEYS", "hunter2", "key 1 of 1 is not a Fernet key"),
+        ("CREDENTIALS_KEYS", f"{Fernet.generate_key().decode()},hunter2", "key 2 of 2"),
+        ("ALLOWED_ORIGINS", "*", "https://app.example"),
+        ("ALLOWED_ORIGINS", "https://hunter2:x", "https://app.example"),
+        ("ALLOWED_ORIGINS", "https://[hunter2", "https://app.example"),
+        ("ALLOWED_ORIGINS", "https://app.example/hunter2", "no path"),
+        ("PAGE", "hunter2", "neither on nor off"),
+        ("INTROSPECTION", "hunter2", "neither on nor off"),
+        ("MAX_DEPTH", "hunter2", "is not a whole number"),
+        ("SLOW_READER_SECONDS", "hunter2", "is not a number"),
+        ("MAX_DEPTH", "0", "greater than or equal to 1"),
+        ("METRICS_ADDRESS", "hunter2", "HOST:PORT"),
+        ("METRICS_ADDRESS", "hunter2:99999", "HOST:PORT"),
+    ],
+)
+def test_a_wrong_value_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(f"UNPLUG_{name}", value)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    text = str(raised.value)
+    assert text.startswith(f"UNPLUG_{name}: ")
+    assert message in text
+    assert "hunter2" not in text
+
+
+def test_every_problem_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNPLUG_TOKEN_SECRET", "short")
+    monkeypatch.setenv("UNPLUG_PAGE", "maybe")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert [line.partition(":")[0] for line in str(raised.value).splitlines()] == [
+        "UNPLUG_TOKEN_SECRET",
+        "UNPLUG_PAGE",
+    ]
+
+
+def test_tokens_are_verified_in_one_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNPLUG_TOKEN_SECRET", SECRET)
+    monkeypatch.setenv("UNPLUG_TOKEN_JWKS_URL", "https://id.example/keys")
+    with pytest.raises(SettingsError, match="UNPLUG_TOKEN_SECRET or UNPLUG_TOKEN_JWKS_URL"):
+        load_settings()
+
+
+def test_there_is_no_default_secret() -> None:
+    with pytest.raises(SettingsError, match="UNPLUG_TOKEN_SECRET"):
+        access_tokens(load_settings())
+
+
+def test_without_the_secret_no_token_is_issued() -> None:
+    settings = load_settings(token_jwks_url="https://id.example/keys")
+    with pytest.raises(SettingsError, match="UNPLUG_TOKEN_SECRET"):
+        issue(settings, USER, timedelta(hours=1))
+
+
+async def test_an_issued_token_is_taken() -> None:
+    settings = load_settings(token_secret=SECRET, token_issuer="me", token_audience="unplug")
+    access = await access_tokens(settings).verify(issue(settings, USER, timedelta(hours=1)))
+    assert access is not None
+    assert access.user_id == USER
+
+
+def test_settings_show_no_secret() -> None:
+    key = Fernet.generate_key().decode()
+    settings = load_settings(
+        database_url="postgres://me:hunter2@db/unplug",
+        nats_url="nats://me:hunter2@bus",
+        token_secret=SECRET,
+        credentials_keys=key,
+    )
+    for secret in ("hunter2", SECRET, key):
+        assert secret not in repr(settings)
+        assert secret not in str(settings.model_dump())

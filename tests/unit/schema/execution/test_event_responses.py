@@ -1,0 +1,135 @@
+"""Responses to events: made once for all who get the same bytes, and only for them."""
+
+import gc
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+import pytest
+
+from domain.events import (
+    FailureReason,
+    ProviderDisconnectionAttempted,
+    ProviderDisconnectionFailed,
+    ProviderDisconnectionSucceeded,
+    ProviderEvent,
+    ProviderRef,
+    RecordedEvent,
+)
+from schema.execution.event_responses import PayloadCache, Payloads
+from schema.execution.executor import Operations
+from tests.unit.infrastructure.observability.logs import recorded as log_event
+from tests.unit.schema.wire import ADA, BOB, Json, Wire
+
+EVERYTHING = """subscription ($after: String, $with: Boolean = true) {
+  providerEvents(after: $after) {
+    __typename id position cursor occurredAt attemptId connectionId
+    provider @include(if: $with) { id slug }
+    ... on ProviderDisconnectionFailed { reason message }
+  }
+}"""
+PROVIDER = ProviderRef(id=UUID(int=1), slug="schwab")
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def operations(wire: Wire) -> Operations:
+    return wire.operations()
+
+
+def recorded(
+    make: Callable[..., ProviderEvent], more: dict[str, object] | None = None, user_id: UUID = ADA
+) -> RecordedEvent:
+    event = make(
+        id=UUID(int=user_id.int + 1),
+        occurred_at=datetime(2026, 1, 2, tzinfo=UTC),
+        user_id=user_id,
+        connection_id=UUID(int=5),
+        attempt_id=UUID(int=6),
+        provider=PROVIDER,
+        **more or {},
+    )
+    return RecordedEvent(event=event, position=1)
+
+
+async def subscribe(
+    operations: Operations, variables: dict[str, object] | None = None, user_id: UUID = ADA
+) -> Payloads:
+    return await operations.subscribe(operations.operation(EVERYTHING, None), variables, user_id)
+
+
+def result(payloads: Payloads, event: RecordedEvent) -> Json:
+    return orjson.loads(payloads.shared.payload(event))["data"]["providerEvents"]
+
+
+@pytest.mark.parametrize(
+    ("make", "more"),
+    [
+        (ProviderDisconnectionAttempted, {}),
+        (ProviderDisconnectionSucceeded, {}),
+        (ProviderDisconnectionFailed, {"reason": FailureReason.DATABASE_ERROR}),
+    ],
+)
+async def test_no_field_of_any_event_has_to_be_awaited(
+    operations: Operations, make: Callable[..., ProviderEvent], more: dict[str, object]
+) -> None:
+    event = recorded(make, more)
+    answer = result(await subscribe(operations), event)
+    assert answer["__typename"] == make.__name__
+    assert answer["cursor"] == event.cursor.encode()
+    assert answer["provider"] == {"id": str(PROVIDER.id), "slug": "schwab"}
+
+
+async def test_what_differs_above_the_payload_is_shared(operations: Operations, wire: Wire) -> None:
+    start = (await wire.services.events.head(ADA)).encode()
+    mine = await subscribe(operations, {"after": start})
+    others = [
+        await subscribe(operations),
+        await subscribe(operations, {"after": None}),
+        await subscribe(operations, user_id=BOB),
+    ]
+    assert {payloads.shared for payloads in others} == {mine.shared}
+    event = recorded(ProviderDisconnectionAttempted)
+    assert mine.shared.payload(event) is others[0].shared.payload(event)
+
+
+async def test_what_differs_in_the_payload_is_not_shared(operations: Operations) -> None:
+    whole = await subscribe(operations, {"with": True})
+    lean = await subscribe(operations, {"with": False})
+    event = recorded(ProviderDisconnectionAttempted)
+    assert "provider" in result(whole, event)
+    assert "provider" not in result(lean, event)
+
+
+async def test_two_users_with_one_selection_get_their_own_events(operations: Operations) -> None:
+    ada, bob = await subscribe(operations), await subscribe(operations, user_id=BOB)
+    for payloads, user_id in ((ada, ADA), (bob, BOB)):
+        event = recorded(ProviderDisconnectionAttempted, user_id=user_id)
+        assert result(payloads, event)["id"] == str(event.event.id)
+
+
+async def test_nothing_but_the_response_outlives_an_event(operations: Operations) -> None:
+    payloads = await subscribe(operations)
+    events = [log_event(ADA, position) for position in range(1, 301)]
+    payloads.shared.payload(events[0])
+    gc.collect()
+    before = len(gc.get_objects())
+    for event in events:
+        payloads.shared.payload(event)
+    gc.collect()
+    assert len(gc.get_objects()) - before < 3 * len(events)
+
+
+def test_the_oldest_payloads_go_when_all_together_are_too_long() -> None:
+    cache = PayloadCache(kept=100)
+    for number in range(10):
+        cache.put((1, UUID(int=number)), b"x" * 30)
+    assert cache.size == 90
+    assert [n for n in range(10) if cache.get((1, UUID(int=n)))] == [7, 8, 9]
+    cache.put((1, UUID(int=10)), b"x" * 101)
+    assert cache.size == 0

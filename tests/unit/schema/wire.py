@@ -1,0 +1,200 @@
+"""The wire on fakes: the app as it is served, without a database."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import httpx
+import structlog
+from starlette.applications import Starlette
+from structlog.typing import FilteringBoundLogger
+
+from domain.commands.disconnect_provider import DisconnectProviderHandler
+from domain.ports import AccessToken, AccessTokens, EventFeed
+from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from infrastructure.running_commands import RunningCommands
+from schema.admission.access_log import AccessLog
+from schema.admission.draining import OpenStreams
+from schema.admission.rate_limits import MutationRate
+from schema.admission.telemetry import SilentTelemetry
+from schema.asgi import WireSettings, graphql_app
+from schema.build import build_schema
+from schema.execution.document_limits import DocumentLimits
+from schema.execution.documents import Documents
+from schema.execution.executor import Operations
+from schema.execution.masking import Masking
+from schema.viewer.context import Services
+from tests.support.fakes import (
+    FakeClock,
+    FakeIds,
+    InMemoryEventBus,
+    InMemoryEventFeed,
+    InMemoryEventLog,
+    InMemoryProviderConnectionRepository,
+    World,
+)
+
+ADA, BOB = UUID(int=0xADA), UUID(int=0xB0B)
+SCHEMA = build_schema()
+
+Json: TypeAlias = Any
+"""Decoded JSON, or a field of an entity: tests look into it as they like."""
+
+
+class NamedTokens:
+    """`AccessTokens`: a user's UUID is that user's token."""
+
+    async def verify(self, token: str) -> AccessToken | None:
+        try:
+            user_id = UUID(token)
+        except ValueError:
+            return None
+        return AccessToken(user_id=user_id, expires_at=datetime.now(UTC) + timedelta(hours=1))
+
+
+class CountingTelemetry:
+    """Remembers limits that were hit, commands that ended, and how many subscriptions are open."""
+
+    def __init__(self) -> None:
+        self.limits: list[str] = []
+        self.subscriptions: Counter[str] = Counter()
+        self.commands: list[str] = []
+
+    def command_finished(self, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.commands.append(outcome)
+
+    def subscription_started(self, transport: str) -> None:
+        self.subscriptions[transport] += 1
+
+    def subscription_ended(self, transport: str) -> None:
+        self.subscriptions[transport] -= 1
+
+    def event_sent(self, occurred_at: datetime) -> None: ...
+
+    def limit_hit(self, limit: str) -> None:
+        self.limits.append(limit)
+
+
+class Wire:
+    """The GraphQL app on a world in memory."""
+
+    def __init__(
+        self,
+        settings: WireSettings | None = None,
+        *,
+        tokens: AccessTokens | None = None,
+        logger: FilteringBoundLogger | None = None,
+        feed: Callable[[World], EventFeed] = InMemoryEventFeed,
+    ) -> None:
+        self.world = World()
+        self.clock = FakeClock()
+        self.telemetry = CountingTelemetry()
+        self.ids = FakeIds()
+        self.streams = OpenStreams()
+        connections = InMemoryProviderConnectionRepository(self.world)
+        handler = DisconnectProviderHandler(
+            connections, InMemoryEventBus(self.world), now=self.clock, new_id=self.ids
+        )
+        self.services = Services(
+            disconnect_provider=RunningCommands(handler, self.telemetry.command_finished),
+            connection_repo=connections,
+            connections=connections,
+            events=InMemoryEventLog(self.world),
+            feed=feed(self.world),
+            new_id=self.ids,
+        )
+        self.app = graphql_app(
+            SCHEMA,
+            self.services,
+            tokens or NamedTokens(),
+            settings or WireSettings(),
+            access_log=AccessLog(logger or structlog.get_logger("unplug.access")),
+            telemetry=self.telemetry,
+            streams=self.streams,
+            otherwise=Starlette(),
+        )
+
+    def operations(self) -> Operations:
+        """What its transports run, without a transport."""
+        telemetry = SilentTelemetry()
+        documents = Documents(
+            SCHEMA.executable,
+            limits=DocumentLimits(),
+            telemetry=telemetry,
+            introspection=False,
+            hide_suggestions=True,
+        )
+        masking, rate = Masking(self.services.new_id), MutationRate(50, telemetry)
+        return Operations(
+            SCHEMA.executable, self.services, documents, masking, rate, hide_suggestions=True
+        )
+
+    def connect(self, user_id: UUID, number: int, **fields: Json) -> ProviderConnection:
+        """A connection of the user's, `number` minutes after the first."""
+        made = self.clock.now + timedelta(minutes=number)
+        connection = ProviderConnection(
+            id=UUID(int=(user_id.int << 16) + number),
+            user_id=user_id,
+            provider_id=UUID(int=1),
+            provider_slug="schwab",
+            status=ConnectionStatus.ACTIVE,
+            created_at=made,
+            updated_at=made,
+            credentials=ProviderCredentials(encrypted_data=b"secret", credential_type="oauth2"),
+        )
+        if fields.get("status", ConnectionStatus.ACTIVE) is not ConnectionStatus.ACTIVE:
+            fields.setdefault("credentials", None)
+        connection = replace(connection, **fields)
+        self.world.add(connection)
+        return connection
+
+    @asynccontextmanager
+    async def client(self, user_id: UUID | None = ADA) -> AsyncIterator["Client"]:
+        """Talks to the app in this process."""
+        headers = {} if user_id is None else {"authorization": f"Bearer {user_id}"}
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=True)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://unplug.test", headers=headers
+        ) as http:
+            yield Client(http)
+
+
+class Client:
+    """GraphQL by POST, and anything else by `http`."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+
+    async def post(self, query: str, **variables: object) -> httpx.Response:
+        accept = {"accept": "application/graphql-response+json"}
+        body = {"query": query, "variables": variables}
+        return await self.http.post("/graphql", json=body, headers=accept)
+
+    async def send(self, body: bytes | str | object, **headers: str) -> httpx.Response:
+        """A body as it is, or as JSON; `content_type` and other headers as given."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        content = body if isinstance(body, bytes | str) else json.dumps(body)
+        return await self.http.post(
+            "/graphql", content=content, headers={"content-type": "application/json"} | named
+        )
+
+    async def data(self, query: str, **variables: object) -> Json:
+        """The data of an answer without errors."""
+        answer = (await self.post(query, **variables)).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    async def errors(self, query: str, **variables: object) -> Json:
+        """The errors of an answer that has some."""
+        return (await self.post(query, **variables)).json()["errors"]
+
+
+def codes(response: httpx.Response) -> list[str]:
+    """The codes of an answer's errors."""
+    return [error["extensions"]["code"] for error in response.json()["errors"]]
