@@ -30,7 +30,7 @@ def scrape(server: MetricsServer) -> dict[str, float]:
 
 def test_operators_see_what_a_node_does(metrics: Metrics, served: MetricsServer) -> None:
     telemetry: Telemetry = metrics
-    telemetry.command_finished("success", 0.004)
+    metrics.command_finished("success", 0.004)
     telemetry.subscription_started("websocket")
     telemetry.subscription_started("sse")
     telemetry.subscription_ended("sse")
