@@ -20,13 +20,14 @@ from benchmarks.streams import SUBSCRIPTION, init
 from benchmarks.unplug import Installation, token
 from benchmarks.ws_load import Plan as WsPlan
 from domain.events import EventCursor
+from domain.identifiers import EventId, UserId
 
 SHORT, LONG = 1_000, 1_000_000
 MISSED = 100
 RESUMES = 50
 PAGES = 400
 IMPORTED = 100_000
-USER = UUID(int=1)
+USER = UserId(UUID(int=1))
 
 PAGE = """
 query Page($before: String) {
@@ -94,7 +95,7 @@ def _history(count: int) -> Iterator[tuple[Server, int]]:
 
 
 def _cursor(position: int) -> str:
-    event_id = UUID(f"019b0000-{position // 65536:04x}-7000-8000-{position:012x}")
+    event_id = EventId(UUID(f"019b0000-{position // 65536:04x}-7000-8000-{position:012x}"))
     return EventCursor(user_id=USER, position=position, event_id=event_id).encode()
 
 

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from domain.commands.disconnect_provider import DisconnectedProvider, DisconnectProvider, Outcome
 from domain.events import ProviderDisconnectionSucceeded, RecordedEvent
+from domain.identifiers import EventId, ProviderId, UserId
 from domain.ports import AccessToken
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
@@ -26,14 +27,14 @@ from schema.build import build_schema
 from schema.viewer.context import Services
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-USER = UUID(int=7)
+USER = UserId(UUID(int=7))
 
 
 async def _do_nothing(command: DisconnectProvider, /) -> Outcome:
     connection = ProviderConnection(
         id=command.connection_id,
         user_id=command.user_id,
-        provider_id=UUID(int=1),
+        provider_id=ProviderId(UUID(int=1)),
         provider_slug="schwab",
         status=ConnectionStatus.DISCONNECTED,
         created_at=LONG_AGO,
@@ -42,7 +43,7 @@ async def _do_nothing(command: DisconnectProvider, /) -> Outcome:
         disconnected_at=LONG_AGO,
     )
     event = ProviderDisconnectionSucceeded(
-        id=command.attempt_id,
+        id=EventId(command.attempt_id),
         occurred_at=LONG_AGO,
         user_id=command.user_id,
         connection_id=command.connection_id,

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
+from domain.identifiers import AttemptId, ConnectionId, EventId, ProviderId, UserId
+
 
 class FailureReason(StrEnum):
     """Why an attempt failed. Operators see it as it is; clients never see `NOT_OWNED_BY_USER`."""
@@ -22,7 +24,7 @@ class FailureReason(StrEnum):
 class ProviderRef:
     """A provider, by id and slug."""
 
-    id: UUID
+    id: ProviderId
     slug: str
 
 
@@ -34,11 +36,11 @@ class LifecycleEvent:
     `Attempted` to its outcome. `provider` is known only when the connection is the user's own.
     """
 
-    id: UUID
+    id: EventId
     occurred_at: datetime
-    user_id: UUID
-    connection_id: UUID
-    attempt_id: UUID
+    user_id: UserId
+    connection_id: ConnectionId
+    attempt_id: AttemptId
     provider: ProviderRef | None
 
 
@@ -72,9 +74,9 @@ class EventCursor:
     after the new history has grown past the old one.
     """
 
-    user_id: UUID
+    user_id: UserId
     position: int
-    event_id: UUID | None
+    event_id: EventId | None
 
     def encode(self) -> str:
         """Opaque URL-safe text of 55 characters: a kind byte, user, position, event."""
@@ -91,9 +93,9 @@ class EventCursor:
             return None
         if len(raw) != _LENGTH or raw[:1] != _KIND:
             return None
-        position, event = int.from_bytes(raw[17:25], "big"), UUID(bytes=raw[25:])
+        position, event = int.from_bytes(raw[17:25], "big"), EventId(UUID(bytes=raw[25:]))
         cursor = cls(
-            user_id=UUID(bytes=raw[1:17]),
+            user_id=UserId(UUID(bytes=raw[1:17])),
             position=position,
             event_id=event if event.int else None,
         )

@@ -7,6 +7,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from domain.events import EventCursor, ProviderEvent, RecordedEvent
+from domain.identifiers import ConnectionId, EventId, UserId
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 
 KeyT = TypeVar("KeyT")
@@ -34,10 +35,10 @@ class StorageError(Exception):
 class ProviderConnectionRepository(Protocol):
     """Connections by id, and the one way to change them."""
 
-    async def find_by_id(self, connection_id: UUID) -> ProviderConnection | None:
+    async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
         """Whoever owns it; the caller checks. Raises `StorageError`."""
 
-    async def find_by_user_id(self, user_id: UUID) -> Sequence[ProviderConnection]:
+    async def find_by_user_id(self, user_id: UserId) -> Sequence[ProviderConnection]:
         """All of a user's, in order of creation. Raises `StorageError`."""
 
     async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
@@ -87,7 +88,7 @@ class ConnectionKey:
     """A place in a user's list of connections, which is in order of creation."""
 
     created_at: datetime
-    id: UUID
+    id: ConnectionId
 
 
 class ConnectionList(Protocol):
@@ -95,7 +96,7 @@ class ConnectionList(Protocol):
 
     async def page(
         self,
-        user_id: UUID,
+        user_id: UserId,
         window: Window[ConnectionKey],
         statuses: frozenset[ConnectionStatus] | None = None,
     ) -> Page[ProviderConnection]:
@@ -110,21 +111,21 @@ class EventLog(Protocol):
     raises `StorageError` when the database can't be read.
     """
 
-    async def read(self, user_id: UUID, after: int, limit: int) -> Sequence[RecordedEvent]:
+    async def read(self, user_id: UserId, after: int, limit: int) -> Sequence[RecordedEvent]:
         """Up to `limit` events after a position, in order."""
 
     async def page(
-        self, user_id: UUID, window: Window[int], connection_id: UUID | None = None
+        self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
     ) -> Page[RecordedEvent]:
         """History by position; only one connection's events when it is given."""
 
-    async def head(self, user_id: UUID) -> EventCursor:
+    async def head(self, user_id: UserId) -> EventCursor:
         """Just behind the last event; position 0 when there is none."""
 
     async def holds(self, cursor: EventCursor) -> bool:
         """Whether the event at the cursor's position is the cursor's event (always at 0)."""
 
-    async def find(self, user_id: UUID, event_id: UUID) -> RecordedEvent | None:
+    async def find(self, user_id: UserId, event_id: EventId) -> RecordedEvent | None:
         """The user's event with this id."""
 
 
@@ -152,7 +153,7 @@ class Attachment(Protocol):
 class EventFeed(Protocol):
     """A user's log, read on and on."""
 
-    def attach(self, user_id: UUID, after: int, subscriber: EventSubscriber) -> Attachment:
+    def attach(self, user_id: UserId, after: int, subscriber: EventSubscriber) -> Attachment:
         """Every event after a position, in order, once. Registered for wake-ups until `detach`.
 
         Delivers on a later turn of the event loop, never before it returns.
@@ -163,7 +164,7 @@ class EventFeed(Protocol):
 class AccessToken:
     """A verified token: who asks, and until when (UTC)."""
 
-    user_id: UUID
+    user_id: UserId
     expires_at: datetime
 
 

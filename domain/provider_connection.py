@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from uuid import UUID
+
+from domain.identifiers import ConnectionId, ProviderId, UserId
 
 MAX_SLUG_LENGTH = 50
 MAX_ALIAS_LENGTH = 100
@@ -47,9 +48,9 @@ class ProviderConnection:
     the row has moved on. A new connection has version 1.
     """
 
-    id: UUID
-    user_id: UUID
-    provider_id: UUID
+    id: ConnectionId
+    user_id: UserId
+    provider_id: ProviderId
     provider_slug: str
     status: ConnectionStatus
     created_at: datetime

@@ -13,6 +13,7 @@ from uuid import UUID
 import typer
 
 from domain.events import EventCursor
+from domain.identifiers import UserId
 from domain.ports import StorageError
 from infrastructure.commands.durations import duration
 from infrastructure.failures import Failed
@@ -156,7 +157,7 @@ def token(
     """Print a token signed with the shared secret (UNPLUG_TOKEN_SECRET)."""
     from infrastructure.security.identity import issue
 
-    typer.echo(issue(load_settings(), user_id, _duration(expires_in)))
+    typer.echo(issue(load_settings(), UserId(user_id), _duration(expires_in)))
 
 
 @app.command()
@@ -178,7 +179,7 @@ def events(
 
     configure_logging("warning")
     cursor = None if after is None else _cursor(after, user_id)
-    whose = cursor.user_id if cursor else user_id
+    whose = cursor.user_id if cursor else UserId(user_id) if user_id else None
     try:
         asyncio.run(print_events(load_settings(), whose, cursor, follow=follow))
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from domain.events import EventCursor
+from domain.identifiers import ConnectionId, UserId
 from domain.ports import ConnectionKey, EventLog
 from schema.errors import invalid_cursor
 
@@ -15,7 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-async def honoured(text: str, viewer_id: UUID, events: EventLog) -> EventCursor:
+async def honoured(text: str, viewer_id: UserId, events: EventLog) -> EventCursor:
     """A cursor of the viewer's log.
 
     `INVALID_CURSOR` when it is malformed, somebody else's, of another list, of the future, or of a
@@ -27,14 +28,14 @@ async def honoured(text: str, viewer_id: UUID, events: EventLog) -> EventCursor:
     return cursor
 
 
-def encode_connection_key(viewer_id: UUID, key: ConnectionKey) -> str:
+def encode_connection_key(viewer_id: UserId, key: ConnectionKey) -> str:
     """A place in the viewer's list of connections: a kind byte, user, microseconds, id."""
     microseconds = (key.created_at - _EPOCH) // _MICROSECOND
     raw = _KIND + viewer_id.bytes + microseconds.to_bytes(8, "big", signed=True) + key.id.bytes
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def decode_connection_key(text: str, viewer_id: UUID) -> ConnectionKey:
+def decode_connection_key(text: str, viewer_id: UserId) -> ConnectionKey:
     """`INVALID_CURSOR` when it is malformed, somebody else's, or of another list."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -43,4 +44,4 @@ def decode_connection_key(text: str, viewer_id: UUID) -> ConnectionKey:
         created_at = _EPOCH + int.from_bytes(raw[17:25], "big", signed=True) * _MICROSECOND
     except (binascii.Error, ValueError, OverflowError):
         raise invalid_cursor() from None
-    return ConnectionKey(created_at, UUID(bytes=raw[25:]))
+    return ConnectionKey(created_at, ConnectionId(UUID(bytes=raw[25:])))

@@ -5,7 +5,6 @@ import contextlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
-from uuid import UUID
 
 from domain.events import (
     FailureReason,
@@ -15,6 +14,7 @@ from domain.events import (
     ProviderRef,
     RecordedEvent,
 )
+from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import (
     AttemptClosed,
     ConcurrentUpdate,
@@ -46,13 +46,13 @@ class DisconnectProviderError(StrEnum):
     DATABASE_ERROR = "Database error occurred"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisconnectProvider:
     """A user asks to disconnect a connection. `attempt_id` is a UUIDv7 that the caller makes."""
 
-    user_id: UUID
-    connection_id: UUID
-    attempt_id: UUID
+    user_id: UserId
+    connection_id: ConnectionId
+    attempt_id: AttemptId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +195,7 @@ class _Attempt:
 
     def attempted(self) -> ProviderDisconnectionAttempted:
         return ProviderDisconnectionAttempted(
-            id=self.new_id(),
+            id=EventId(self.new_id()),
             occurred_at=self.now(),
             user_id=self.command.user_id,
             connection_id=self.command.connection_id,
@@ -205,7 +205,7 @@ class _Attempt:
 
     def succeeded(self) -> ProviderDisconnectionSucceeded:
         return ProviderDisconnectionSucceeded(
-            id=self.new_id(),
+            id=EventId(self.new_id()),
             occurred_at=self.now(),
             user_id=self.command.user_id,
             connection_id=self.command.connection_id,
@@ -215,7 +215,7 @@ class _Attempt:
 
     def failed(self, error: DisconnectProviderError) -> ProviderDisconnectionFailed:
         return ProviderDisconnectionFailed(
-            id=self.new_id(),
+            id=EventId(self.new_id()),
             occurred_at=self.now(),
             user_id=self.command.user_id,
             connection_id=self.command.connection_id,

@@ -5,11 +5,11 @@ import stat
 import sys
 from collections.abc import Sequence
 from typing import BinaryIO
-from uuid import UUID
 
 from rich.progress import DownloadColumn, MofNCompleteColumn
 
 from domain.events import EventCursor
+from domain.identifiers import UserId
 from infrastructure.commands.audit.output import write_events
 from infrastructure.commands.audit.trail import of_everybody, of_user
 from infrastructure.commands.database_setup import cipher, migrate, prepared, sole_use
@@ -70,7 +70,7 @@ async def rotate_all_keys(settings: Settings, rotation: Rotation) -> None:
 
 
 async def print_events(
-    settings: Settings, user_id: UUID | None, after: EventCursor | None, *, follow: bool
+    settings: Settings, user_id: UserId | None, after: EventCursor | None, *, follow: bool
 ) -> None:
     """The audit trail of one user or of all. Raises `Failed` or `StorageError`."""
     async with prepared(settings) as database:

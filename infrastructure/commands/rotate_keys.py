@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
-from uuid import UUID
 
+from domain.identifiers import ConnectionId
 from infrastructure.database.store import StoredCredential
 from infrastructure.security.credentials_cipher import UnknownKey
 
@@ -17,7 +17,7 @@ class StoredCredentials(Protocol):
     async def count(self) -> int:
         """How many there are."""
 
-    async def page(self, after: UUID | None, limit: int) -> Sequence[StoredCredential]:
+    async def page(self, after: ConnectionId | None, limit: int) -> Sequence[StoredCredential]:
         """In order of connection ids, after one of them."""
 
     async def replace(self, changed: Sequence[StoredCredential]) -> int:
@@ -32,7 +32,7 @@ class Rotation:
     """What has become of the credentials so far."""
 
     rotated: int = 0
-    unreadable: set[UUID] = field(default_factory=set)
+    unreadable: set[ConnectionId] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class RotateKeys:
     rotate: Callable[[bytes], bytes | None]
     rotation: Rotation
     on_progress: Callable[[int], None]
-    on_unreadable: Callable[[UUID], None]
+    on_unreadable: Callable[[ConnectionId], None]
 
     async def run(self) -> None:
         """Raises `StorageError`; pages that were done before stay done."""

@@ -12,6 +12,7 @@ import typer
 import uvloop
 from uuid_utils.compat import uuid7
 
+from domain.identifiers import UserId
 from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
 from infrastructure.app import create_app
@@ -42,7 +43,7 @@ def run_node(settings: Settings, host: str, port: int) -> None:
 def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None:
     """The same with a fresh user, who is told what to try. Raises `Failed`."""
     with listen(host, port) as server, serving(_url(settings)):
-        user_id, now = uuid7(), datetime.now(UTC)
+        user_id, now = UserId(uuid7()), datetime.now(UTC)
         connections = demo_connections(user_id, cipher(settings).encrypt, now)
         asyncio.run(_insert(settings, connections))
         token, origin = issue(settings, user_id, TOKEN_LIFE), origin_of(server)

@@ -18,6 +18,7 @@ from domain.events import (
     ProviderRef,
     RecordedEvent,
 )
+from domain.identifiers import ConnectionId, ProviderId, UserId
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 
 CONNECTION_COLUMNS = (
@@ -87,9 +88,9 @@ def connection_of(row: Sequence[Any]) -> ProviderConnection:
     """The inverse of `connection_row`."""
     encrypted, credential_type, expires_at = row[7:10]
     return ProviderConnection(
-        id=as_uuid(row[0]),
-        user_id=as_uuid(row[1]),
-        provider_id=as_uuid(row[2]),
+        id=ConnectionId(as_uuid(row[0])),
+        user_id=UserId(as_uuid(row[1])),
+        provider_id=ProviderId(as_uuid(row[2])),
         created_at=_time(row[3]),
         provider_slug=row[4],
         alias=row[5],
@@ -139,7 +140,7 @@ def event_of(row: Sequence[Any]) -> RecordedEvent:
         "attempt_id": as_uuid(attempt_id),
         "provider": None
         if provider_id is None
-        else ProviderRef(id=as_uuid(provider_id), slug=provider_slug),
+        else ProviderRef(id=ProviderId(as_uuid(provider_id)), slug=provider_slug),
     }
     event: ProviderEvent
     match kind:

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol, TypeAlias
-from uuid import UUID
 
 from domain.events import ProviderEvent, RecordedEvent
+from domain.identifiers import ConnectionId, EventId
 from domain.ports import AttemptClosed, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
 
@@ -26,7 +26,7 @@ Outcome: TypeAlias = RecordedEvent | ConcurrentUpdate | AttemptClosed
 class StoredCredential:
     """A connection's encrypted credentials, at a version of its row."""
 
-    connection_id: UUID
+    connection_id: ConnectionId
     version: int
     encrypted_data: bytes = field(repr=False)
 
@@ -51,7 +51,7 @@ class BatchStore(Protocol):
         Raises `StorageError` (nothing was written), `MemberRefused` or `OutcomeUnknown`.
         """
 
-    async def read_back(self, writes: Sequence[Write]) -> Mapping[UUID, RecordedEvent]:
+    async def read_back(self, writes: Sequence[Write]) -> Mapping[EventId, RecordedEvent]:
         """Which of these events are in the log, by event id; a commit on its way is waited for.
 
         Raises `StorageError`.

@@ -4,9 +4,9 @@ import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from domain.events import RecordedEvent
+from domain.identifiers import UserId
 from domain.ports import Attachment, EventLog, EventSubscriber, StorageError
 from infrastructure import tasks
 from infrastructure.live.event_tail import EventTail
@@ -43,10 +43,10 @@ class LiveEventFeed:
         self._wake_ups = wake_ups
         self._page_size = page_size
         self._patience = patience
-        self._live: dict[UUID, LiveLog] = {}
+        self._live: dict[UserId, LiveLog] = {}
         self._reads: dict[tuple[LiveLog, int], _Read] = {}
 
-    def attach(self, user_id: UUID, after: int, subscriber: EventSubscriber) -> Attachment:
+    def attach(self, user_id: UserId, after: int, subscriber: EventSubscriber) -> Attachment:
         """See `EventFeed.attach`. Retries a log that can't be read for `patience` seconds."""
         live = self._live.get(user_id) or self._enter(user_id)
         return live.enter(subscriber, after)
@@ -60,7 +60,7 @@ class LiveEventFeed:
                 self._tail.extend(user_id, (recorded,))
                 live.committed(recorded.position)
 
-    def heads(self) -> Mapping[UUID, int]:
+    def heads(self) -> Mapping[UserId, int]:
         """The live users whose logs have been read to their end, and which end they were told of.
 
         0 for those who were not told of this node's own commits.
@@ -71,7 +71,7 @@ class LiveEventFeed:
             if not live.stale
         }
 
-    def has_grown(self, user_id: UUID, head: int) -> bool:
+    def has_grown(self, user_id: UserId, head: int) -> bool:
         """Wakes the user's readers if the log ends at `head` and they were not told of that."""
         live = self._live.get(user_id)
         if live is None or live.stale:
@@ -84,7 +84,7 @@ class LiveEventFeed:
             return False
         return True
 
-    def lose(self, user_id: UUID) -> bool:
+    def lose(self, user_id: UserId) -> bool:
         """The user's log is another one now: whoever follows it here is told so."""
         live = self._live.get(user_id)
         if live is None:
@@ -97,7 +97,7 @@ class LiveEventFeed:
         """Ends the reads that are under way."""
         await asyncio.gather(*[tasks.end(read.task) for read in self._reads.values()])
 
-    def _enter(self, user_id: UUID) -> LiveLog:
+    def _enter(self, user_id: UserId) -> LiveLog:
         live = self._live[user_id] = LiveLog(user_id, self._next_page, self._leave)
         live.stop_listening = self._wake_ups.listen(user_id, live.wake)
         return live

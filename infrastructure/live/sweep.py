@@ -5,11 +5,11 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Protocol
-from uuid import UUID
 
 import structlog
 
 from domain.commands.disconnect_provider import ABANDONED_AFTER
+from domain.identifiers import UserId
 from domain.ports import StorageError
 from infrastructure import tasks
 from infrastructure.live.event_feed import LiveEventFeed
@@ -21,7 +21,7 @@ INTERVAL = 2.0
 class Heads(Protocol):
     """What the sweep asks of the event log."""
 
-    async def moved(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+    async def moved(self, known: Mapping[UserId, int]) -> Mapping[UserId, int]:
         """Where the logs end that don't end at the positions known. Raises `StorageError`."""
 
     async def open_attempts(self) -> int:

@@ -4,11 +4,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
-from uuid import UUID
 
 import structlog
 
 from domain.events import RecordedEvent
+from domain.identifiers import UserId
 from domain.ports import EventSubscriber
 
 log = structlog.get_logger(__name__)
@@ -71,7 +71,7 @@ class LiveLog:
     )
 
     def __init__(
-        self, user_id: UUID, next_page: NextPage, left: Callable[["LiveLog"], None]
+        self, user_id: UserId, next_page: NextPage, left: Callable[["LiveLog"], None]
     ) -> None:
         self.user_id = user_id
         self.attachments: set[LiveAttachment] = set()

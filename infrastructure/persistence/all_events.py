@@ -1,11 +1,11 @@
 """The logs of all users, read through Tortoise, for operators."""
 
 from collections.abc import Mapping, Sequence
-from uuid import UUID
 
 from tortoise import BaseDBAsyncClient
 
 from domain.events import RecordedEvent
+from domain.identifiers import EventId, UserId
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import LogHeadRow, ProviderEventRow
 from infrastructure.database.rows import EVENT_COLUMNS, event_of
@@ -17,7 +17,7 @@ class TortoiseAllEvents:
     def __init__(self, client: BaseDBAsyncClient) -> None:
         self._client = client
 
-    async def by_time(self, after: UUID | None, limit: int) -> Sequence[RecordedEvent]:
+    async def by_time(self, after: EventId | None, limit: int) -> Sequence[RecordedEvent]:
         """See `AllEvents.by_time`."""
         rows = ProviderEventRow.all() if after is None else ProviderEventRow.filter(id__gt=after)
         with reading():
@@ -26,7 +26,7 @@ class TortoiseAllEvents:
             )
         return [event_of(row) for row in found]
 
-    async def heads(self) -> Mapping[UUID, int]:
+    async def heads(self) -> Mapping[UserId, int]:
         """See `AllEvents.heads`."""
         with reading():
             found = await LogHeadRow.all().using_db(self._client).values_list("user_id", "position")

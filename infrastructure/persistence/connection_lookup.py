@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from uuid import UUID
 
 import orjson
 from tortoise import BaseDBAsyncClient
 
+from domain.identifiers import ConnectionId
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.rows import CONNECTION_COLUMNS, connection_of
@@ -29,10 +29,10 @@ class ConnectionLookup:
         self._client = client
         self._sql = f"{_SELECT} {_IN_LIST[client.capabilities.dialect]}"
         self._reading = asyncio.Lock()
-        self._wanted: set[UUID] = set()
-        self._next: asyncio.Task[Mapping[UUID, ProviderConnection]] | None = None
+        self._wanted: set[ConnectionId] = set()
+        self._next: asyncio.Task[Mapping[ConnectionId, ProviderConnection]] | None = None
 
-    async def find(self, connection_id: UUID) -> ProviderConnection | None:
+    async def find(self, connection_id: ConnectionId) -> ProviderConnection | None:
         """Raises `StorageError`."""
         self._wanted.add(connection_id)
         if self._next is None:
@@ -40,7 +40,7 @@ class ConnectionLookup:
         # Shared: who hangs up must not cancel it for the others.
         return (await asyncio.shield(self._next)).get(connection_id)
 
-    async def _read(self) -> Mapping[UUID, ProviderConnection]:
+    async def _read(self) -> Mapping[ConnectionId, ProviderConnection]:
         async with self._reading:
             ids = orjson.dumps([str(item) for item in self._wanted]).decode()
             self._wanted, self._next = set(), None

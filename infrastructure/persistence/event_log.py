@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 import orjson
 from tortoise import BaseDBAsyncClient
@@ -10,6 +9,7 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from domain.events import EventCursor, RecordedEvent
+from domain.identifiers import ConnectionId, EventId, UserId
 from domain.ports import Page, Window
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import OpenAttemptRow, ProviderEventRow
@@ -24,7 +24,7 @@ _MOVED = {
     " LEFT JOIN log_heads AS head USING (user_id)"
     " WHERE coalesce(head.position, 0) <> known.position",
 }
-_KNOWN: dict[str, Callable[[Mapping[UUID, int]], list[Any]]] = {
+_KNOWN: dict[str, Callable[[Mapping[UserId, int]], list[Any]]] = {
     "sqlite": lambda known: [orjson.dumps({str(user): at for user, at in known.items()}).decode()],
     "postgres": lambda known: [list(known), list(known.values())],
 }
@@ -36,14 +36,14 @@ class TortoiseEventLog:
     def __init__(self, client: BaseDBAsyncClient) -> None:
         self._client = client
 
-    async def read(self, user_id: UUID, after: int, limit: int) -> Sequence[RecordedEvent]:
+    async def read(self, user_id: UserId, after: int, limit: int) -> Sequence[RecordedEvent]:
         """See `EventLog.read`."""
         rows = self._rows(user_id).filter(position__gt=after).order_by("position").limit(limit)
         with reading():
             return [event_of(row) for row in await rows.values_list(*EVENT_COLUMNS)]
 
     async def page(
-        self, user_id: UUID, window: Window[int], connection_id: UUID | None = None
+        self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
     ) -> Page[RecordedEvent]:
         """See `EventLog.page`."""
         rows = self._rows(user_id)
@@ -59,7 +59,7 @@ class TortoiseEventLog:
                 item=event_of,
             )
 
-    async def head(self, user_id: UUID) -> EventCursor:
+    async def head(self, user_id: UserId) -> EventCursor:
         """See `EventLog.head`."""
         rows = self._rows(user_id).order_by("-position").limit(1)
         with reading():
@@ -75,25 +75,25 @@ class TortoiseEventLog:
         with reading():
             return await rows.exists()
 
-    async def find(self, user_id: UUID, event_id: UUID) -> RecordedEvent | None:
+    async def find(self, user_id: UserId, event_id: EventId) -> RecordedEvent | None:
         """See `EventLog.find`."""
         with reading():
             found = await self._rows(user_id).filter(id=event_id).values_list(*EVENT_COLUMNS)
         return event_of(found[0]) if found else None
 
-    async def moved(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+    async def moved(self, known: Mapping[UserId, int]) -> Mapping[UserId, int]:
         """Where the logs end that don't end at the positions known. Raises `StorageError`."""
         dialect = self._client.capabilities.dialect
         with reading():
             _, rows = await self._client.execute_query(_MOVED[dialect], _KNOWN[dialect](known))
-        return {as_uuid(user_id): position for user_id, position in map(tuple, rows)}
+        return {UserId(as_uuid(user_id)): position for user_id, position in map(tuple, rows)}
 
     async def open_attempts(self) -> int:
         """How many attempts have no outcome. Raises `StorageError`."""
         with reading():
             return await OpenAttemptRow.all().using_db(self._client).count()
 
-    def _rows(self, user_id: UUID) -> QuerySet[ProviderEventRow]:
+    def _rows(self, user_id: UserId) -> QuerySet[ProviderEventRow]:
         return ProviderEventRow.filter(user_id=user_id).using_db(self._client)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from domain.events import FailureReason, ProviderDisconnectionFailed, ProviderEvent
+from domain.identifiers import EventId
 from domain.ports import AttemptClosed, NewId, Now
 from infrastructure.database.store import Store, Write
 from infrastructure.persistence.writer import Writer
@@ -32,7 +33,7 @@ class OpenAttempts:
 
     async def _close(self, attempted: ProviderEvent) -> bool:
         failed = ProviderDisconnectionFailed(
-            id=self._new_id(),
+            id=EventId(self._new_id()),
             occurred_at=self._now(),
             user_id=attempted.user_id,
             connection_id=attempted.connection_id,

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from tortoise import BaseDBAsyncClient
 from tortoise.expressions import Q
 
 from domain.events import ProviderEvent, RecordedEvent
+from domain.identifiers import ConnectionId, UserId
 from domain.ports import ConnectionKey, Page, Window
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from infrastructure.database.driver_errors import reading
@@ -29,11 +29,11 @@ class TortoiseProviderConnectionRepository:
         self._writer = writer
         self._lookup = ConnectionLookup(client)
 
-    async def find_by_id(self, connection_id: UUID) -> ProviderConnection | None:
+    async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
         """See `ProviderConnectionRepository.find_by_id`."""
         return await self._lookup.find(connection_id)
 
-    async def find_by_user_id(self, user_id: UUID) -> Sequence[ProviderConnection]:
+    async def find_by_user_id(self, user_id: UserId) -> Sequence[ProviderConnection]:
         """See `ProviderConnectionRepository.find_by_user_id`."""
         rows = ProviderConnectionRow.filter(user_id=user_id).using_db(self._client)
         with reading():
@@ -46,7 +46,7 @@ class TortoiseProviderConnectionRepository:
 
     async def page(
         self,
-        user_id: UUID,
+        user_id: UserId,
         window: Window[ConnectionKey],
         statuses: frozenset[ConnectionStatus] | None = None,
     ) -> Page[ProviderConnection]:

@@ -1,11 +1,11 @@
 """All credentials, page by page, for whoever re-encrypts them."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from tortoise import BaseDBAsyncClient
 from tortoise.queryset import QuerySet
 
+from domain.identifiers import ConnectionId
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import ProviderConnectionRow
 from infrastructure.database.store import Store, StoredCredential
@@ -23,7 +23,7 @@ class TortoiseStoredCredentials:
         with reading():
             return await self._rows().count()
 
-    async def page(self, after: UUID | None, limit: int) -> Sequence[StoredCredential]:
+    async def page(self, after: ConnectionId | None, limit: int) -> Sequence[StoredCredential]:
         """See `StoredCredentials.page`."""
         rows = self._rows() if after is None else self._rows().filter(id__gt=after)
         with reading():

@@ -10,6 +10,7 @@ from uuid import UUID
 import jwt
 from jwt import PyJWK
 
+from domain.identifiers import UserId
 from domain.ports import AccessToken
 
 MAX_TOKEN_LENGTH = 8192
@@ -109,8 +110,8 @@ def _expiry(claim: object) -> int:
     return int(claim)
 
 
-def _user_id(claim: str) -> UUID:
-    user_id = UUID(claim)
+def _user_id(claim: str) -> UserId:
+    user_id = UserId(UUID(claim))
     if str(user_id) != claim.lower():
         raise ValueError("sub is not a UUID in its usual form")
     return user_id
@@ -118,7 +119,7 @@ def _user_id(claim: str) -> UUID:
 
 def issue_token(
     key: PyJWK,
-    user_id: UUID,
+    user_id: UserId,
     expires_in: timedelta,
     *,
     issuer: str | None = None,

@@ -1,8 +1,8 @@
 """Who may ask: tokens verified, and issued, as the settings say."""
 
 from datetime import timedelta
-from uuid import UUID
 
+from domain.identifiers import UserId
 from infrastructure.security.access_tokens import (
     JwtAccessTokens,
     SingleKey,
@@ -21,7 +21,7 @@ def access_tokens(settings: Settings) -> JwtAccessTokens:
     )
 
 
-def issue(settings: Settings, user_id: UUID, expires_in: timedelta) -> str:
+def issue(settings: Settings, user_id: UserId, expires_in: timedelta) -> str:
     """A token for a user, signed with the shared secret. Raises `SettingsError` without one."""
     if settings.token_secret is None:
         raise SettingsError(

@@ -6,7 +6,6 @@ from functools import partial
 from inspect import isawaitable
 from types import CoroutineType
 from typing import Any, TypeAlias, TypeGuard, cast
-from uuid import UUID
 
 import orjson
 from graphql import (
@@ -18,6 +17,7 @@ from graphql import (
     create_source_event_stream,
 )
 
+from domain.identifiers import UserId
 from schema.admission.rate_limits import MutationRate
 from schema.execution.documents import Documents, Refused
 from schema.execution.event_responses import PayloadCache, Payloads, SharedPayloads
@@ -73,7 +73,7 @@ class Operations:
         self.operation = documents.operation
 
     async def execute(
-        self, operation: Operation, variables: Variables | None, viewer_id: UUID
+        self, operation: Operation, variables: Variables | None, viewer_id: UserId
     ) -> ExecutionResult:
         """Runs a query or a mutation; raises `Refused` before anything of it is run."""
         if operation.type is OperationType.MUTATION:
@@ -119,7 +119,7 @@ class Operations:
         self,
         operation: Operation,
         variables: Variables | None,
-        viewer_id: UUID,
+        viewer_id: UserId,
         *,
         last_event_id: str | None = None,
     ) -> Payloads:

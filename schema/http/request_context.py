@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from uuid import UUID
 
 from graphql import GraphQLError
 from starlette.types import Message, Receive, Scope, Send
 
+from domain.identifiers import UserId
 from schema.admission.origins import Header
 from schema.errors import bad_user_input
 from schema.execution.document_limits import Limit, too_complex
@@ -70,7 +70,7 @@ class Exchange:
         self.common: Sequence[Header] = SECURITY_HEADERS
         self.request_id = ""
         self.transport = "http"
-        self.user_id: UUID | None = None
+        self.user_id: UserId | None = None
         self.operation: Operation | None = None
         self.errors: Sequence[GraphQLError] | None = None
         self.responding = False

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
-from uuid import UUID
 
 import strawberry
 
 from domain.commands.disconnect_provider import DisconnectProvider, Outcome
 from domain.events import EventCursor
+from domain.identifiers import UserId
 from domain.ports import ConnectionList, EventFeed, EventLog, NewId, ProviderConnectionRepository
 
 
@@ -38,7 +38,7 @@ class Context:
     cursor of a resumed event stream; it wins over the subscription's `after`.
     """
 
-    viewer_id: UUID
+    viewer_id: UserId
     services: Services
     snapshot: EventCursor | None = None
     last_event_id: str | None = None

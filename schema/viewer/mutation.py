@@ -5,6 +5,7 @@ from typing import Annotated, assert_never
 import strawberry
 
 from domain.commands.disconnect_provider import DisconnectProvider, DisconnectProviderError
+from domain.identifiers import AttemptId, ConnectionId
 from domain.result import Failure, Success
 from schema.relay import parse_id
 from schema.viewer.context import Info
@@ -39,8 +40,8 @@ class Mutation:
         services = info.context.services
         command = DisconnectProvider(
             user_id=info.context.viewer_id,
-            connection_id=parse_id(input.connection_id, "connectionId"),
-            attempt_id=services.new_id(),
+            connection_id=ConnectionId(parse_id(input.connection_id, "connectionId")),
+            attempt_id=AttemptId(services.new_id()),
         )
         attempt_id = strawberry.ID(str(command.attempt_id))
         match await services.disconnect_provider(command):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import strawberry
 
+from domain.identifiers import ConnectionId, EventId
 from domain.ports import ConnectionKey
 from domain.provider_connection import ConnectionStatus as DomainStatus
 from schema.cursors import decode_connection_key, encode_connection_key, honoured
@@ -39,10 +40,10 @@ class Query:
         """None for what is missing and for what is somebody else's."""
         node_id, viewer_id = parse_id(id, "id"), info.context.viewer_id
         services = info.context.services
-        connection = await services.connection_repo.find_by_id(node_id)
+        connection = await services.connection_repo.find_by_id(ConnectionId(node_id))
         if connection is not None and connection.user_id == viewer_id:
             return ConnectedProvider.of(connection)
-        recorded = await services.events.find(viewer_id, node_id)
+        recorded = await services.events.find(viewer_id, EventId(node_id))
         return to_graphql(recorded) if recorded else None
 
     @strawberry.field(description="In order of creation.")
@@ -100,7 +101,7 @@ class Query:
     ) -> Connection[ProviderEvent]:
         """A page of the viewer's history."""
         viewer_id, events = info.context.viewer_id, info.context.services.events
-        after, before, connection_id = given(after), given(before), given(connection_id)
+        after, before, only = given(after), given(before), given(connection_id)
         wanted = window(
             first,
             last,
@@ -110,7 +111,7 @@ class Query:
         page = await events.page(
             viewer_id,
             wanted,
-            None if connection_id is None else parse_id(connection_id, "connectionId"),
+            None if only is None else ConnectionId(parse_id(only, "connectionId")),
         )
         nodes = [to_graphql(item) for item in page.items]
         return Connection(

@@ -3,11 +3,11 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, cast
-from uuid import UUID
 
 import strawberry
 
 from domain.events import EventCursor, RecordedEvent
+from domain.identifiers import ConnectionId
 from domain.ports import EventFeed
 from schema.cursors import honoured
 from schema.relay import given, parse_id
@@ -24,7 +24,7 @@ class EventStream:
 
     feed: EventFeed
     after: EventCursor
-    connection_id: UUID | None
+    connection_id: ConnectionId | None
 
     def wants(self, recorded: RecordedEvent) -> bool:
         """Whether an event of the viewer is one of those that were asked for."""
@@ -56,7 +56,9 @@ class Subscription:
         """Refused before the first event with `INVALID_CURSOR` or `BAD_USER_INPUT`."""
         services, viewer_id = info.context.services, info.context.viewer_id
         after, connection_id = info.context.last_event_id or given(after), given(connection_id)
-        only = None if connection_id is None else parse_id(connection_id, "connectionId")
+        only = (
+            None if connection_id is None else ConnectionId(parse_id(connection_id, "connectionId"))
+        )
         if after is None:
             start = await services.events.head(viewer_id)
         else:

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from uuid import UUID
 
 from graphql import GraphQLError, OperationType
 
+from domain.identifiers import UserId
 from schema.errors import ErrorCode, request_error
 from schema.execution.document_limits import Limit
 from schema.execution.documents import Refused
@@ -31,7 +31,7 @@ class SocketOperations:
     def __init__(
         self,
         socket_id: str,
-        viewer_id: UUID,
+        viewer_id: UserId,
         services: SocketServices,
         outbox: Outbox,
         lost: Callable[[], None],

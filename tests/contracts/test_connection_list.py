@@ -1,14 +1,13 @@
 """`ConnectionList`: a user's connections, page by page."""
 
-from uuid import UUID
-
 import pytest
 
 from domain.ports import ConnectionKey, Page, Window
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from tests.contracts.world import NOW, World, active
+from tests.support.ids import a_user
 
-USER, STRANGER = UUID(int=1), UUID(int=2)
+USER, STRANGER = a_user(1), a_user(2)
 
 
 def key(connection: ProviderConnection) -> ConnectionKey:

@@ -2,15 +2,14 @@
 
 import asyncio
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
-from uuid_utils.compat import uuid7
 
 from domain.ports import AttemptClosed, StorageError
 from tests.contracts.world import World, attempted, failed, succeeded
+from tests.support.ids import a_connection, a_user, an_event
 
-USER, OTHER, CONNECTION = UUID(int=1), UUID(int=2), UUID(int=3)
+USER, OTHER, CONNECTION = a_user(1), a_user(2), a_connection(3)
 
 
 async def test_positions_count_up_for_each_user_alone(world: World) -> None:
@@ -78,7 +77,7 @@ async def test_attempt_begins_once(world: World) -> None:
     attempt = attempted(USER, CONNECTION)
     await world.bus.publish(attempt)
 
-    for again in (attempt, replace(attempt, id=uuid7())):
+    for again in (attempt, replace(attempt, id=an_event())):
         with pytest.raises(StorageError):
             await world.bus.publish(again)
 

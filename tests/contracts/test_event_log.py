@@ -1,16 +1,16 @@
 """`EventLog`: a user's events by position."""
 
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
-from uuid_utils.compat import uuid7
 
 from domain.events import EventCursor, ProviderEvent, RecordedEvent
 from domain.ports import Page, Window
 from tests.contracts.world import PROVIDER, World, attempted, failed, succeeded
+from tests.support.ids import a_connection, a_user, an_event
 
-USER, STRANGER, CONNECTION, ANOTHER = (UUID(int=number) for number in range(1, 5))
+USER, STRANGER = a_user(1), a_user(2)
+CONNECTION, ANOTHER = a_connection(3), a_connection(4)
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ async def test_events_come_back_as_they_were_recorded(
 async def test_read_is_bounded_at_both_ends(world: World, log: list[RecordedEvent]) -> None:
     assert await world.log.read(USER, 2, 3) == log[2:5]
     assert await world.log.read(USER, 6, 3) == []
-    assert await world.log.read(uuid7(), 0, 3) == []
+    assert await world.log.read(a_user(), 0, 3) == []
 
 
 async def test_head_is_the_last_event(world: World, log: list[RecordedEvent]) -> None:
     assert await world.log.head(USER) == log[-1].cursor
-    nobody = uuid7()
+    nobody = a_user()
     assert await world.log.head(nobody) == EventCursor(user_id=nobody, position=0, event_id=None)
 
 
@@ -54,11 +54,11 @@ async def test_cursor_holds_while_its_event_is_at_its_position(
 ) -> None:
     cursor = log[2].cursor
     assert await world.log.holds(cursor)
-    assert await world.log.holds(EventCursor(user_id=uuid7(), position=0, event_id=None))
+    assert await world.log.holds(EventCursor(user_id=a_user(), position=0, event_id=None))
     for wrong in (
         replace(cursor, position=4),
         replace(cursor, position=7),
-        replace(cursor, event_id=uuid7()),
+        replace(cursor, event_id=an_event()),
         replace(cursor, user_id=STRANGER),
     ):
         assert not await world.log.holds(wrong)
@@ -67,7 +67,7 @@ async def test_cursor_holds_while_its_event_is_at_its_position(
 async def test_event_is_found_by_its_own_user_only(world: World, log: list[RecordedEvent]) -> None:
     assert await world.log.find(USER, log[3].event.id) == log[3]
     assert await world.log.find(STRANGER, log[3].event.id) is None
-    assert await world.log.find(USER, uuid7()) is None
+    assert await world.log.find(USER, an_event()) is None
 
 
 async def test_history_pages_forwards_and_backwards(world: World, log: list[RecordedEvent]) -> None:

@@ -1,10 +1,9 @@
 """`Heads`: what the sweep asks of the log."""
 
-from uuid import UUID
-
 from tests.contracts.world import World, attempted, failed
+from tests.support.ids import a_connection, a_user
 
-USER, OTHER, STRANGER, CONNECTION = (UUID(int=number) for number in range(1, 5))
+USER, OTHER, STRANGER, CONNECTION = a_user(1), a_user(2), a_user(3), a_connection(4)
 
 
 async def test_only_logs_that_end_elsewhere_are_named(world: World) -> None:

@@ -2,17 +2,16 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
-from uuid_utils.compat import uuid7
 
 from domain.ports import AttemptClosed, ConcurrentUpdate, StorageError
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from tests.contracts.world import NOW, World, active, attempted, failed, succeeded
+from tests.support.ids import a_connection, a_provider, a_user
 
 LATER = NOW + timedelta(hours=1)
-USER, STRANGER = UUID(int=1), UUID(int=2)
+USER, STRANGER = a_user(1), a_user(2)
 
 
 async def found(world: World, connection: ProviderConnection) -> ProviderConnection:
@@ -23,9 +22,9 @@ async def found(world: World, connection: ProviderConnection) -> ProviderConnect
 
 async def test_connection_comes_back_as_it_was(world: World) -> None:
     bare = ProviderConnection(
-        id=uuid7(),
+        id=a_connection(),
         user_id=USER,
-        provider_id=uuid7(),
+        provider_id=a_provider(),
         provider_slug="x",
         status=ConnectionStatus.PENDING,
         created_at=NOW,
@@ -39,7 +38,7 @@ async def test_connection_comes_back_as_it_was(world: World) -> None:
 
 
 async def test_unknown_connection_is_none(world: World) -> None:
-    assert await world.connections.find_by_id(uuid7()) is None
+    assert await world.connections.find_by_id(a_connection()) is None
 
 
 async def test_connections_of_a_user_are_in_order_of_creation(world: World) -> None:
@@ -47,7 +46,7 @@ async def test_connections_of_a_user_are_in_order_of_creation(world: World) -> N
     await world.add(third, first, active(STRANGER), second)
 
     assert await world.connections.find_by_user_id(USER) == [first, second, third]
-    assert await world.connections.find_by_user_id(uuid7()) == []
+    assert await world.connections.find_by_user_id(a_user()) == []
 
 
 async def test_save_changes_the_row_and_records_the_event(world: World) -> None:
@@ -97,7 +96,7 @@ async def test_save_of_an_outdated_connection_writes_nothing(world: World) -> No
 
 
 async def test_save_of_a_connection_that_is_gone_is_a_concurrent_update(world: World) -> None:
-    attempt = attempted(USER, uuid7())
+    attempt = attempted(USER, a_connection())
     await world.bus.publish(attempt)
 
     with pytest.raises(ConcurrentUpdate):

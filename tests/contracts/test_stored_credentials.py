@@ -1,15 +1,13 @@
 """`StoredCredentials`: what a rotation of keys reads and replaces."""
 
 from dataclasses import replace
-from uuid import UUID
-
-from uuid_utils.compat import uuid7
 
 from domain.provider_connection import ProviderConnection, ProviderCredentials
 from infrastructure.database.store import StoredCredential
 from tests.contracts.world import NOW, World, active, attempted, succeeded
+from tests.support.ids import a_connection, a_user
 
-USER = UUID(int=1)
+USER = a_user(1)
 
 
 def with_secret(secret: bytes) -> ProviderConnection:
@@ -53,7 +51,7 @@ async def test_what_changed_since_it_was_read_is_left_alone(world: World) -> Non
     await world.connections.save(gone.mark_disconnected(NOW), succeeded(attempt))
 
     late = [replace(item, encrypted_data=b"new") for item in read]
-    never = replace(late[0], connection_id=uuid7())
+    never = replace(late[0], connection_id=a_connection())
     back_from_the_dead = replace(late[1], version=2)
 
     assert await world.credentials.replace([*late, never, back_from_the_dead]) == 1

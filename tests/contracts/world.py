@@ -4,9 +4,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Protocol
-from uuid import UUID
-
-from uuid_utils.compat import uuid7
 
 from domain.events import (
     FailureReason,
@@ -15,6 +12,7 @@ from domain.events import (
     ProviderDisconnectionSucceeded,
     ProviderRef,
 )
+from domain.identifiers import AttemptId, ConnectionId, UserId
 from domain.ports import ConnectionList, EventBus, EventLog, ProviderConnectionRepository
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.commands.rotate_keys import StoredCredentials
@@ -27,9 +25,10 @@ from infrastructure.persistence.provider_connections import TortoiseProviderConn
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.persistence.writer import Writer
 from tests.support import fakes
+from tests.support.ids import a_connection, a_provider, an_attempt, an_event
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-PROVIDER = ProviderRef(id=UUID(int=77), slug="schwab")
+PROVIDER = ProviderRef(id=a_provider(77), slug="schwab")
 _seconds = count()
 
 
@@ -105,10 +104,10 @@ class SqliteWorld(World):
         await self._database.aclose()
 
 
-def active(user_id: UUID, *, created_at: datetime | None = None) -> ProviderConnection:
+def active(user_id: UserId, *, created_at: datetime | None = None) -> ProviderConnection:
     """An active connection with everything filled in; each is created a second after the last."""
     return ProviderConnection(
-        id=uuid7(),
+        id=a_connection(),
         user_id=user_id,
         provider_id=PROVIDER.id,
         provider_slug=PROVIDER.slug,
@@ -127,19 +126,19 @@ def active(user_id: UUID, *, created_at: datetime | None = None) -> ProviderConn
 
 
 def attempted(
-    user_id: UUID,
-    connection_id: UUID,
+    user_id: UserId,
+    connection_id: ConnectionId,
     *,
-    attempt_id: UUID | None = None,
+    attempt_id: AttemptId | None = None,
     provider: ProviderRef | None = None,
 ) -> ProviderDisconnectionAttempted:
     """A new attempt."""
     return ProviderDisconnectionAttempted(
-        id=uuid7(),
+        id=an_event(),
         occurred_at=NOW,
         user_id=user_id,
         connection_id=connection_id,
-        attempt_id=attempt_id or uuid7(),
+        attempt_id=attempt_id or an_attempt(),
         provider=provider,
     )
 
@@ -147,7 +146,7 @@ def attempted(
 def succeeded(attempt: ProviderDisconnectionAttempted) -> ProviderDisconnectionSucceeded:
     """Its good end."""
     return ProviderDisconnectionSucceeded(
-        id=uuid7(),
+        id=an_event(),
         occurred_at=NOW,
         user_id=attempt.user_id,
         connection_id=attempt.connection_id,
@@ -159,7 +158,7 @@ def succeeded(attempt: ProviderDisconnectionAttempted) -> ProviderDisconnectionS
 def failed(attempt: ProviderDisconnectionAttempted) -> ProviderDisconnectionFailed:
     """Its bad end."""
     return ProviderDisconnectionFailed(
-        id=uuid7(),
+        id=an_event(),
         occurred_at=NOW,
         user_id=attempt.user_id,
         connection_id=attempt.connection_id,

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
@@ -12,12 +11,14 @@ from domain.commands.disconnect_provider import (
     Outcome,
 )
 from domain.events import RecordedEvent
+from domain.identifiers import ConnectionId, UserId
 from infrastructure.database.sqlite.database import SqliteDatabase
 from infrastructure.persistence.event_bus import WriterEventBus
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.open_attempts import OpenAttempts
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.writer import Writer
+from tests.support.ids import an_attempt
 
 
 class Node:
@@ -35,9 +36,11 @@ class Node:
         self.open_attempts = OpenAttempts(database.store, self.writer, now=now, new_id=uuid7)
         self.handler = DisconnectProviderHandler(self.connections, self.bus, now=now, new_id=uuid7)
 
-    async def disconnect(self, user_id: UUID, connection_id: UUID) -> Outcome:
+    async def disconnect(self, user_id: UserId, connection_id: ConnectionId) -> Outcome:
         return await self.handler.handle(
-            DisconnectProvider(user_id=user_id, connection_id=connection_id, attempt_id=uuid7())
+            DisconnectProvider(
+                user_id=user_id, connection_id=connection_id, attempt_id=an_attempt()
+            )
         )
 
     async def aclose(self) -> None:

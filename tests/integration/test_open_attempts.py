@@ -3,17 +3,16 @@
 from contextlib import closing
 from datetime import timedelta
 
-from uuid_utils.compat import uuid7
-
 from domain.events import FailureReason, ProviderDisconnectionFailed
 from infrastructure.database.sqlite.connection import connect
 from tests.contracts.world import attempted, failed
 from tests.integration.sqlite_node import Node
+from tests.support.ids import a_connection, a_user
 
 
 async def test_open_attempts_are_closed_and_announced(node: Node) -> None:
-    user = uuid7()
-    attempts = [attempted(user, uuid7()) for _ in range(3)]
+    user = a_user()
+    attempts = [attempted(user, a_connection()) for _ in range(3)]
     for attempt in attempts:
         await node.bus.publish(attempt)
     await node.bus.publish(failed(attempts[0]))
@@ -32,7 +31,7 @@ async def test_open_attempts_are_closed_and_announced(node: Node) -> None:
 
 
 async def test_attempt_is_abandoned_once_it_is_old_by_the_databases_clock(node: Node) -> None:
-    old, young = attempted(uuid7(), uuid7()), attempted(uuid7(), uuid7())
+    old, young = attempted(a_user(), a_connection()), attempted(a_user(), a_connection())
     await node.bus.publish(old)
     await node.bus.publish(young)
     with closing(connect(node.path)) as db:

@@ -5,19 +5,19 @@ from contextlib import closing
 
 import pytest
 from tortoise.exceptions import OperationalError
-from uuid_utils.compat import uuid7
 
 from domain.ports import StorageError, Window
 from infrastructure.database.sqlite.connection import connect
 from tests.contracts.world import attempted
 from tests.integration.sqlite_node import Node
+from tests.support.ids import a_connection, a_user, an_event
 
 
 async def test_reads_hold_no_transaction(node: Node) -> None:
-    user = uuid7()
-    await node.bus.publish(attempted(user, uuid7()))
+    user = a_user()
+    await node.bus.publish(attempted(user, a_connection()))
     await node.log.read(user, 0, 10)
-    await node.connections.find_by_id(uuid7())
+    await node.connections.find_by_id(a_connection())
     await node.connections.find_by_user_id(user)
 
     with closing(connect(node.path)) as other:
@@ -33,13 +33,13 @@ async def test_read_that_fails_says_why_to_the_log_alone(
         other.execute("ALTER TABLE provider_events RENAME TO elsewhere")
         other.execute("ALTER TABLE provider_connections RENAME TO nowhere")
     reads = [
-        node.log.read(uuid7(), 0, 10),
-        node.log.page(uuid7(), Window(limit=1)),
-        node.log.head(uuid7()),
-        node.log.find(uuid7(), uuid7()),
-        node.connections.find_by_id(uuid7()),
-        node.connections.find_by_user_id(uuid7()),
-        node.connections.page(uuid7(), Window(limit=1)),
+        node.log.read(a_user(), 0, 10),
+        node.log.page(a_user(), Window(limit=1)),
+        node.log.head(a_user()),
+        node.log.find(a_user(), an_event()),
+        node.connections.find_by_id(a_connection()),
+        node.connections.find_by_user_id(a_user()),
+        node.connections.page(a_user(), Window(limit=1)),
         node.open_attempts.close_abandoned(None),
     ]
 

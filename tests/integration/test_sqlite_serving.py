@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from uuid_utils.compat import uuid7
 
 from domain.provider_connection import ProviderConnection, ProviderCredentials
 from infrastructure.database.database import open_database, serving
@@ -21,6 +20,7 @@ from infrastructure.database.store import Write
 from infrastructure.failures import Failed
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from tests.contracts.world import active, attempted, succeeded
+from tests.support.ids import a_user
 
 HOLD = """
 import sys
@@ -97,7 +97,7 @@ def test_file_that_is_no_database_is_not_left_open(path: Path) -> None:
 
 def with_secret(secret: bytes) -> ProviderConnection:
     credentials = ProviderCredentials(encrypted_data=secret, credential_type="oauth2")
-    return replace(active(uuid7()), credentials=credentials)
+    return replace(active(a_user()), credentials=credentials)
 
 
 def remains(folder: Path, destroyed: list[bytes]) -> list[str]:

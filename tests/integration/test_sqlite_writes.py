@@ -6,10 +6,8 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
-from uuid_utils.compat import uuid7
 
 from domain.events import ProviderEvent, RecordedEvent
 from domain.ports import ConcurrentUpdate, StorageError
@@ -20,10 +18,11 @@ from infrastructure.database.sqlite.store import SqliteStore
 from infrastructure.database.store import MemberRefused, Write
 from tests.contracts.world import active, attempted, failed, succeeded
 from tests.integration.sqlite_node import Node, now
+from tests.support.ids import a_connection, a_user
 
 
 async def test_200_disconnects_of_20_connections_with_a_third_hanging_up(node: Node) -> None:
-    users = [uuid7() for _ in range(10)]
+    users = [a_user() for _ in range(10)]
     owned = [active(user) for user in users for _ in range(2)]
     await node.database.store.insert(owned)
     tasks = [
@@ -56,7 +55,7 @@ async def test_200_disconnects_of_20_connections_with_a_third_hanging_up(node: N
 
 
 async def test_changes_of_one_connection_in_one_batch_leave_one_winner(node: Node) -> None:
-    connection = active(uuid7())
+    connection = active(a_user())
     await node.database.store.insert([connection])
     attempts = [attempted(connection.user_id, connection.id) for _ in range(3)]
     await asyncio.gather(*map(node.bus.publish, attempts))
@@ -72,12 +71,12 @@ async def test_changes_of_one_connection_in_one_batch_leave_one_winner(node: Nod
 
 
 async def test_bad_member_fails_alone(node: Node) -> None:
-    user = uuid7()
-    taken = attempted(user, uuid7())
+    user = a_user()
+    taken = attempted(user, a_connection())
     await node.bus.publish(taken)
-    unwritable = replace(attempted(user, uuid7()), user_id=UUID(int=0))
+    unwritable = replace(attempted(user, a_connection()), user_id=a_user(0))
     object.__setattr__(unwritable, "connection_id", "not a UUID")
-    writes = [attempted(user, uuid7()), taken, unwritable, attempted(user, uuid7())]
+    writes = [attempted(user, a_connection()), taken, unwritable, attempted(user, a_connection())]
 
     results = await asyncio.gather(*map(node.bus.publish, writes), return_exceptions=True)
 
@@ -103,7 +102,7 @@ for turn in range(100):
 
 
 async def test_another_process_writes_beside_the_server(node: Node) -> None:
-    theirs, user = active(uuid7()), uuid7()
+    theirs, user = active(a_user()), a_user()
     await node.database.store.insert([theirs])
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", OTHER_WRITER, str(node.path), str(theirs.id),
@@ -114,7 +113,7 @@ async def test_another_process_writes_beside_the_server(node: Node) -> None:
 
     events: list[ProviderEvent] = []
     for _ in range(60):
-        attempt = attempted(user, uuid7())
+        attempt = attempted(user, a_connection())
         events += [attempt, failed(attempt)]
         await node.bus.publish(attempt)
         await node.bus.publish(events[-1])  # reads what is open before it writes
@@ -130,7 +129,7 @@ async def test_another_process_writes_beside_the_server(node: Node) -> None:
 
 async def test_lock_that_is_held_too_long_is_a_storage_error_and_no_wedge(node: Node) -> None:
     store = SqliteStore(node.path, busy_timeout=50)
-    writes = [Write(event=attempted(uuid7(), uuid7()))]
+    writes = [Write(event=attempted(a_user(), a_connection()))]
     with closing(connect(node.path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError):
@@ -152,18 +151,19 @@ async def test_commit_that_fails_leaves_no_transaction_open(node: Node) -> None:
     with pytest.raises(MemberRefused):
         await node.database.store._run(fail_at_commit)
 
-    assert (await node.bus.publish(attempted(uuid7(), uuid7()))).position == 1
+    assert (await node.bus.publish(attempted(a_user(), a_connection()))).position == 1
 
 
 async def test_disk_that_is_full_is_a_storage_error_and_no_wedge(node: Node) -> None:
-    user = uuid7()
-    await node.bus.publish(attempted(user, uuid7()))
+    user = a_user()
+    await node.bus.publish(attempted(user, a_connection()))
     await node.database.store._run(lambda db: db.execute("PRAGMA max_page_count = 1").fetchone())
 
     results = await asyncio.gather(
-        *(node.bus.publish(attempted(user, uuid7())) for _ in range(300)), return_exceptions=True
+        *(node.bus.publish(attempted(user, a_connection())) for _ in range(300)),
+        return_exceptions=True,
     )
     assert {type(result) for result in results} == {StorageError}
 
     await node.database.store._run(lambda db: db.execute("PRAGMA max_page_count = 99").fetchone())
-    assert (await node.bus.publish(attempted(user, uuid7()))).position == 2
+    assert (await node.bus.publish(attempted(user, a_connection()))).position == 2

@@ -15,6 +15,7 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from domain.events import EventCursor
+from domain.identifiers import UserId
 from tests.support.processes import Server, bearer
 
 QUERY = """
@@ -47,7 +48,7 @@ class Subscriber:
         self.refusals: list[str] = []
         self._nodes = nodes
         self._chance = chance
-        self._cursor = EventCursor(user_id=user_id, position=0, event_id=None).encode()
+        self._cursor = EventCursor(user_id=UserId(user_id), position=0, event_id=None).encode()
         self._lost_at: float | None = None
         self._session: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None

@@ -14,6 +14,7 @@ from domain.events import (
     ProviderEvent,
     RecordedEvent,
 )
+from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import (
     Attachment,
     AttemptClosed,
@@ -64,9 +65,9 @@ class World:
     """
 
     def __init__(self) -> None:
-        self.connections: dict[UUID, ProviderConnection] = {}
-        self.logs: defaultdict[UUID, list[RecordedEvent]] = defaultdict(list)
-        self.open_attempts: set[UUID] = set()
+        self.connections: dict[ConnectionId, ProviderConnection] = {}
+        self.logs: defaultdict[UserId, list[RecordedEvent]] = defaultdict(list)
+        self.open_attempts: set[AttemptId] = set()
         self.down = False
         self.grown = asyncio.Condition()
         self.on_recorded: Callable[[RecordedEvent], None] = lambda _: None
@@ -162,11 +163,11 @@ class InMemoryProviderConnectionRepository:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def find_by_id(self, connection_id: UUID) -> ProviderConnection | None:
+    async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
         await self._world.passed("find")
         return self._world.connections.get(connection_id)
 
-    async def find_by_user_id(self, user_id: UUID) -> Sequence[ProviderConnection]:
+    async def find_by_user_id(self, user_id: UserId) -> Sequence[ProviderConnection]:
         await self._world.passed("find")
         own = (c for c in self._world.connections.values() if c.user_id == user_id)
         return sorted(own, key=_key)
@@ -176,7 +177,7 @@ class InMemoryProviderConnectionRepository:
 
     async def page(
         self,
-        user_id: UUID,
+        user_id: UserId,
         window: Window[ConnectionKey],
         statuses: frozenset[ConnectionStatus] | None = None,
     ) -> Page[ProviderConnection]:
@@ -236,17 +237,17 @@ class InMemoryEventLog:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def read(self, user_id: UUID, after: int, limit: int) -> Sequence[RecordedEvent]:
+    async def read(self, user_id: UserId, after: int, limit: int) -> Sequence[RecordedEvent]:
         return (await self._log(user_id))[after : after + limit]
 
     async def page(
-        self, user_id: UUID, window: Window[int], connection_id: UUID | None = None
+        self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
     ) -> Page[RecordedEvent]:
         log = await self._log(user_id)
         wanted = [r for r in log if connection_id in (None, r.event.connection_id)]
         return _page(wanted, lambda recorded: recorded.position, window)
 
-    async def head(self, user_id: UUID) -> EventCursor:
+    async def head(self, user_id: UserId) -> EventCursor:
         log = await self._log(user_id)
         return log[-1].cursor if log else EventCursor(user_id=user_id, position=0, event_id=None)
 
@@ -256,18 +257,18 @@ class InMemoryEventLog:
             return True
         return cursor.position <= len(log) and log[cursor.position - 1].cursor == cursor
 
-    async def find(self, user_id: UUID, event_id: UUID) -> RecordedEvent | None:
+    async def find(self, user_id: UserId, event_id: EventId) -> RecordedEvent | None:
         log = await self._log(user_id)
         return next((recorded for recorded in log if recorded.event.id == event_id), None)
 
-    async def moved(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+    async def moved(self, known: Mapping[UserId, int]) -> Mapping[UserId, int]:
         heads = {user_id: (await self.head(user_id)).position for user_id in known}
         return {user_id: head for user_id, head in heads.items() if head != known[user_id]}
 
     async def open_attempts(self) -> int:
         return len(self._world.open_attempts)
 
-    async def _log(self, user_id: UUID) -> list[RecordedEvent]:
+    async def _log(self, user_id: UserId) -> list[RecordedEvent]:
         await self._world.passed("read")
         return self._world.logs[user_id]
 
@@ -278,10 +279,10 @@ class InMemoryEventFeed:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def attach(self, user_id: UUID, after: int, subscriber: EventSubscriber) -> Attachment:
+    def attach(self, user_id: UserId, after: int, subscriber: EventSubscriber) -> Attachment:
         return InMemoryAttachment(self, user_id, after, subscriber)
 
-    async def pages(self, user_id: UUID, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+    async def pages(self, user_id: UserId, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
         """What comes after a position, waiting for it."""
         log = self._world.logs[user_id]
         while True:
@@ -297,14 +298,14 @@ class InMemoryAttachment:
     """`Attachment`: a task that follows."""
 
     def __init__(
-        self, feed: InMemoryEventFeed, user_id: UUID, after: int, subscriber: EventSubscriber
+        self, feed: InMemoryEventFeed, user_id: UserId, after: int, subscriber: EventSubscriber
     ) -> None:
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._task = asyncio.create_task(self._run(feed, user_id, after, subscriber))
 
     async def _run(
-        self, feed: InMemoryEventFeed, user_id: UUID, after: int, subscriber: EventSubscriber
+        self, feed: InMemoryEventFeed, user_id: UserId, after: int, subscriber: EventSubscriber
     ) -> None:
         try:
             async for page in feed.pages(user_id, after):

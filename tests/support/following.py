@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from uuid import UUID
 
 from domain.events import RecordedEvent
+from domain.identifiers import UserId
 from domain.ports import EventFeed
 
 
@@ -37,7 +37,7 @@ class Subscriber:
 class Follower(Subscriber):
     """Attached, and always ready."""
 
-    def __init__(self, feed: EventFeed, user_id: UUID, after: int = 0) -> None:
+    def __init__(self, feed: EventFeed, user_id: UserId, after: int = 0) -> None:
         super().__init__()
         self._attachment = feed.attach(user_id, after, self)
 

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Protocol
-from uuid import UUID
 
 import orjson
 
 from domain.events import ProviderDisconnectionFailed, RecordedEvent
+from domain.identifiers import EventId, UserId
 from domain.ports import EventLog
 
 PAGE = 500
@@ -18,15 +18,15 @@ POLL = 0.5
 class AllEvents(Protocol):
     """The logs of all users. Raises `StorageError`, and holds no transaction between two calls."""
 
-    async def by_time(self, after: UUID | None, limit: int) -> Sequence[RecordedEvent]:
+    async def by_time(self, after: EventId | None, limit: int) -> Sequence[RecordedEvent]:
         """In order of event ids, which are made by time, after one of them."""
 
-    async def heads(self) -> Mapping[UUID, int]:
+    async def heads(self) -> Mapping[UserId, int]:
         """The last position of each user's log."""
 
 
 async def of_user(
-    log: EventLog, user_id: UUID, after: int, *, follow: bool
+    log: EventLog, user_id: UserId, after: int, *, follow: bool
 ) -> AsyncGenerator[RecordedEvent, None]:
     """One user's events after a position, in order; when followed, for ever."""
     while True:
@@ -49,7 +49,7 @@ async def of_everybody(
     a later one. What is followed is therefore each user's positions, not the time.
     """
     seen = _Seen()
-    last: UUID | None = None
+    last: EventId | None = None
     while page := await events.by_time(last, PAGE):
         for recorded in page:
             yield recorded
@@ -88,10 +88,10 @@ class _Seen:
     """Which positions of each user have been shown: all up to one, and some beyond it."""
 
     def __init__(self) -> None:
-        self._up_to: dict[UUID, int] = {}
-        self._beyond: dict[UUID, set[int]] = {}
+        self._up_to: dict[UserId, int] = {}
+        self._beyond: dict[UserId, set[int]] = {}
 
-    def add(self, user_id: UUID, position: int) -> bool:
+    def add(self, user_id: UserId, position: int) -> bool:
         """Whether it is new."""
         up_to, beyond = self._up_to.get(user_id, 0), self._beyond.get(user_id, set())
         if position <= up_to or position in beyond:
@@ -107,7 +107,7 @@ class _Seen:
             self._beyond.pop(user_id, None)
         return True
 
-    def behind(self, heads: Mapping[UUID, int]) -> Iterable[tuple[UUID, int]]:
+    def behind(self, heads: Mapping[UserId, int]) -> Iterable[tuple[UserId, int]]:
         """Users whose logs go on, and the position that they are complete up to."""
         for user_id, head in heads.items():
             up_to = self._up_to.get(user_id, 0)

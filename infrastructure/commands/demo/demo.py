@@ -4,10 +4,11 @@ import json
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import NAMESPACE_DNS, UUID, uuid5
+from uuid import NAMESPACE_DNS, uuid5
 
 from uuid_utils.compat import uuid7
 
+from domain.identifiers import ConnectionId, ProviderId, UserId
 from domain.provider_connection import (
     ConnectionStatus,
     ProviderConnection,
@@ -60,7 +61,7 @@ def demo_settings() -> Settings:
 
 
 def demo_connections(
-    user_id: UUID, encrypt: Encrypt, now: datetime
+    user_id: UserId, encrypt: Encrypt, now: datetime
 ) -> Sequence[ProviderConnection]:
     """A few connections of a user, some of them with made-up credentials."""
     return [
@@ -70,7 +71,7 @@ def demo_connections(
 
 
 def _connection(
-    user_id: UUID,
+    user_id: UserId,
     slug: str,
     alias: str | None,
     status: ConnectionStatus,
@@ -84,9 +85,9 @@ def _connection(
         credential_type="oauth2",
     )
     return ProviderConnection(
-        id=uuid7(),
+        id=ConnectionId(uuid7()),
         user_id=user_id,
-        provider_id=uuid5(NAMESPACE_DNS, f"{slug}.example"),
+        provider_id=ProviderId(uuid5(NAMESPACE_DNS, f"{slug}.example")),
         provider_slug=slug,
         alias=alias,
         status=status,
@@ -104,7 +105,7 @@ def page_address(origin: str, token: str) -> str:
 
 
 def instructions(
-    origin: str, user_id: UUID, token: str, connections: Sequence[ProviderConnection]
+    origin: str, user_id: UserId, token: str, connections: Sequence[ProviderConnection]
 ) -> str:
     """What to paste where."""
     first, second = connections[:2]
@@ -141,7 +142,7 @@ def _curl(origin: str, token: str, document: str, variables: dict[str, str], *op
     return " \\\n    ".join(parts)
 
 
-def _python(origin: str, token: str, connection_id: UUID) -> str:
+def _python(origin: str, token: str, connection_id: ConnectionId) -> str:
     return f"""\
 uv run python - <<'END'
 import asyncio

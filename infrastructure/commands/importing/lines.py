@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, BinaryIO, NotRequired, TypeAlias
-from uuid import UUID
 
 from pydantic import (
     AwareDatetime,
@@ -19,6 +18,7 @@ from pydantic_core import ErrorDetails, to_json
 from typing_extensions import TypedDict
 from uuid_utils.compat import uuid7
 
+from domain.identifiers import ConnectionId, ProviderId, UserId
 from domain.provider_connection import (
     MAX_ALIAS_LENGTH,
     MAX_SLUG_LENGTH,
@@ -47,9 +47,9 @@ class _Credentials(TypedDict):
 
 @_strict
 class _Line(TypedDict):
-    id: NotRequired[UUID]
-    user_id: UUID
-    provider_id: UUID
+    id: NotRequired[ConnectionId]
+    user_id: UserId
+    provider_id: ProviderId
     provider_slug: _Slug
     status: ConnectionStatus
     alias: NotRequired[_Alias | None]
@@ -90,7 +90,7 @@ def connection_of(line: bytes, encrypt: Encrypt, now: datetime) -> ProviderConne
         raise BadLine(_reason(error.errors(include_input=False, include_url=False)[0])) from None
     try:
         return ProviderConnection(
-            id=fields.get("id") or uuid7(),
+            id=fields.get("id") or ConnectionId(uuid7()),
             user_id=fields["user_id"],
             provider_id=fields["provider_id"],
             provider_slug=fields["provider_slug"],

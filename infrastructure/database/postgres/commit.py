@@ -143,7 +143,7 @@ def waves(writes: Sequence[Write]) -> list[list[int]]:
     found: list[list[int]] = []
     next_wave: dict[UUID, int] = {}
     for index, write in enumerate(writes):
-        keys = [write.event.attempt_id]
+        keys: list[UUID] = [write.event.attempt_id]
         if write.connection is not None:
             keys.append(write.connection.id)
         number = max(next_wave.get(key, 0) for key in keys)

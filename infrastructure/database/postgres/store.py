@@ -6,13 +6,13 @@ Readers can't exhaust it, and the writer's one task is never cancelled in the mi
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
-from uuid import UUID
 
 import asyncpg
 import structlog
 from tortoise import BaseDBAsyncClient
 
 from domain.events import ProviderEvent, RecordedEvent
+from domain.identifiers import EventId
 from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import reading, words
@@ -72,7 +72,7 @@ class PostgresStore:
         self._options = options
         self._client = client
         self._connection: asyncpg.Connection | None = None
-        self._doubted: dict[UUID, None] = {}
+        self._doubted: dict[EventId, None] = {}
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         """See `Store.commit`. Writes that depend on each other follow each other."""
@@ -88,7 +88,7 @@ class PostgresStore:
                 outcomes[index] = one
         return [one for one in outcomes if one is not None]
 
-    async def read_back(self, writes: Sequence[Write]) -> Mapping[UUID, RecordedEvent]:
+    async def read_back(self, writes: Sequence[Write]) -> Mapping[EventId, RecordedEvent]:
         """See `Store.read_back`. Locking the heads waits for a commit that holds them."""
         users = list({write.event.user_id for write in writes})
         ids = [write.event.id for write in writes]

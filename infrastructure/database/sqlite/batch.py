@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
-from uuid import UUID
 
 from domain.events import ProviderDisconnectionAttempted, RecordedEvent
+from domain.identifiers import AttemptId, ConnectionId, UserId
 from domain.ports import AttemptClosed, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.store import Outcome, Write
@@ -28,19 +28,19 @@ class Batch:
         self.closing = sorted({w.event.attempt_id for w in writes if not _opens(w)})
         self.changes: list[Row] = []
         """Rows of changed connections, with the version that was read."""
-        self.opened: dict[UUID, None] = {}
-        self.closed: list[UUID] = []
-        self.counts: Counter[UUID] = Counter()
+        self.opened: dict[AttemptId, None] = {}
+        self.closed: list[AttemptId] = []
+        self.counts: Counter[UserId] = Counter()
         """New events by user."""
 
     def decide(
         self,
-        stored: Mapping[UUID, Row],
-        open_attempts: Collection[UUID],
+        stored: Mapping[ConnectionId, Row],
+        open_attempts: Collection[AttemptId],
         row_of: Callable[[ProviderConnection], Row],
     ) -> None:
         """Rows end with their version. `row_of` writes a connection as the database would."""
-        rows: dict[UUID, Row | None] = dict(stored)
+        rows: dict[ConnectionId, Row | None] = dict(stored)
         still_open = set(open_attempts)
         for index, write in enumerate(self._writes):
             event, connection = write.event, write.connection
@@ -66,7 +66,7 @@ class Batch:
                 self.closed.append(attempt_id)
             self.counts[event.user_id] += 1
 
-    def record(self, heads: Mapping[UUID, int]) -> Sequence[Outcome]:
+    def record(self, heads: Mapping[UserId, int]) -> Sequence[Outcome]:
         """Positions in the order of members; `heads` already count this batch's events."""
         last = {user_id: heads[user_id] - count for user_id, count in self.counts.items()}
         outcomes: list[Outcome] = []

@@ -16,6 +16,7 @@ import orjson
 import structlog
 
 from domain.events import ProviderEvent, RecordedEvent
+from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import words
@@ -88,7 +89,7 @@ class SqliteStore:
         """See `Store.replace_credentials`."""
         return await self._alone(lambda db: replace_credentials(db, changed))
 
-    async def read_back(self, writes: Sequence[Write]) -> Mapping[UUID, RecordedEvent]:
+    async def read_back(self, writes: Sequence[Write]) -> Mapping[EventId, RecordedEvent]:
         """See `Store.read_back`."""
         ids = _json(str(write.event.id) for write in writes)
         found = await self._alone(lambda db: db.execute(_READ_BACK, (ids,)).fetchall())
@@ -147,7 +148,7 @@ def _commit(db: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Outcome
     db.execute("BEGIN IMMEDIATE")
     batch.decide(
         _stored(db, batch.connection_ids),
-        [UUID(attempt_id) for (attempt_id,) in _listed(db, _FIND_OPEN, batch.closing)],
+        [AttemptId(UUID(attempt_id)) for (attempt_id,) in _listed(db, _FIND_OPEN, batch.closing)],
         _text_row,
     )
     if batch.changes:
@@ -157,15 +158,15 @@ def _commit(db: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Outcome
     _listed(db, _CLOSE, batch.closed)
     counts = {str(user_id): count for user_id, count in batch.counts.items()}
     heads = db.execute(_ADVANCE_HEADS, (orjson.dumps(counts).decode(),)).fetchall()
-    outcomes = batch.record({UUID(user_id): position for user_id, position in heads})
+    outcomes = batch.record({UserId(UUID(user_id)): position for user_id, position in heads})
     recorded = [outcome for outcome in outcomes if isinstance(outcome, RecordedEvent)]
     db.executemany(_APPEND, [_text(event_row(item)) for item in recorded])
     db.execute("COMMIT")
     return outcomes
 
 
-def _stored(db: sqlite3.Connection, ids: Sequence[UUID]) -> dict[UUID, Row]:
-    return {UUID(row[0]): row for row in _listed(db, _FIND_CONNECTIONS, ids)}
+def _stored(db: sqlite3.Connection, ids: Sequence[UUID]) -> dict[ConnectionId, Row]:
+    return {ConnectionId(UUID(row[0])): row for row in _listed(db, _FIND_CONNECTIONS, ids)}
 
 
 def _listed(db: sqlite3.Connection, sql: str, ids: Iterable[UUID]) -> list[Row]:

@@ -17,9 +17,10 @@ from infrastructure.database.postgres.store import PostgresStore
 from infrastructure.database.store import Write
 from infrastructure.persistence.writer import Writer
 from tests.contracts.world import active, attempted, failed, succeeded
+from tests.support.ids import a_connection, a_user
 from tests.support.tcp_proxy import Cut, TcpProxy
 
-ALICE, BOB, CONNECTION = UUID(int=1), UUID(int=2), UUID(int=3)
+ALICE, BOB, CONNECTION = a_user(1), a_user(2), a_connection(3)
 BIND = b"B"  # the first byte of the message that sends a statement's parameters
 
 

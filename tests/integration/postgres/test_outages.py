@@ -6,13 +6,13 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 from domain.commands.disconnect_provider import DEADLINE
 from domain.events import RecordedEvent
+from domain.identifiers import UserId
 from domain.ports import StorageError
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
@@ -22,10 +22,11 @@ from infrastructure.database.store import Write
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.writer import Writer
 from tests.contracts.world import attempted
+from tests.support.ids import a_connection, a_user
 from tests.support.servers import PostgresServer
 from tests.support.woken import eventually
 
-USER, CONNECTION = UUID(int=1), UUID(int=2)
+USER, CONNECTION = a_user(1), a_connection(2)
 
 
 @dataclasses.dataclass
@@ -174,10 +175,10 @@ async def test_whoever_is_cancelled_leaves_no_transaction_open(
 
 
 async def test_nodes_that_write_to_the_same_users_at_once(options: PostgresOptions) -> None:
-    users = [uuid4() for _ in range(5)]
+    users = [a_user() for _ in range(5)]
     async with running(options) as first, running_writer(options) as second:
 
-        async def writes(writer: Writer, order: list[UUID]) -> None:
+        async def writes(writer: Writer, order: list[UserId]) -> None:
             for _ in range(40):
                 await asyncio.gather(
                     *(writer.write(Write(event=attempted(user, CONNECTION))) for user in order)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from uuid import UUID
 
 import asyncpg
 import pytest
@@ -14,8 +13,9 @@ from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.postgres.migrate import migrate_postgres
 from infrastructure.database.store import Write
 from tests.contracts.world import NOW, active, attempted
+from tests.support.ids import a_connection, a_user
 
-USER, CONNECTION = UUID(int=1), UUID(int=2)
+USER, CONNECTION = a_user(1), a_connection(2)
 
 
 @pytest.fixture

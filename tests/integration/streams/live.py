@@ -1,10 +1,9 @@
 """A wire whose subscriptions are fed as in production, on a world in memory."""
 
-from uuid import UUID
-
 import structlog
 
 from domain.events import RecordedEvent
+from domain.identifiers import UserId
 from infrastructure.live.event_feed import LiveEventFeed
 from infrastructure.live.event_tail import EventTail
 from infrastructure.live.wake_ups import InProcessWakeUps
@@ -27,7 +26,7 @@ class LiveWire(Wire):
         """Users whose wake-ups somebody waits for."""
         return len(self.wake_ups._listeners)
 
-    def grow(self, user_id: UUID, by: int) -> None:
+    def grow(self, user_id: UserId, by: int) -> None:
         """This node commits so many events of a user."""
         log = self.world.logs[user_id]
         for _ in range(by):

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import pytest
 
+from domain.identifiers import UserId
 from domain.ports import AccessToken
 from schema.asgi import WireSettings
 from schema.websocket.services import SocketLimits
@@ -31,7 +31,7 @@ class Served:
         self.wire = wire
         self.port = port
 
-    async def disconnect(self, user_id: UUID = ADA, number: int = 1) -> None:
+    async def disconnect(self, user_id: UserId = ADA, number: int = 1) -> None:
         connection = self.wire.connect(user_id, number)
         mutation = (
             "mutation ($id: ID!) { disconnectProvider(input: {connectionId: $id}) { __typename } }"

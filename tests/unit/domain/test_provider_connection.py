@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from uuid import UUID
 
 import pytest
 
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from tests.support.ids import a_connection, a_provider, a_user
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -16,9 +16,9 @@ SECRET = b"ciphertext-of-a-refresh-token"
 def connection(status: ConnectionStatus = ConnectionStatus.ACTIVE) -> ProviderConnection:
     disconnected = status is ConnectionStatus.DISCONNECTED
     return ProviderConnection(
-        id=UUID(int=1),
-        user_id=UUID(int=2),
-        provider_id=UUID(int=3),
+        id=a_connection(1),
+        user_id=a_user(2),
+        provider_id=a_provider(3),
         provider_slug="schwab",
         status=status,
         created_at=NOW,

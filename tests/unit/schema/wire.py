@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from structlog.typing import FilteringBoundLogger
 
 from domain.commands.disconnect_provider import DisconnectProviderHandler
+from domain.identifiers import UserId
 from domain.ports import AccessToken, AccessTokens, EventFeed
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.running_commands import RunningCommands
@@ -38,8 +39,9 @@ from tests.support.fakes import (
     InMemoryProviderConnectionRepository,
     World,
 )
+from tests.support.ids import a_connection, a_provider, a_user
 
-ADA, BOB = UUID(int=0xADA), UUID(int=0xB0B)
+ADA, BOB = a_user(0xADA), a_user(0xB0B)
 SCHEMA = build_schema()
 
 Json: TypeAlias = Any
@@ -51,7 +53,7 @@ class NamedTokens:
 
     async def verify(self, token: str) -> AccessToken | None:
         try:
-            user_id = UUID(token)
+            user_id = UserId(UUID(token))
         except ValueError:
             return None
         return AccessToken(user_id=user_id, expires_at=datetime.now(UTC) + timedelta(hours=1))
@@ -135,13 +137,13 @@ class Wire:
             SCHEMA.executable, self.services, documents, masking, rate, hide_suggestions=True
         )
 
-    def connect(self, user_id: UUID, number: int, **fields: Json) -> ProviderConnection:
+    def connect(self, user_id: UserId, number: int, **fields: Json) -> ProviderConnection:
         """A connection of the user's, `number` minutes after the first."""
         made = self.clock.now + timedelta(minutes=number)
         connection = ProviderConnection(
-            id=UUID(int=(user_id.int << 16) + number),
+            id=a_connection((user_id.int << 16) + number),
             user_id=user_id,
-            provider_id=UUID(int=1),
+            provider_id=a_provider(1),
             provider_slug="schwab",
             status=ConnectionStatus.ACTIVE,
             created_at=made,
@@ -155,7 +157,7 @@ class Wire:
         return connection
 
     @asynccontextmanager
-    async def client(self, user_id: UUID | None = ADA) -> AsyncIterator["Client"]:
+    async def client(self, user_id: UserId | None = ADA) -> AsyncIterator["Client"]:
         """Talks to the app in this process."""
         headers = {} if user_id is None else {"authorization": f"Bearer {user_id}"}
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=True)

@@ -17,6 +17,7 @@ from domain.events import (
     ProviderEvent,
     ProviderRef,
 )
+from domain.identifiers import ConnectionId, UserId
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from domain.result import Failure
 from tests.support.fakes import (
@@ -26,13 +27,14 @@ from tests.support.fakes import (
     InMemoryProviderConnectionRepository,
     World,
 )
+from tests.support.ids import a_connection, a_provider, a_user, an_attempt
 
-USER, STRANGER, ATTEMPT = UUID(int=1), UUID(int=2), UUID(int=3)
+USER, STRANGER, ATTEMPT = a_user(1), a_user(2), an_attempt(3)
 CLOCK = FakeClock()
 CONNECTION = ProviderConnection(
-    id=UUID(int=4),
+    id=a_connection(4),
     user_id=USER,
-    provider_id=UUID(int=5),
+    provider_id=a_provider(5),
     provider_slug="schwab",
     status=ConnectionStatus.ACTIVE,
     created_at=CLOCK(),
@@ -57,7 +59,9 @@ class Case:
             deadline=deadline,
         )
 
-    async def disconnect(self, user_id: UUID = USER, connection_id: UUID | None = None) -> Outcome:
+    async def disconnect(
+        self, user_id: UserId = USER, connection_id: ConnectionId | None = None
+    ) -> Outcome:
         return await self.handler.handle(
             DisconnectProvider(
                 user_id=user_id,
@@ -70,12 +74,12 @@ class Case:
     def stored(self) -> ProviderConnection:
         return self.world.connections[CONNECTION.id]
 
-    def events(self, user_id: UUID = USER) -> list[ProviderEvent]:
+    def events(self, user_id: UserId = USER) -> list[ProviderEvent]:
         log = self.world.logs[user_id]
         assert [recorded.position for recorded in log] == list(range(1, len(log) + 1))
         return [recorded.event for recorded in log]
 
-    def kinds(self, user_id: UUID = USER) -> list[type[ProviderEvent]]:
+    def kinds(self, user_id: UserId = USER) -> list[type[ProviderEvent]]:
         return [type(event) for event in self.events(user_id)]
 
     async def logged(self, count: int) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
 
@@ -17,6 +16,7 @@ from domain.events import (
 )
 from domain.provider_connection import ConnectionStatus
 from domain.result import Success
+from tests.support.ids import a_connection, an_attempt
 from tests.unit.domain.commands.disconnecting import (
     ATTEMPT,
     CONNECTION,
@@ -61,7 +61,7 @@ async def test_repeating_succeeds_and_changes_the_row_once(case: Case) -> None:
     first = case.stored
 
     await case.handler.handle(
-        DisconnectProvider(user_id=USER, connection_id=CONNECTION.id, attempt_id=UUID(int=9))
+        DisconnectProvider(user_id=USER, connection_id=CONNECTION.id, attempt_id=an_attempt(9))
     )
 
     assert case.stored == first
@@ -69,7 +69,7 @@ async def test_repeating_succeeds_and_changes_the_row_once(case: Case) -> None:
 
 
 async def test_missing_connection_fails_without_a_provider(case: Case) -> None:
-    outcome = await case.disconnect(connection_id=UUID(int=99))
+    outcome = await case.disconnect(connection_id=a_connection(99))
 
     assert_failed(outcome, DisconnectProviderError.CONNECTION_NOT_FOUND, ATTEMPT)
     assert case.kinds() == FAILURE

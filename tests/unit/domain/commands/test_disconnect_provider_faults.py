@@ -1,7 +1,6 @@
 """The command when the database fails, hangs, or has moved on."""
 
 from collections.abc import AsyncIterator
-from uuid import UUID
 
 import pytest
 
@@ -10,6 +9,7 @@ from domain.events import (
     ProviderDisconnectionAttempted,
 )
 from domain.provider_connection import ConnectionStatus
+from tests.support.ids import a_connection
 from tests.unit.domain.commands.disconnecting import (
     ATTEMPT,
     CONNECTION,
@@ -60,7 +60,7 @@ async def test_database_error_after_the_attempt_is_recorded(case: Case) -> None:
 async def test_refusal_that_cannot_be_recorded_is_a_database_error(case: Case) -> None:
     case.world.at("failed", case.world.fail)
 
-    outcome = await case.disconnect(connection_id=UUID(int=99))
+    outcome = await case.disconnect(connection_id=a_connection(99))
 
     assert_failed(outcome, DATABASE_ERROR, ATTEMPT)
     assert_reason(case.events()[1], FailureReason.DATABASE_ERROR)

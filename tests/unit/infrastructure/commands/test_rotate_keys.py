@@ -11,6 +11,7 @@ from infrastructure.commands.rotate_keys import PAGE, RotateKeys, Rotation
 from infrastructure.security.credentials_cipher import UnknownKey
 from tests.contracts.world import NOW, active
 from tests.support.fakes import InMemoryStoredCredentials, World
+from tests.support.ids import a_connection, a_user
 
 
 class Credentials(InMemoryStoredCredentials):
@@ -24,7 +25,7 @@ class Credentials(InMemoryStoredCredentials):
 
     def put(self, number: int, data: bytes, version: int = 1) -> None:
         credentials = ProviderCredentials(encrypted_data=data, credential_type="oauth2")
-        row = replace(active(UUID(int=1)), id=UUID(int=number), version=version)
+        row = replace(active(a_user(1)), id=a_connection(number), version=version)
         self.world.add(replace(row, credentials=credentials))
 
     @property
@@ -80,14 +81,14 @@ async def test_one_without_a_known_key_is_named_and_the_rest_goes_on() -> None:
     run = Run(credentials)
     await run.keys.run()
     assert credentials.data == [b"new 1", b"lost 2", b"new 3"]
-    assert run.unreadable == [UUID(int=2)]
+    assert run.unreadable == [a_connection(2)]
 
 
 async def test_a_disconnect_meanwhile_wins() -> None:
     credentials = Credentials(b"old 1", b"old 2")
 
     async def disconnect() -> None:
-        row = credentials.world.connections[UUID(int=1)].mark_disconnected(NOW)
+        row = credentials.world.connections[a_connection(1)].mark_disconnected(NOW)
         credentials.world.add(replace(row, version=2))
 
     credentials.world.at("replace", disconnect)
@@ -108,7 +109,7 @@ async def test_a_change_meanwhile_is_looked_at_again() -> None:
     await run.keys.run()
     assert credentials.data == [b"new again", b"lost 2"]
     assert run.rotation.rotated == 1
-    assert run.unreadable == [UUID(int=2)]
+    assert run.unreadable == [a_connection(2)]
 
 
 async def test_after_an_interruption_it_goes_on() -> None:

@@ -10,9 +10,10 @@ from infrastructure.live.event_tail import EventTail
 from infrastructure.live.user_feed import BURST
 from infrastructure.live.wake_ups import InProcessWakeUps, Wake
 from tests.support.following import Follower, Subscriber
+from tests.support.ids import a_user
 from tests.unit.infrastructure.observability.logs import GrowingLog
 
-USER = UUID(int=1)
+USER = a_user(1)
 
 
 class CountedWakeUps(InProcessWakeUps):

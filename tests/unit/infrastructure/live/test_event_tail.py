@@ -1,17 +1,18 @@
 from collections.abc import Sequence
-from uuid import UUID
 
 import pytest
 
 from domain.events import RecordedEvent
+from domain.identifiers import UserId
 from infrastructure.live.event_tail import EventTail
+from tests.support.ids import a_user
 from tests.unit.infrastructure.observability.logs import recorded
 
-USER = UUID(int=1)
-OTHER = UUID(int=2)
+USER = a_user(1)
+OTHER = a_user(2)
 
 
-def events(first: int, last: int, user_id: UUID = USER) -> list[RecordedEvent]:
+def events(first: int, last: int, user_id: UserId = USER) -> list[RecordedEvent]:
     return [recorded(user_id, position) for position in range(first, last + 1)]
 
 

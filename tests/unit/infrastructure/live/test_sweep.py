@@ -1,10 +1,10 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 
+from domain.identifiers import UserId
 from domain.ports import StorageError
 from infrastructure.live.event_feed import LiveEventFeed
 from infrastructure.live.event_tail import EventTail
@@ -12,11 +12,12 @@ from infrastructure.live.sweep import Sweep
 from infrastructure.live.wake_ups import NoWakeUps
 from infrastructure.observability.metrics import Metrics
 from tests.support.following import Follower
+from tests.support.ids import a_user
 from tests.support.woken import eventually
 from tests.unit.infrastructure.observability.logs import GrowingLog
 
-USER = UUID(int=1)
-OTHER = UUID(int=2)
+USER = a_user(1)
+OTHER = a_user(2)
 
 
 class SweptLog(GrowingLog):
@@ -24,7 +25,7 @@ class SweptLog(GrowingLog):
 
     fault: Exception | None = None
 
-    async def moved(self, known: Mapping[UUID, int]) -> Mapping[UUID, int]:
+    async def moved(self, known: Mapping[UserId, int]) -> Mapping[UserId, int]:
         if self.fault is not None:
             fault, self.fault = self.fault, None
             raise fault
@@ -53,7 +54,7 @@ class Node:
         return self.metrics.registry.get_sample_value(name, labels) or 0
 
 
-async def caught_up(node: Node, user_id: UUID, after: int) -> Follower:
+async def caught_up(node: Node, user_id: UserId, after: int) -> Follower:
     """A subscriber who has read everything and waits."""
     follower = Follower(node.feed, user_id, after)
     await eventually(lambda: user_id in node.feed.heads())

@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from domain.events import EventCursor, ProviderDisconnectionAttempted, RecordedEvent
+from domain.identifiers import ConnectionId, EventId, UserId
 from domain.ports import Page, StorageError, Window
+from tests.support.ids import a_connection, an_attempt, an_event
 
 
-def recorded(user_id: UUID, position: int) -> RecordedEvent:
+def recorded(user_id: UserId, position: int) -> RecordedEvent:
     event = ProviderDisconnectionAttempted(
-        id=uuid7(),
+        id=an_event(),
         occurred_at=datetime.now(UTC),
         user_id=user_id,
-        connection_id=UUID(int=7),
-        attempt_id=uuid7(),
+        connection_id=a_connection(7),
+        attempt_id=an_attempt(),
         provider=None,
     )
     return RecordedEvent(event=event, position=position)
@@ -37,13 +37,13 @@ class GrowingLog:
         self.open.set()
         self.reading = asyncio.Event()
 
-    def grow(self, user_id: UUID, by: int = 1) -> list[RecordedEvent]:
+    def grow(self, user_id: UserId, by: int = 1) -> list[RecordedEvent]:
         log = self.events.setdefault(user_id, [])
         new = [recorded(user_id, len(log) + 1 + n) for n in range(by)]
         log.extend(new)
         return new
 
-    async def read(self, user_id: UUID, after: int, limit: int) -> Sequence[RecordedEvent]:
+    async def read(self, user_id: UserId, after: int, limit: int) -> Sequence[RecordedEvent]:
         self.reads += 1
         if self.broken:
             raise StorageError
@@ -53,15 +53,15 @@ class GrowingLog:
         return snapshot
 
     async def page(
-        self, user_id: UUID, window: Window[int], connection_id: UUID | None = None
+        self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
     ) -> Page[RecordedEvent]:
         raise NotImplementedError
 
-    async def head(self, user_id: UUID) -> EventCursor:
+    async def head(self, user_id: UserId) -> EventCursor:
         raise NotImplementedError
 
     async def holds(self, cursor: EventCursor) -> bool:
         raise NotImplementedError
 
-    async def find(self, user_id: UUID, event_id: UUID) -> RecordedEvent | None:
+    async def find(self, user_id: UserId, event_id: EventId) -> RecordedEvent | None:
         raise NotImplementedError

@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from uuid import UUID
 
 import pytest
 
 from domain.events import ProviderEvent, RecordedEvent
+from domain.identifiers import ConnectionId, EventId
 from domain.ports import AttemptClosed, StorageError
 from infrastructure.database.store import MemberRefused, Outcome, OutcomeUnknown, Write
 from infrastructure.persistence.writer import Writer
 from tests.contracts.world import attempted
+from tests.support.ids import a_connection, a_user
 
-USER = UUID(int=1)
-GOOD, BAD, CLOSED = UUID(int=2), UUID(int=666), UUID(int=667)
+USER = a_user(1)
+GOOD, BAD, CLOSED = a_connection(2), a_connection(666), a_connection(667)
 
 
 class InMemoryStore:
@@ -50,7 +51,7 @@ class InMemoryStore:
         self.log.append(recorded)
         return recorded
 
-    async def read_back(self, writes: Sequence[Write]) -> Mapping[UUID, RecordedEvent]:
+    async def read_back(self, writes: Sequence[Write]) -> Mapping[EventId, RecordedEvent]:
         if self.reads_that_fail:
             self.reads_that_fail -= 1
             raise StorageError
@@ -82,7 +83,7 @@ class Case:
         return tasks
 
 
-def event(connection_id: UUID = GOOD) -> ProviderEvent:
+def event(connection_id: ConnectionId = GOOD) -> ProviderEvent:
     return attempted(USER, connection_id)
 
 

@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from domain.identifiers import UserId
 from infrastructure.security.access_tokens import (
     CACHED_TOKENS,
     JwtAccessTokens,
@@ -21,7 +22,7 @@ from infrastructure.security.access_tokens import (
 )
 from infrastructure.security.signing_keys import public_key, shared_secret
 
-USER = UUID("0192f0c1-2345-7abc-8def-0123456789ab")
+USER = UserId(UUID("0192f0c1-2345-7abc-8def-0123456789ab"))
 SECRET = "correct horse battery staple, twice over"
 NOW = int(datetime.now(UTC).timestamp())
 CLAIMS = {"sub": str(USER), "exp": NOW + 86_400}

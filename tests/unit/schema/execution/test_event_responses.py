@@ -17,8 +17,10 @@ from domain.events import (
     ProviderRef,
     RecordedEvent,
 )
+from domain.identifiers import UserId
 from schema.execution.event_responses import PayloadCache, Payloads
 from schema.execution.executor import Operations
+from tests.support.ids import a_connection, a_provider, an_attempt
 from tests.unit.infrastructure.observability.logs import recorded as log_event
 from tests.unit.schema.wire import ADA, BOB, Json, Wire
 
@@ -29,7 +31,7 @@ EVERYTHING = """subscription ($after: String, $with: Boolean = true) {
     ... on ProviderDisconnectionFailed { reason message }
   }
 }"""
-PROVIDER = ProviderRef(id=UUID(int=1), slug="schwab")
+PROVIDER = ProviderRef(id=a_provider(1), slug="schwab")
 
 
 @pytest.fixture
@@ -43,14 +45,14 @@ def operations(wire: Wire) -> Operations:
 
 
 def recorded(
-    make: Callable[..., ProviderEvent], more: dict[str, object] | None = None, user_id: UUID = ADA
+    make: Callable[..., ProviderEvent], more: dict[str, object] | None = None, user_id: UserId = ADA
 ) -> RecordedEvent:
     event = make(
         id=UUID(int=user_id.int + 1),
         occurred_at=datetime(2026, 1, 2, tzinfo=UTC),
         user_id=user_id,
-        connection_id=UUID(int=5),
-        attempt_id=UUID(int=6),
+        connection_id=a_connection(5),
+        attempt_id=an_attempt(6),
         provider=PROVIDER,
         **more or {},
     )
@@ -58,7 +60,7 @@ def recorded(
 
 
 async def subscribe(
-    operations: Operations, variables: dict[str, object] | None = None, user_id: UUID = ADA
+    operations: Operations, variables: dict[str, object] | None = None, user_id: UserId = ADA
 ) -> Payloads:
     return await operations.subscribe(operations.operation(EVERYTHING, None), variables, user_id)
 

@@ -16,11 +16,13 @@ from domain.events import (
     ProviderRef,
     RecordedEvent,
 )
+from domain.identifiers import UserId
 from infrastructure.commands.audit import trail as audit_trail
 from infrastructure.commands.audit.trail import json_line, of_everybody, of_user
 from tests.support.fakes import InMemoryEventLog, World
+from tests.support.ids import a_connection, a_provider, a_user, an_attempt, an_event
 
-ALICE, BOB = UUID(int=0xA), UUID(int=0xB)
+ALICE, BOB = a_user(0xA), a_user(0xB)
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
@@ -37,14 +39,14 @@ class Logs:
         self._world = World()
         self.log = InMemoryEventLog(self._world)
 
-    def add(self, user_id: UUID, made: int) -> None:
+    def add(self, user_id: UserId, made: int) -> None:
         """An event that was made so many seconds after noon, and is committed now."""
         event = ProviderDisconnectionAttempted(
-            id=UUID(int=made),
+            id=an_event(made),
             occurred_at=NOON + timedelta(seconds=made),
             user_id=user_id,
-            connection_id=UUID(int=1),
-            attempt_id=UUID(int=made),
+            connection_id=a_connection(1),
+            attempt_id=an_attempt(made),
             provider=None,
         )
         log = self._world.logs[user_id]
@@ -55,7 +57,7 @@ class Logs:
         later = [r for r in events if after is None or r.event.id > after]
         return sorted(later, key=lambda recorded: recorded.event.id)[:limit]
 
-    async def heads(self) -> Mapping[UUID, int]:
+    async def heads(self) -> Mapping[UserId, int]:
         return {user_id: len(log) for user_id, log in self._world.logs.items() if log}
 
 
@@ -124,12 +126,12 @@ async def test_an_event_that_shows_up_during_the_history_is_not_shown_twice() ->
 
 def test_a_line_says_everything_with_the_true_reason() -> None:
     event = ProviderDisconnectionFailed(
-        id=UUID(int=9),
+        id=an_event(9),
         occurred_at=NOON,
         user_id=ALICE,
-        connection_id=UUID(int=1),
-        attempt_id=UUID(int=2),
-        provider=ProviderRef(id=UUID(int=3), slug="schwab"),
+        connection_id=a_connection(1),
+        attempt_id=an_attempt(2),
+        provider=ProviderRef(id=a_provider(3), slug="schwab"),
         reason=FailureReason.NOT_OWNED_BY_USER,
     )
     recorded = RecordedEvent(event=event, position=7)
