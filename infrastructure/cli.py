@@ -1,6 +1,6 @@
-"""The `unplug` command. Exit status: 0 done, 1 failed, 2 used or set up wrongly.
+"""The `unplug` command. `infrastructure.failures` has its exit codes.
 
-Each command imports what it needs: a token shouldn't wait for a web server to load.
+Each command imports what it needs, so that `unplug token` does not wait for a web server to load.
 """
 
 import asyncio
@@ -15,10 +15,9 @@ import typer
 from domain.events import EventCursor
 from domain.identifiers import UserId
 from domain.ports import StorageError
-from infrastructure.commands.durations import duration
-from infrastructure.failures import Failed
+from infrastructure.failures import DatabaseUnavailable, ExitCode, OperatorError
 from infrastructure.observability.logging import configure_logging
-from infrastructure.settings import SettingsError, load_settings, misspelt_settings
+from infrastructure.settings import load_settings, misspelt_settings
 
 Host = Annotated[str, typer.Option(envvar="UNPLUG_HOST", help="The address to listen on.")]
 Port = Annotated[
@@ -26,21 +25,26 @@ Port = Annotated[
     typer.Option(envvar="UNPLUG_PORT", min=0, max=65535, help="0 takes one that is free."),
 ]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+_EXIT_CODES = "\n".join(f"{code:>3}  {code.meaning}" for code in ExitCode)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=f"Exit codes:\n{_EXIT_CODES}",
+)
 
 
 def main() -> None:
-    """Runs a command. What operators can mend is a sentence, not a traceback."""
+    """Runs a command. An `OperatorError` is printed as a sentence, not as a traceback."""
     for name, like in misspelt_settings():
         typer.echo(f"{name} is not a setting; did you mean {like}?", err=True)
     try:
         app()
-    except SettingsError as error:
-        _exit(2, str(error))
-    except Failed as error:
-        _exit(1, str(error))
+    except OperatorError as error:
+        _exit(error)
     except StorageError:
-        _exit(1, "The database can't be read or written; the log says why.")
+        _exit(DatabaseUnavailable("The database can't be read or written; see the log."))
 
 
 def _version(wanted: bool) -> None:
@@ -74,8 +78,8 @@ def demo(
 
     That is ./unplug-demo.sqlite3 and its neighbours; delete them when you like.
     """
-    from infrastructure.commands.demo.demo import demo_settings
-    from infrastructure.commands.serve import run_demo
+    from infrastructure.commands.demo.run import run_demo
+    from infrastructure.commands.demo.settings import demo_settings
 
     settings = demo_settings()
     configure_logging(settings.log_level or "warning")
@@ -137,7 +141,7 @@ def import_(
             f"{report.imported} imported, {report.present} already there, {report.bad} bad lines"
         )
     if report.bad:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command()
@@ -200,7 +204,7 @@ def rotate_keys() -> None:
     finally:
         typer.echo(f"{rotation.rotated} re-encrypted, {len(rotation.unreadable)} unreadable")
     if rotation.unreadable:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command()
@@ -212,6 +216,8 @@ def schema() -> None:
 
 
 def _duration(text: str) -> timedelta:
+    from infrastructure.commands.progress import duration
+
     try:
         return duration(text)
     except ValueError as error:
@@ -227,6 +233,6 @@ def _cursor(text: str, user_id: UUID | None) -> EventCursor:
     return cursor
 
 
-def _exit(status: int, message: str) -> None:
-    typer.echo(message, err=True)
-    sys.exit(status)
+def _exit(error: OperatorError) -> None:
+    typer.echo(str(error), err=True)
+    sys.exit(error.exit_code)

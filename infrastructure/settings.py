@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infrastructure.failures import SettingsError
 from infrastructure.setting_types import (
     DatabaseUrl,
     FernetKeys,
@@ -24,13 +25,6 @@ from infrastructure.setting_types import (
 PREFIX = "UNPLUG_"
 _NOT = {"bool": "is neither on nor off", "int": "is not a whole number", "float": "is not a number"}
 """By the beginning of pydantic's error types, whose own words tell what its parser tried."""
-
-
-class SettingsError(Exception):
-    """A setting is wrong or missing. Each problem names its variable, and never holds its value."""
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
 
 
 class Settings(BaseSettings):

@@ -16,7 +16,7 @@ from domain.events import RecordedEvent
 from infrastructure import adapters
 from infrastructure.database.database import open_database
 from infrastructure.database.postgres.database import PostgresDatabase
-from infrastructure.failures import Failed
+from infrastructure.failures import OperatorError, SchemaOutdated
 from infrastructure.live.event_feed import LiveEventFeed
 from infrastructure.live.event_tail import EventTail
 from infrastructure.live.sweep import Sweep
@@ -70,8 +70,8 @@ class App:
 async def create_app(settings: Settings) -> AsyncIterator[App]:
     """Opens the database, starts everything, and closes it again in the reverse order.
 
-    Raises `StorageError` when the database can't be reached, `Failed` when its schema is outdated,
-    and `SettingsError` when no setting says whose tokens are taken.
+    Raises `StorageError` when the database can't be reached, and `OperatorError`: its schema is
+    outdated, no setting says which tokens are accepted, the metrics' address can't be bound.
     """
     tokens = access_tokens(settings)
     metrics = Metrics()
@@ -82,7 +82,7 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
         )
         stack.push_async_callback(database.aclose)
         if not await database.schema_is_current():
-            raise Failed("The database's schema is outdated: run `unplug migrate`.")
+            raise SchemaOutdated
         if isinstance(database, PostgresDatabase):
             metrics.watch_pool(database.connections_used, database.connections_idle)
         log = TortoiseEventLog(database.client)
@@ -154,7 +154,9 @@ def _serve_metrics(settings: Settings, metrics: Metrics, stack: contextlib.Async
     try:
         stack.callback(MetricsServer(metrics, host, port).close)
     except OSError as error:
-        raise Failed(f"Can't serve metrics on {host}:{port}: {error.strerror or error}.") from None
+        raise OperatorError(
+            f"Can't serve metrics on {host}:{port}: {error.strerror or error}."
+        ) from None
 
 
 def _now() -> datetime:

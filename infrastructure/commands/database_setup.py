@@ -15,9 +15,14 @@ from infrastructure.database.postgres.migrate import migrate_postgres
 from infrastructure.database.sqlite.database import sqlite_path
 from infrastructure.database.sqlite.lock import sole_server
 from infrastructure.database.sqlite.migrate import migrate_sqlite
-from infrastructure.failures import Failed
+from infrastructure.failures import (
+    DatabaseUnavailable,
+    OperatorError,
+    SchemaOutdated,
+    SettingsError,
+)
 from infrastructure.security.credentials_cipher import CredentialsCipher, keys_beside
-from infrastructure.settings import Settings, SettingsError
+from infrastructure.settings import Settings
 
 
 def file_of(settings: Settings) -> Path | None:
@@ -27,13 +32,13 @@ def file_of(settings: Settings) -> Path | None:
 
 
 def sole_use(settings: Settings) -> AbstractContextManager[None]:
-    """Of a SQLite file, for a server or a migration. Raises `Failed`, naming who has it."""
+    """Of a SQLite file, for a server or a migration. Raises `OperatorError`, naming who has it."""
     path = file_of(settings)
     return nullcontext() if path is None else sole_server(path)
 
 
 async def migrate(settings: Settings) -> Sequence[str]:
-    """Names of the migrations that were applied. Raises `Failed`."""
+    """Names of the migrations that were applied. Raises `OperatorError`."""
     path = file_of(settings)
     try:
         if path is not None:
@@ -41,7 +46,7 @@ async def migrate(settings: Settings) -> Sequence[str]:
         url = settings.database_direct_url or settings.database_url
         return await migrate_postgres(url.get_secret_value())
     except (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        raise Failed(f"The database can't be migrated: {words(error)}.") from None
+        raise OperatorError(f"The database can't be migrated: {words(error)}.") from None
 
 
 @asynccontextmanager
@@ -49,12 +54,12 @@ async def prepared(settings: Settings, *, migrating: bool = False) -> AsyncItera
     """An open database with a current schema.
 
     `migrating` makes a SQLite file if there is none, and brings an outdated one up to date. Raises
-    `Failed`.
+    `OperatorError`.
     """
     path = file_of(settings)
     if path is not None and not path.is_file():
         if not migrating:
-            raise Failed(f"There is no database at {path}; `unplug migrate` makes one.")
+            raise SchemaOutdated(f"There is no database at {path}; `unplug migrate` makes one.")
         await _migrate_alone(settings)
     async with _opened(settings) as database:
         current = await database.schema_is_current()
@@ -62,7 +67,7 @@ async def prepared(settings: Settings, *, migrating: bool = False) -> AsyncItera
             yield database
     if not current:
         if path is None or not migrating:
-            raise Failed("The database's schema is outdated: run `unplug migrate`.")
+            raise SchemaOutdated
         await _migrate_alone(settings)
         async with _opened(settings) as database:
             yield database
@@ -80,7 +85,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Database]:
             settings.database_url.get_secret_value(), postgres_options(settings)
         )
     except StorageError:
-        raise Failed("The database can't be reached; see UNPLUG_DATABASE_URL.") from None
+        raise DatabaseUnavailable from None
     try:
         yield database
     finally:
@@ -88,7 +93,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Database]:
 
 
 def cipher(settings: Settings) -> CredentialsCipher:
-    """For credentials at rest. Raises `SettingsError` or `Failed` when there are no keys."""
+    """For credentials at rest. Raises `OperatorError` when there are no keys."""
     keys = [key.get_secret_value() for key in settings.credentials_keys]
     path = file_of(settings)
     if keys or path is None:

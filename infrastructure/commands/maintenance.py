@@ -17,7 +17,7 @@ from infrastructure.commands.importing.connections import ImportConnections, Rep
 from infrastructure.commands.importing.lines import lines_of
 from infrastructure.commands.progress import progress_bar, say
 from infrastructure.commands.rotate_keys import RotateKeys, Rotation
-from infrastructure.failures import Failed
+from infrastructure.failures import OperatorError
 from infrastructure.persistence.all_events import TortoiseAllEvents
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
@@ -25,7 +25,7 @@ from infrastructure.settings import Settings
 
 
 async def migrate_database(settings: Settings) -> Sequence[str]:
-    """Names of the migrations that were applied. Raises `Failed`."""
+    """Names of the migrations that were applied. Raises `OperatorError`."""
     with sole_use(settings):
         return await migrate(settings)
 
@@ -33,7 +33,7 @@ async def migrate_database(settings: Settings) -> Sequence[str]:
 async def import_file(settings: Settings, file: BinaryIO, report: Report) -> None:
     """Imports all lines, naming the bad ones on standard error.
 
-    Raises `Failed`, `SettingsError` or `StorageError`; `report` says what went in until then.
+    Raises `OperatorError` or `StorageError`; `report` says what went in until then.
     """
     encrypt = cipher(settings).encrypt
     async with prepared(settings, migrating=True) as database:
@@ -51,7 +51,7 @@ async def import_file(settings: Settings, file: BinaryIO, report: Report) -> Non
 async def rotate_all_keys(settings: Settings, rotation: Rotation) -> None:
     """Re-encrypts credentials, naming those without a known key on standard error.
 
-    Raises `Failed`, `SettingsError` or `StorageError`; `rotation` says what was done until then.
+    Raises `OperatorError` or `StorageError`; `rotation` says what was done until then.
     """
     keys = cipher(settings)
     async with prepared(settings) as database:
@@ -72,11 +72,11 @@ async def rotate_all_keys(settings: Settings, rotation: Rotation) -> None:
 async def print_events(
     settings: Settings, user_id: UserId | None, after: EventCursor | None, *, follow: bool
 ) -> None:
-    """The audit trail of one user or of all. Raises `Failed` or `StorageError`."""
+    """The audit trail of one user or of all. Raises `OperatorError` or `StorageError`."""
     async with prepared(settings) as database:
         log = TortoiseEventLog(database.client)
         if after is not None and not await log.holds(after):
-            raise Failed("That cursor's event is not in the log. Was the database restored?")
+            raise OperatorError("That cursor's event is not in the log. Was the database restored?")
         if user_id is None:
             events = of_everybody(log, TortoiseAllEvents(database.client), follow=follow)
         else:

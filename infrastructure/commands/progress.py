@@ -1,4 +1,7 @@
-"""What a person sees of a long command; a script sees its lines only."""
+"""Progress bars for terminals, and lengths of time as operators write them."""
+
+import re
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import (
@@ -10,9 +13,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+_DURATION = re.compile(r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s)?")
+
 
 def progress_bar(*columns: ProgressColumn) -> Progress:
-    """On standard error, when that is a terminal."""
+    """A bar on standard error; disabled when that is not a terminal."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -26,5 +32,18 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
 
 
 def say(progress: Progress, text: str) -> None:
-    """A line above the bar, as it is."""
+    """Prints a line above the bar, without markup."""
     progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def duration(text: str) -> timedelta:
+    """`90s`, `15m`, `1h`, `7d`, `1h30m`. Raises `ValueError`."""
+    match = _DURATION.fullmatch(text.strip())
+    parts = {_UNITS[unit]: int(n) for unit, n in match.groupdict().items() if n} if match else {}
+    try:
+        length = timedelta(**parts)
+    except OverflowError:
+        length = timedelta()
+    if not length:
+        raise ValueError(f"{text!r} is not a length of time, such as 90s, 15m, 1h30m or 7d")
+    return length

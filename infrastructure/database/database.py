@@ -40,7 +40,7 @@ def serving(url: str) -> Iterator[None]:
     """Around all work of a server, outside of its event loop.
 
     On SQLite it is the only one on its file, brings the schema up to date first, and leaves nothing
-    of destroyed credentials behind. Raises `Failed`. PostgreSQL needs none of that.
+    of destroyed credentials behind. Raises `OperatorError`. PostgreSQL needs none of that.
     """
     if urlsplit(url).scheme != "sqlite":
         yield

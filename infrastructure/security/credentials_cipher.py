@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from infrastructure.failures import Failed
+from infrastructure.failures import OperatorError
 
 
 class UnknownKey(Exception):
@@ -46,7 +46,7 @@ class CredentialsCipher:
 def keys_beside(database: Path) -> Sequence[str]:
     """The keys in `<database>.key`, one a line, the first one to encrypt with; made if missing.
 
-    Raises `Failed` when the file can't be read or made, or holds no keys.
+    Raises `OperatorError` when the file can't be read or made, or holds no keys.
     """
     path = database.with_name(f"{database.name}.key")
     try:
@@ -55,9 +55,9 @@ def keys_beside(database: Path) -> Sequence[str]:
         keys = path.read_text("ascii").split()
         CredentialsCipher(keys)
     except OSError as error:
-        raise Failed(f"The key file {path} can't be used: {error.strerror}.") from None
+        raise OperatorError(f"The key file {path} can't be used: {error.strerror}.") from None
     except ValueError:
-        raise Failed(f"{path} does not hold Fernet keys, one a line.") from None
+        raise OperatorError(f"{path} does not hold Fernet keys, one a line.") from None
     return keys
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from domain.identifiers import UserId
+from infrastructure.failures import SettingsError
 from infrastructure.security.access_tokens import (
     JwtAccessTokens,
     SingleKey,
@@ -11,7 +12,7 @@ from infrastructure.security.access_tokens import (
 )
 from infrastructure.security.jwks import JwksKeys
 from infrastructure.security.signing_keys import public_key, shared_secret
-from infrastructure.settings import Settings, SettingsError
+from infrastructure.settings import Settings
 
 
 def access_tokens(settings: Settings) -> JwtAccessTokens:

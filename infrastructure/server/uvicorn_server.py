@@ -11,7 +11,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from infrastructure.failures import Failed
+from infrastructure.failures import InUse
 from infrastructure.server.http_protocol import HttpProtocol, http_protocol
 from infrastructure.server.websocket_protocol import websocket_protocol
 
@@ -38,12 +38,8 @@ seven times as often.
 _log = structlog.get_logger(__name__)
 
 
-class CannotListen(Failed):
-    """The address is taken, or not this machine's."""
-
-
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 takes a free one. Raises `CannotListen`."""
+    """A bound socket; port 0 takes a free one. Raises `InUse`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server = socket.socket(family)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -51,7 +47,7 @@ def listen(host: str, port: int) -> socket.socket:
         server.bind((host, port))
     except OSError as error:
         server.close()
-        raise CannotListen(
+        raise InUse(
             f"Can't listen on {host}:{port}: {error.strerror or error}. "
             "Choose another port with --port (0 takes a free one)."
         ) from None

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from infrastructure.failures import ExitCode
 from tests.support.processes import DEADLINE, Server, environment, running, unplug
 
 ROOT = Path(__file__).parents[2]
@@ -104,5 +105,5 @@ def test_each_start_has_a_user_and_a_secret_of_its_own(tmp_path: Path) -> None:
 
 def test_a_second_demo_names_the_first(demo: Server, tmp_path: Path) -> None:
     done = unplug("demo", "--no-browser", "--port", "0", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == ExitCode.IN_USE
     assert f"process {demo.pid}" in done.stderr

@@ -14,6 +14,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from infrastructure.failures import ExitCode
 from tests.support.processes import (
     DEADLINE,
     UNPLUG,
@@ -94,7 +95,7 @@ def test_a_cursor_that_is_no_good_is_said_in_a_sentence(server: Server, tmp_path
 
 def test_without_a_database_it_makes_none(tmp_path: Path) -> None:
     done = unplug("events", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == ExitCode.SCHEMA_OUTDATED
     assert done.stderr == "There is no database at unplug.sqlite3; `unplug migrate` makes one.\n"
     assert list(tmp_path.iterdir()) == []
 

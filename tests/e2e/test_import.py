@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 from cryptography.fernet import Fernet
 
+from infrastructure.failures import ExitCode
 from tests.support.processes import DEADLINE, UNPLUG, connection_line, environment, unplug
 
 USER, FIRST, SECOND = UUID(int=7), UUID(int=1), UUID(int=2)
@@ -76,7 +77,7 @@ def test_a_file_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
                 "DATABASE_URL": "postgres://me:hunter2@127.0.0.1:1/x",
                 "CREDENTIALS_KEYS": Fernet.generate_key().decode(),
             },
-            1,
+            ExitCode.DATABASE_UNAVAILABLE,
             "UNPLUG_DATABASE_URL",
         ),
     ],

@@ -14,6 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 from uuid_utils.compat import uuid7
 
+from infrastructure.failures import ExitCode
 from tests.resilience.population import mutation
 from tests.resilience.subscribers import Subscriber
 from tests.support.processes import SECRET, Server, bearer, connection_line, running, unplug
@@ -90,7 +91,7 @@ def test_ten_who_migrate_at_once_do_it_once(postgres_url: str, tmp_path: Path) -
 def test_an_outdated_schema_is_refused_with_what_to_do(postgres_url: str, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": postgres_url, "CREDENTIALS_KEYS": KEY, "TOKEN_SECRET": SECRET}
     done = unplug("serve", "--port", "0", cwd=tmp_path, **settings)
-    assert done.returncode == 1
+    assert done.returncode == ExitCode.SCHEMA_OUTDATED
     assert "unplug migrate" in done.stderr
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 from cryptography.fernet import Fernet
 
+from infrastructure.failures import ExitCode
 from tests.support.processes import SECRET, bearer, connection_line, running, unplug
 
 USER, CONNECTION = UUID(int=7), UUID(int=1)
@@ -19,7 +20,7 @@ def test_an_outdated_schema_is_refused_with_the_command_to_run(
     settings = {"DATABASE_URL": postgres_url, "TOKEN_SECRET": SECRET, "CREDENTIALS_KEYS": OLD}
     for command in (("serve", "--port", "0"), ("import", "-"), ("events",), ("rotate-keys",)):
         done = unplug(*command, cwd=tmp_path, stdin="", **settings)
-        assert done.returncode == 1
+        assert done.returncode == ExitCode.SCHEMA_OUTDATED
         assert "unplug migrate" in done.stderr
         assert "Traceback" not in done.stderr
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from infrastructure.failures import ExitCode
 from tests.support.processes import SECRET, Server, bearer, connection_line, running, unplug
 
 USER, CONNECTION = UUID(int=7), UUID(int=1)
@@ -30,7 +31,7 @@ def test_a_second_server_on_a_file_names_the_first(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         for command in ("serve", "migrate"):
             done = unplug(command, cwd=tmp_path, TOKEN_SECRET=SECRET, PORT="0")
-            assert done.returncode == 1
+            assert done.returncode == ExitCode.IN_USE
             assert f"process {server.pid}" in done.stderr
             assert "Traceback" not in done.stderr
 
@@ -48,14 +49,14 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(tmp_path: Path) -> None:
         port = server.url.rpartition(":")[2]
         (tmp_path / "other").mkdir()
         done = unplug("serve", cwd=tmp_path / "other", TOKEN_SECRET=SECRET, PORT=port)
-        assert done.returncode == 1
+        assert done.returncode == ExitCode.IN_USE
         assert f"127.0.0.1:{port}" in done.stderr
         assert "Traceback" not in done.stderr
 
 
 def test_without_a_way_to_verify_tokens_it_refuses_to_start(tmp_path: Path) -> None:
     done = unplug("serve", cwd=tmp_path)
-    assert done.returncode == 2
+    assert done.returncode == ExitCode.WRONG_USAGE
     assert "UNPLUG_TOKEN_SECRET" in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -12,7 +12,7 @@ from infrastructure.database.database import open_database
 from infrastructure.database.migrate import latest
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.migrate import migrate_sqlite
-from infrastructure.failures import Failed
+from infrastructure.failures import OperatorError
 
 MIGRATE = """
 import sys
@@ -61,7 +61,7 @@ def test_migration_that_fails_changes_nothing(path: Path) -> None:
     with closing(connect(path)) as db:
         db.execute("CREATE TABLE open_attempts (in_the_way INTEGER)")
 
-    with pytest.raises(Failed, match="open_attempts already exists"):
+    with pytest.raises(OperatorError, match="open_attempts already exists"):
         migrate_sqlite(path)
 
     with closing(connect(path)) as db:

@@ -17,7 +17,7 @@ from domain.provider_connection import ProviderConnection, ProviderCredentials
 from infrastructure.database.database import open_database, serving
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.store import Write
-from infrastructure.failures import Failed
+from infrastructure.failures import OperatorError
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from tests.contracts.world import active, attempted, succeeded
 from tests.support.ids import a_user
@@ -54,7 +54,9 @@ def test_second_server_is_told_who_holds_the_file(path: Path, tmp_path: Path) ->
         link.symlink_to(path)
         for name in (path, link):
             with (
-                pytest.raises(Failed, match=f"in use by another server: process {other.pid}"),
+                pytest.raises(
+                    OperatorError, match=f"in use by another server: process {other.pid}"
+                ),
                 serving(f"sqlite://{name}"),
             ):
                 pass
@@ -73,14 +75,17 @@ def test_lock_does_not_outlive_a_server_that_was_killed(path: Path) -> None:
 
 
 def test_lock_in_no_folder_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="can't be written"), serving(f"sqlite://{tmp_path}/no/db"):
+    with (
+        pytest.raises(OperatorError, match="can't be written"),
+        serving(f"sqlite://{tmp_path}/no/db"),
+    ):
         pass
 
 
 def test_file_that_is_no_database_is_a_sentence(path: Path) -> None:
     path.write_bytes(b"no database" * 1000)
 
-    with pytest.raises(Failed, match="not a database"), serving(f"sqlite://{path}"):
+    with pytest.raises(OperatorError, match="not a database"), serving(f"sqlite://{path}"):
         pass
 
 

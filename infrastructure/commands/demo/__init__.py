@@ -1,1 +1,1 @@
-"""The main job on an embedded default."""
+"""`unplug demo`: the server with a demo user, on a database of its own."""

@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infrastructure.failures import Failed
+from infrastructure.failures import InUse, OperatorError
 
 
 @contextmanager
 def sole_server(path: Path) -> Iterator[None]:
     """Holds `<path>.lock`, which the system lets go of when the process ends, however it ends.
 
-    Raises `Failed`, which names the process that holds it.
+    Raises `InUse`, which names the process that holds it, or `OperatorError`.
     """
     lock = lock_path(path)
     try:
         file = lock.open("a+")
     except OSError as error:
-        raise Failed(f"{lock} can't be written: {error.strerror}.") from None
+        raise OperatorError(f"{lock} can't be written: {error.strerror}.") from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = lock.read_text() or "unknown"
-            raise Failed(f"{path} is in use by another server: process {holder}.") from None
+            raise InUse(f"{path} is in use by another server: process {holder}.") from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -10,22 +10,22 @@ from pathlib import Path
 
 from infrastructure.database.migrate import migrations
 from infrastructure.database.sqlite.connection import connect
-from infrastructure.failures import Failed
+from infrastructure.failures import OperatorError
 
 
 def migrate_sqlite(path: Path) -> Sequence[str]:
     """Names of the migrations that were applied; makes the file if there is none.
 
-    Raises `Failed`, and then nothing has changed.
+    Raises `OperatorError`, and then nothing has changed.
     """
     try:
         with contextlib.suppress(FileExistsError):  # nobody else's business, like its keys
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, mode=0o600))
         return _migrate(path)
     except OSError as error:
-        raise Failed(f"{path} can't be made: {error.strerror}.") from None
+        raise OperatorError(f"{path} can't be made: {error.strerror}.") from None
     except sqlite3.Error as error:
-        raise Failed(f"{path} can't be migrated: {error}.") from None
+        raise OperatorError(f"{path} can't be migrated: {error}.") from None
 
 
 def _migrate(path: Path) -> Sequence[str]:

@@ -8,9 +8,10 @@ import pytest
 from cryptography.fernet import Fernet
 
 from domain.identifiers import UserId
+from infrastructure.failures import SettingsError
 from infrastructure.security.identity import access_tokens, issue
 from infrastructure.setting_types import Address
-from infrastructure.settings import SettingsError, load_settings
+from infrastructure.settings import load_settings
 
 USER = UserId(UUID("0192f0c1-2345-7abc-8def-0123456789ab"))
 SECRET = "correct horse battery staple, twice over"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from infrastructure.failures import Failed
+from infrastructure.failures import OperatorError
 from infrastructure.security.credentials_cipher import CredentialsCipher, UnknownKey, keys_beside
 
 SECRET = b'{"refresh_token": "hush"}'
@@ -77,12 +77,12 @@ def test_key_file_without_keys_is_refused_and_left_alone(tmp_path: Path, content
     path = tmp_path / "unplug.sqlite3.key"
     path.write_text(content)
 
-    with pytest.raises(Failed, match="does not hold Fernet keys"):
+    with pytest.raises(OperatorError, match="does not hold Fernet keys"):
         keys_beside(tmp_path / "unplug.sqlite3")
 
     assert path.read_text() == content
 
 
 def test_key_file_in_no_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="can't be used"):
+    with pytest.raises(OperatorError, match="can't be used"):
         keys_beside(tmp_path / "nowhere" / "unplug.sqlite3")

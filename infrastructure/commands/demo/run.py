@@ -1,0 +1,57 @@
+"""Runs the demo from its start to its end."""
+
+import asyncio
+import threading
+import webbrowser
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
+import typer
+from uuid_utils.compat import uuid7
+
+from domain.identifiers import UserId
+from domain.provider_connection import ProviderConnection
+from infrastructure.commands.database_setup import cipher, prepared
+from infrastructure.commands.demo.connections import demo_connections
+from infrastructure.commands.demo.instructions import instructions, page_address
+from infrastructure.commands.demo.settings import TOKEN_LIFE
+from infrastructure.commands.serve import serve_on
+from infrastructure.database.database import serving
+from infrastructure.security.identity import issue
+from infrastructure.server.uvicorn_server import listen, origin_of
+from infrastructure.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None:
+    """Serves a new demo user and prints what to try. Raises `OperatorError`."""
+    with listen(host, port) as server, serving(settings.database_url.get_secret_value()):
+        user_id, now = UserId(uuid7()), datetime.now(UTC)
+        connections = demo_connections(user_id, cipher(settings).encrypt, now)
+        asyncio.run(_insert(settings, connections))
+        token, origin = issue(settings, user_id, TOKEN_LIFE), origin_of(server)
+
+        def started() -> None:
+            typer.echo(instructions(origin, user_id, token, connections))
+            if browser:
+                _open(page_address(origin, token))
+
+        serve_on(server, settings, started)
+    _log.info("stopped")
+
+
+async def _insert(settings: Settings, connections: Sequence[ProviderConnection]) -> None:
+    async with prepared(settings) as database:
+        await database.store.insert(connections)
+
+
+def _open(address: str) -> None:
+    """Only in a browser with a window: one that runs in the terminal would take it over."""
+    try:
+        found = webbrowser.get()
+    except webbrowser.Error:
+        return
+    if type(found) is not webbrowser.GenericBrowser:
+        threading.Thread(target=found.open, args=(address,), daemon=True).start()
