@@ -5,6 +5,7 @@ from infrastructure.live.nats import NatsWakeUps
 from infrastructure.live.postgres_notify import NotifyWakeUps
 from infrastructure.live.wake_ups import InProcessWakeUps, NoWakeUps, WakeUps
 from infrastructure.observability.metrics import Metrics
+from infrastructure.security.identity import TokenTrust
 from infrastructure.settings import Settings
 
 
@@ -23,6 +24,18 @@ def postgres_options(settings: Settings) -> PostgresOptions:
         lock_timeout=settings.database_lock_timeout,
         idle_in_transaction_timeout=settings.database_idle_in_transaction_timeout,
         through_proxy=settings.database_through_proxy,
+    )
+
+
+def token_trust(settings: Settings) -> TokenTrust:
+    """Which tokens users may present."""
+    secret = settings.token_secret
+    return TokenTrust(
+        secret=None if secret is None else secret.get_secret_value(),
+        public_key=settings.token_public_key,
+        keys_url=settings.token_jwks_url,
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
     )
 
 

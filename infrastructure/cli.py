@@ -159,9 +159,10 @@ def token(
     ] = "1h",
 ) -> None:
     """Print a token signed with the shared secret (UNPLUG_TOKEN_SECRET)."""
+    from infrastructure.adapters import token_trust
     from infrastructure.security.identity import issue
 
-    typer.echo(issue(load_settings(), UserId(user_id), _duration(expires_in)))
+    typer.echo(issue(token_trust(load_settings()), UserId(user_id), _duration(expires_in)))
 
 
 @app.command()

@@ -1,19 +1,22 @@
-"""Trying again, less and less often."""
+"""Retries with exponential back-off and jitter, and the end of the tasks that run them."""
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import structlog
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
+CANCEL_AGAIN_AFTER = 1.0
 
 
 def back_off(first: float = FIRST_PAUSE, longest: float = LONGEST_PAUSE) -> Iterator[float]:
-    """Seconds to wait: doubling up to `longest`, each shortened by up to a half at random.
+    """Seconds to wait before each retry, without end.
 
-    So those who were cut off together don't come back together.
+    They double up to `longest`. Each is shortened by up to a half at random, so that clients that
+    were cut off together do not reconnect together.
     """
     pause = first
     while True:
@@ -22,7 +25,7 @@ def back_off(first: float = FIRST_PAUSE, longest: float = LONGEST_PAUSE) -> Iter
 
 
 class Outage:
-    """Logs that something is away, and that it is back, once each."""
+    """Logs once that a service is lost, and once that it is back."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -41,10 +44,11 @@ class Outage:
 
 
 async def keep_up(session: Callable[[], Awaitable[None]], on_end: Callable[[str], None]) -> None:
-    """Runs a session again and again, whether it ends or fails in whatever way, until it is
-    cancelled: a driver's odd exception must not end it for the life of the process.
+    """Starts a session again each time it ends or fails, with back-off, until it is cancelled.
 
-    `on_end` is told the reason as a class name: the text of a driver's error may hold a password.
+    Every exception counts as the end of a session: an unexpected one of a driver must not stop the
+    retries for the life of the process. `on_end` is told the reason as a class name, because the
+    text of a driver's error may hold a password.
     """
     loop = asyncio.get_running_loop()
     pauses = back_off()
@@ -58,3 +62,14 @@ async def keep_up(session: Callable[[], Awaitable[None]], on_end: Callable[[str]
         if loop.time() - began > 2 * LONGEST_PAUSE:
             pauses = back_off()
         await asyncio.sleep(next(pauses))
+
+
+async def end_task(task: "asyncio.Task[Any] | None") -> None:
+    """Cancels a task until it has ended.
+
+    One cancellation may not be enough: a driver whose clean-up fails during a cancellation raises
+    that failure instead, and a loop that survives failures continues.
+    """
+    while task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_AGAIN_AFTER)

@@ -73,7 +73,7 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
     Raises `StorageError` when the database can't be reached, and `OperatorError`: its schema is
     outdated, no setting says which tokens are accepted, the metrics' address can't be bound.
     """
-    tokens = access_tokens(settings)
+    tokens = access_tokens(adapters.token_trust(settings))
     metrics = Metrics()
     async with contextlib.AsyncExitStack() as stack:
         _serve_metrics(settings, metrics, stack)

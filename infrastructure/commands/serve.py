@@ -8,6 +8,7 @@ import structlog
 import uvloop
 
 from domain.ports import StorageError
+from infrastructure.adapters import token_trust
 from infrastructure.app import create_app
 from infrastructure.database.database import serving
 from infrastructure.failures import DatabaseUnavailable
@@ -20,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 def run_node(settings: Settings, host: str, port: int) -> None:
     """Serves until SIGTERM or SIGINT. Raises `OperatorError`."""
-    access_tokens(settings)
+    access_tokens(token_trust(settings))
     with listen(host, port) as server, serving(settings.database_url.get_secret_value()):
         serve_on(server, settings, lambda: None)
     _log.info("stopped")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from domain.events import RecordedEvent
 from domain.identifiers import UserId
 from domain.ports import Attachment, EventLog, EventSubscriber, StorageError
-from infrastructure import tasks
 from infrastructure.live.event_tail import EventTail
 from infrastructure.live.user_feed import LiveAttachment, LiveLog
 from infrastructure.live.wake_ups import WakeUps
+from infrastructure.retry import end_task
 
 PAGE_SIZE = 200
 PATIENCE = 30.0
@@ -95,7 +95,7 @@ class LiveEventFeed:
 
     async def aclose(self) -> None:
         """Ends the reads that are under way."""
-        await asyncio.gather(*[tasks.end(read.task) for read in self._reads.values()])
+        await asyncio.gather(*[end_task(read.task) for read in self._reads.values()])
 
     def _enter(self, user_id: UserId) -> LiveLog:
         live = self._live[user_id] = LiveLog(user_id, self._next_page, self._leave)

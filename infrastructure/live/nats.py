@@ -11,10 +11,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from infrastructure import tasks
 from infrastructure.live.wake_ups import Listeners, Wake
 from infrastructure.observability.metrics import Metrics
-from infrastructure.retry import Outage, keep_up
+from infrastructure.retry import Outage, end_task, keep_up
 
 SUBJECT = "unplug.log-has-grown."
 ANSWERS_WITHIN = 5
@@ -66,7 +65,7 @@ class NatsWakeUps:
         self._task = asyncio.create_task(keep_up(self._session, self._outage.begins))
 
     async def aclose(self) -> None:
-        await tasks.end(self._task)
+        await end_task(self._task)
 
     def _reconsider(self, user_id: UUID) -> None:
         if (user_id in self._listeners) != (user_id in self._subscriptions):

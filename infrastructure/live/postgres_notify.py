@@ -9,10 +9,9 @@ from uuid import UUID
 
 import asyncpg
 
-from infrastructure import tasks
 from infrastructure.live.wake_ups import Listeners, Wake
 from infrastructure.observability.metrics import Metrics
-from infrastructure.retry import Outage, keep_up
+from infrastructure.retry import Outage, end_task, keep_up
 
 CHANNEL = "unplug_log_has_grown"
 SPACING = 0.05
@@ -55,7 +54,7 @@ class NotifyWakeUps:
         self._task = asyncio.create_task(keep_up(self._session, self._outage.begins))
 
     async def aclose(self) -> None:
-        await tasks.end(self._task)
+        await end_task(self._task)
 
     async def _session(self) -> None:
         connection = await asyncpg.connect(

@@ -11,9 +11,9 @@ import structlog
 from domain.commands.disconnect_provider import ABANDONED_AFTER
 from domain.identifiers import UserId
 from domain.ports import StorageError
-from infrastructure import tasks
 from infrastructure.live.event_feed import LiveEventFeed
 from infrastructure.observability.metrics import Metrics
+from infrastructure.retry import end_task
 
 INTERVAL = 2.0
 
@@ -58,7 +58,7 @@ class Sweep:
 
     async def aclose(self) -> None:
         """Sweeps no more."""
-        await tasks.end(self._task)
+        await end_task(self._task)
 
     async def sweep(self) -> None:
         """Once. Raises `StorageError`."""

@@ -10,12 +10,12 @@ import structlog
 from domain.events import RecordedEvent
 from domain.ports import StorageError
 from infrastructure.database.store import BatchStore, MemberRefused, Outcome, OutcomeUnknown, Write
+from infrastructure.retry import back_off
 
 log = structlog.get_logger(__name__)
 
 MAX_QUEUED = 10_000
 MAX_BATCH = 500
-READ_BACK_DELAY = 0.2
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +127,7 @@ class Writer:
 
     async def _read_back(self, batch: list[_Member]) -> list[_Member]:
         """Answers those that are in the log after all, and returns the others."""
+        pauses = back_off()
         while _awaited(batch):
             try:
                 found = await self._store.read_back([member.write for member in batch])
@@ -134,7 +135,7 @@ class Writer:
                 if self._closing:
                     for member in batch:
                         member.outcome.cancel()
-                await asyncio.sleep(READ_BACK_DELAY)
+                await asyncio.sleep(next(pauses))
                 continue
             landed = [member for member in batch if member.write.event.id in found]
             self._answer(landed, [found[member.write.event.id] for member in landed])

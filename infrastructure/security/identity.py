@@ -1,5 +1,6 @@
-"""Who may ask: tokens verified, and issued, as the settings say."""
+"""Verification and issuing of tokens, from plain values."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from domain.identifiers import UserId
@@ -10,42 +11,53 @@ from infrastructure.security.access_tokens import (
     VerificationKeys,
     issue_token,
 )
-from infrastructure.security.jwks import JwksKeys
+from infrastructure.security.jwks import PublishedKeys
 from infrastructure.security.signing_keys import public_key, shared_secret
-from infrastructure.settings import Settings
 
 
-def access_tokens(settings: Settings) -> JwtAccessTokens:
-    """The verifier of bearer tokens. Raises `SettingsError` when no setting says whose."""
-    return JwtAccessTokens(
-        _keys(settings), issuer=settings.token_issuer, audience=settings.token_audience
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenTrust:
+    """Which tokens are accepted: at most one of `secret`, `public_key` (PEM) and `keys_url` is set.
+
+    `issuer` and `audience` are required of a token when they are set.
+    """
+
+    secret: str | None = field(default=None, repr=False)
+    public_key: str | None = None
+    keys_url: str | None = None
+    issuer: str | None = None
+    audience: str | None = None
 
 
-def issue(settings: Settings, user_id: UserId, expires_in: timedelta) -> str:
+def access_tokens(trust: TokenTrust) -> JwtAccessTokens:
+    """The verifier of bearer tokens. Raises `SettingsError` when there is no key."""
+    return JwtAccessTokens(_keys(trust), issuer=trust.issuer, audience=trust.audience)
+
+
+def issue(trust: TokenTrust, user_id: UserId, expires_in: timedelta) -> str:
     """A token for a user, signed with the shared secret. Raises `SettingsError` without one."""
-    if settings.token_secret is None:
+    if trust.secret is None:
         raise SettingsError(
             "UNPLUG_TOKEN_SECRET: needed to sign tokens. "
             "With a public key or a JWKS URL, the issuer of its private key signs them."
         )
     return issue_token(
-        shared_secret(settings.token_secret.get_secret_value()),
+        shared_secret(trust.secret),
         user_id,
         expires_in,
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
+        issuer=trust.issuer,
+        audience=trust.audience,
     )
 
 
-def _keys(settings: Settings) -> VerificationKeys:
-    if settings.token_secret is not None:
-        return SingleKey(shared_secret(settings.token_secret.get_secret_value()))
-    if settings.token_public_key is not None:
-        return SingleKey(public_key(settings.token_public_key))
-    if settings.token_jwks_url is not None:
-        return JwksKeys(settings.token_jwks_url)
+def _keys(trust: TokenTrust) -> VerificationKeys:
+    if trust.secret is not None:
+        return SingleKey(shared_secret(trust.secret))
+    if trust.public_key is not None:
+        return SingleKey(public_key(trust.public_key))
+    if trust.keys_url is not None:
+        return PublishedKeys(trust.keys_url)
     raise SettingsError(
         "UNPLUG_TOKEN_SECRET: set it (32 bytes or more: `openssl rand -base64 32`), or "
-        "UNPLUG_TOKEN_PUBLIC_KEY, or UNPLUG_TOKEN_JWKS_URL, to say whose tokens are taken."
+        "UNPLUG_TOKEN_PUBLIC_KEY, or UNPLUG_TOKEN_JWKS_URL, to say whose tokens are accepted."
     )

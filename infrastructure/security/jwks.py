@@ -26,7 +26,7 @@ _ALGORITHMS = frozenset(
 _log = structlog.get_logger(__name__)
 
 
-class JwksKeys:
+class PublishedKeys:
     """The key set at a URL. Fetched when a token needs it, in a thread, once at a time."""
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from infrastructure.security.access_tokens import JwtAccessTokens
-from infrastructure.security.jwks import KEEP_FOR, REFRESH_AFTER, RETRY_AFTER, JwksKeys
+from infrastructure.security.jwks import KEEP_FOR, REFRESH_AFTER, RETRY_AFTER, PublishedKeys
 
 CLAIMS = {
     "sub": "0192f0c1-2345-7abc-8def-0123456789ab",
@@ -81,17 +81,17 @@ class Clock:
 
 async def test_keys_are_fetched_once_for_many_tokens(issuer: Issuer) -> None:
     issuer.add_key("two")
-    tokens = JwtAccessTokens(JwksKeys(issuer.url))
+    tokens = JwtAccessTokens(PublishedKeys(issuer.url))
     assert await tokens.verify(issuer.token("one")) is not None
     assert await tokens.verify(issuer.token("two")) is not None
     assert issuer.requests == 1
 
 
 async def test_a_token_needs_no_key_id_when_there_is_one_key(issuer: Issuer) -> None:
-    tokens = JwtAccessTokens(JwksKeys(issuer.url))
+    tokens = JwtAccessTokens(PublishedKeys(issuer.url))
     assert await tokens.verify(issuer.token("one", named=False)) is not None
     issuer.add_key("two")
-    tokens = JwtAccessTokens(JwksKeys(issuer.url))
+    tokens = JwtAccessTokens(PublishedKeys(issuer.url))
     assert await tokens.verify(issuer.token("one", named=False)) is None
 
 
@@ -99,7 +99,7 @@ async def test_a_new_key_is_found_and_unknown_ones_do_not_flood_the_issuer(
     issuer: Issuer,
 ) -> None:
     clock = Clock()
-    tokens = JwtAccessTokens(JwksKeys(issuer.url, clock=clock))
+    tokens = JwtAccessTokens(PublishedKeys(issuer.url, clock=clock))
     assert await tokens.verify(issuer.token("one")) is not None
     issuer.add_key("two")
     clock.time += RETRY_AFTER
@@ -115,7 +115,7 @@ async def test_a_new_key_is_found_and_unknown_ones_do_not_flood_the_issuer(
 
 async def test_known_keys_outlive_an_issuer_that_is_down_for_a_while(issuer: Issuer) -> None:
     clock = Clock()
-    keys = JwksKeys(issuer.url, clock=clock)
+    keys = PublishedKeys(issuer.url, clock=clock)
     assert await keys.find("one") is not None
     issuer.status = 503
     clock.time += REFRESH_AFTER + 1
@@ -129,7 +129,7 @@ async def test_known_keys_outlive_an_issuer_that_is_down_for_a_while(issuer: Iss
 
 async def test_a_withdrawn_key_is_no_longer_taken(issuer: Issuer) -> None:
     clock = Clock()
-    keys = JwksKeys(issuer.url, clock=clock)
+    keys = PublishedKeys(issuer.url, clock=clock)
     assert await keys.find("one") is not None
     issuer.published.clear()
     issuer.add_key("two")
@@ -141,7 +141,7 @@ async def test_a_withdrawn_key_is_no_longer_taken(issuer: Issuer) -> None:
 async def test_a_symmetric_key_in_a_published_set_is_not_taken(issuer: Issuer) -> None:
     secret = "A" * 43
     issuer.published.append({"kty": "oct", "kid": "shared", "k": secret, "alg": "HS256"})
-    tokens = JwtAccessTokens(JwksKeys(issuer.url))
+    tokens = JwtAccessTokens(PublishedKeys(issuer.url))
     key = jwt.PyJWK({"kty": "oct", "k": secret}, "HS256")
     assert await tokens.verify(jwt.encode(CLAIMS, key, headers={"kid": "shared"})) is None
     assert await tokens.verify(issuer.token("one")) is not None
@@ -150,10 +150,10 @@ async def test_a_symmetric_key_in_a_published_set_is_not_taken(issuer: Issuer) -
 @pytest.mark.parametrize("status", [302, 404, 500])
 async def test_an_issuer_that_answers_badly_lets_nobody_in(issuer: Issuer, status: int) -> None:
     issuer.status = status
-    assert await JwtAccessTokens(JwksKeys(issuer.url)).verify(issuer.token("one")) is None
+    assert await JwtAccessTokens(PublishedKeys(issuer.url)).verify(issuer.token("one")) is None
 
 
 async def test_an_issuer_that_is_not_there_lets_nobody_in(issuer: Issuer) -> None:
-    tokens = JwtAccessTokens(JwksKeys(issuer.url))
+    tokens = JwtAccessTokens(PublishedKeys(issuer.url))
     issuer.close()
     assert await tokens.verify(issuer.token("one")) is None

@@ -8,6 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from domain.identifiers import UserId
+from infrastructure.adapters import token_trust
 from infrastructure.failures import SettingsError
 from infrastructure.security.identity import access_tokens, issue
 from infrastructure.setting_types import Address
@@ -133,18 +134,20 @@ def test_tokens_are_verified_in_one_way(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_there_is_no_default_secret() -> None:
     with pytest.raises(SettingsError, match="UNPLUG_TOKEN_SECRET"):
-        access_tokens(load_settings())
+        access_tokens(token_trust(load_settings()))
 
 
 def test_without_the_secret_no_token_is_issued() -> None:
     settings = load_settings(token_jwks_url="https://id.example/keys")
     with pytest.raises(SettingsError, match="UNPLUG_TOKEN_SECRET"):
-        issue(settings, USER, timedelta(hours=1))
+        issue(token_trust(settings), USER, timedelta(hours=1))
 
 
 async def test_an_issued_token_is_taken() -> None:
     settings = load_settings(token_secret=SECRET, token_issuer="me", token_audience="unplug")
-    access = await access_tokens(settings).verify(issue(settings, USER, timedelta(hours=1)))
+    access = await access_tokens(token_trust(settings)).verify(
+        issue(token_trust(settings), USER, timedelta(hours=1))
+    )
     assert access is not None
     assert access.user_id == USER
 
