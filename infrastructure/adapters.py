@@ -9,11 +9,6 @@ from infrastructure.security.identity import TokenTrust
 from infrastructure.settings import Settings
 
 
-def is_sqlite(settings: Settings) -> bool:
-    """Whether this process is the only one that writes events."""
-    return settings.database_url.get_secret_value().startswith("sqlite:")
-
-
 def postgres_options(settings: Settings) -> PostgresOptions:
     """How to reach the database; for SQLite it says nothing."""
     return PostgresOptions(
@@ -46,7 +41,7 @@ def wake_ups(settings: Settings, metrics: Metrics) -> WakeUps:
     if settings.nats_url is not None:
         servers = settings.nats_url.get_secret_value().split(",")
         return NatsWakeUps([server.strip() for server in servers], metrics)
-    if is_sqlite(settings):
+    if settings.database_file is not None:
         return InProcessWakeUps()
     url = settings.database_direct_url or settings.database_url
     return NotifyWakeUps(url.get_secret_value(), metrics)

@@ -19,10 +19,12 @@ from infrastructure.failures import DatabaseUnavailable, ExitCode, OperatorError
 from infrastructure.observability.logging import configure_logging
 from infrastructure.settings import load_settings, misspelt_settings
 
-Host = Annotated[str, typer.Option(envvar="UNPLUG_HOST", help="The address to listen on.")]
+Host = Annotated[str, typer.Option(envvar="UNPLUG_HOST", help="Address to listen on.")]
 Port = Annotated[
     int,
-    typer.Option(envvar="UNPLUG_PORT", min=0, max=65535, help="0 takes one that is free."),
+    typer.Option(
+        envvar="UNPLUG_PORT", min=0, max=65535, help="Port to listen on; 0 takes a free one."
+    ),
 ]
 
 _EXIT_CODES = "\n".join(f"{code:>3}  {code.meaning}" for code in ExitCode)
@@ -60,9 +62,9 @@ def unplug(
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Disconnect data providers, and show every step of it live.
+    """Disconnect users' data providers and stream every step live.
 
-    Settings are environment variables that begin with UNPLUG_; the README lists them.
+    Settings are environment variables that begin with UNPLUG_; docs/operators.md lists them.
     """
 
 
@@ -74,9 +76,10 @@ def demo(
         bool, typer.Option(envvar="UNPLUG_BROWSER", help="Open the page in a browser.")
     ] = True,
 ) -> None:
-    """Try it: a server with a made-up user, on a database of its own.
+    """Try it: a server with a demo user, on its own database.
 
-    That is ./unplug-demo.sqlite3 and its neighbours; delete them when you like.
+    The database is ./unplug-demo.sqlite3, with a .key and a .lock file beside it.
+    All three can be deleted when the demo is stopped.
     """
     from infrastructure.commands.demo.run import run_demo
     from infrastructure.commands.demo.settings import demo_settings
@@ -90,8 +93,8 @@ def demo(
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Run the server until SIGTERM or Ctrl-C.
 
-    It needs UNPLUG_TOKEN_SECRET (or ..._PUBLIC_KEY or ..._JWKS_URL).
-    Its data is where UNPLUG_DATABASE_URL says, else in ./unplug.sqlite3.
+    Requires UNPLUG_TOKEN_SECRET (or ..._PUBLIC_KEY or ..._JWKS_URL).
+    The database is UNPLUG_DATABASE_URL; by default the file ./unplug.sqlite3.
     """
     from infrastructure.commands.serve import run_node
 
@@ -104,8 +107,8 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 def migrate() -> None:
     """Bring the database's schema up to date.
 
-    On PostgreSQL `serve` wants it done, and servers may be running meanwhile.
-    On SQLite `serve` does it by itself.
+    On PostgreSQL `serve` requires it; servers may be running meanwhile.
+    On SQLite `serve` does it itself.
     """
     from infrastructure.commands.maintenance import migrate_database
 
@@ -120,14 +123,16 @@ def migrate() -> None:
 def import_(
     file: Annotated[
         typer.FileBinaryRead,
-        typer.Argument(metavar="FILE.jsonl", help="A connection a line; - is standard input."),
+        typer.Argument(
+            metavar="FILE.jsonl", help="One connection per line; - reads standard input."
+        ),
     ],
 ) -> None:
-    """Bring in existing connections, encrypting their credentials.
+    """Import existing connections, encrypting their credentials.
 
-    The README shows a line. Bad ones are named and left out (exit status 1).
-    A connection whose id is there already is left untouched.
-    A line without an id makes a new connection every time.
+    docs/operators.md describes a line. Bad lines are reported and skipped (exit code 1).
+    A connection whose id exists already is left untouched.
+    A line without an id creates a new connection every time.
     """
     from infrastructure.commands.importing.connections import Report
     from infrastructure.commands.maintenance import import_file
@@ -147,14 +152,14 @@ def import_(
 @app.command()
 def token(
     user_id: Annotated[
-        UUID, typer.Argument(metavar="USER_ID", help="The user whom the token stands for.")
+        UUID, typer.Argument(metavar="USER_ID", help="The user that the token authenticates.")
     ],
     expires_in: Annotated[
         str,
         typer.Option(
             envvar="UNPLUG_EXPIRES_IN",
             metavar="DURATION",
-            help="How long it is valid, such as 90s, 15m, 1h30m or 7d.",
+            help="How long the token is valid, such as 90s, 15m, 1h30m or 7d.",
         ),
     ] = "1h",
 ) -> None:
@@ -169,14 +174,21 @@ def token(
 def events(
     user_id: Annotated[
         UUID | None,
-        typer.Argument(metavar="USER_ID", help="Whose events; everybody's when left out."),
+        typer.Argument(
+            metavar="USER_ID", help="Only this user's events; by default those of all users."
+        ),
     ] = None,
     after: Annotated[
         str | None,
-        typer.Option(envvar="UNPLUG_AFTER", metavar="CURSOR", help="Only what came after it."),
+        typer.Option(
+            envvar="UNPLUG_AFTER", metavar="CURSOR", help="Only events after this cursor."
+        ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", envvar="UNPLUG_FOLLOW", help="Go on with what comes.")
+        bool,
+        typer.Option(
+            "--follow", envvar="UNPLUG_FOLLOW", help="Keep printing new events until Ctrl-C."
+        ),
     ] = False,
 ) -> None:
     """Print the audit trail as JSON lines, with the true reasons of failures."""
@@ -194,7 +206,7 @@ def events(
 
 @app.command("rotate-keys")
 def rotate_keys() -> None:
-    """Re-encrypt every credential with the first key. Safe to interrupt, and to run again."""
+    """Re-encrypt all credentials with the first key. Safe to interrupt and repeat."""
     from infrastructure.commands.maintenance import rotate_all_keys
     from infrastructure.commands.rotate_keys import Rotation
 

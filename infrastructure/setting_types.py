@@ -7,6 +7,7 @@ from cryptography.fernet import Fernet
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
+from infrastructure.database.location import DatabaseLocation
 from infrastructure.security.signing_keys import public_key, shared_secret
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -20,12 +21,7 @@ class Address(NamedTuple):
 
 
 def _database(url: SecretStr) -> SecretStr:
-    scheme, separator, rest = url.get_secret_value().partition("://")
-    if not separator or not rest or scheme not in {"sqlite", "postgres", "postgresql"}:
-        raise ValueError("is neither sqlite://FILE nor postgres://USER:PASSWORD@HOST/DATABASE")
-    if scheme == "sqlite" and rest.startswith(":memory:"):
-        raise ValueError("needs a file: what is in memory is gone with the process")
-    if scheme != "sqlite":
+    if DatabaseLocation.parse(url.get_secret_value()).file is None:
         check_server_url(url.get_secret_value())
     return url
 

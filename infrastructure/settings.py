@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infrastructure.database.location import DatabaseLocation
 from infrastructure.failures import SettingsError
 from infrastructure.setting_types import (
     DatabaseUrl,
@@ -87,6 +89,11 @@ class Settings(BaseSettings):
     """None is info under `serve`, warning under `demo`."""
 
     metrics_address: ListenAddress = None
+
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file; None when the database is a PostgreSQL server."""
+        return DatabaseLocation.parse(self.database_url.get_secret_value()).file
 
     @model_validator(mode="after")
     def _one_way_to_verify(self) -> Self:

@@ -23,7 +23,7 @@ from infrastructure.live.sweep import Sweep
 from infrastructure.live.wake_ups import WakeUps
 from infrastructure.observability.health import Health
 from infrastructure.observability.logging import access_logger
-from infrastructure.observability.metrics import Metrics, MetricsServer
+from infrastructure.observability.metrics import Metrics, metrics_server
 from infrastructure.persistence.event_bus import WriterEventBus
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.open_attempts import OpenAttempts
@@ -77,10 +77,11 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
     metrics = Metrics()
     async with contextlib.AsyncExitStack() as stack:
         _serve_metrics(settings, metrics, stack)
-        database = await open_database(
-            settings.database_url.get_secret_value(), adapters.postgres_options(settings)
+        database = await stack.enter_async_context(
+            open_database(
+                settings.database_url.get_secret_value(), adapters.postgres_options(settings)
+            )
         )
-        stack.push_async_callback(database.aclose)
         if not await database.schema_is_current():
             raise SchemaOutdated
         if isinstance(database, PostgresDatabase):
@@ -100,7 +101,7 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
         )
         stack.push_async_callback(handler.aclose)
         attempts = OpenAttempts(database.store, writer, now=_now, new_id=uuid7)
-        if adapters.is_sqlite(settings):
+        if settings.database_file is not None:
             await attempts.close_abandoned(None)  # whoever opened them is dead
         sweep = Sweep(feed, log, attempts.close_abandoned, metrics)
         sweep.start()
@@ -152,7 +153,7 @@ def _serve_metrics(settings: Settings, metrics: Metrics, stack: contextlib.Async
         return
     host, port = settings.metrics_address
     try:
-        stack.callback(MetricsServer(metrics, host, port).close)
+        stack.enter_context(metrics_server(metrics, host, port))
     except OSError as error:
         raise OperatorError(
             f"Can't serve metrics on {host}:{port}: {error.strerror or error}."

@@ -1,9 +1,8 @@
-"""Databases as commands find them: made, brought up to date, or refused with a sentence."""
+"""Opens the database for a command: created, migrated, or refused with a message."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from pathlib import Path
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 
 import asyncpg
 
@@ -12,7 +11,6 @@ from infrastructure.adapters import postgres_options
 from infrastructure.database.database import Database, open_database
 from infrastructure.database.driver_errors import words
 from infrastructure.database.postgres.migrate import migrate_postgres
-from infrastructure.database.sqlite.database import sqlite_path
 from infrastructure.database.sqlite.lock import sole_server
 from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.failures import (
@@ -25,21 +23,18 @@ from infrastructure.security.credentials_cipher import CredentialsCipher, keys_b
 from infrastructure.settings import Settings
 
 
-def file_of(settings: Settings) -> Path | None:
-    """The SQLite file; None when the database is a server."""
-    url = settings.database_url.get_secret_value()
-    return sqlite_path(url) if url.startswith("sqlite:") else None
-
-
 def sole_use(settings: Settings) -> AbstractContextManager[None]:
-    """Of a SQLite file, for a server or a migration. Raises `OperatorError`, naming who has it."""
-    path = file_of(settings)
+    """Exclusive use of a SQLite file by a server or a migration.
+
+    Raises `InUse`, which names the process that holds it. PostgreSQL needs no exclusive use.
+    """
+    path = settings.database_file
     return nullcontext() if path is None else sole_server(path)
 
 
 async def migrate(settings: Settings) -> Sequence[str]:
     """Names of the migrations that were applied. Raises `OperatorError`."""
-    path = file_of(settings)
+    path = settings.database_file
     try:
         if path is not None:
             return migrate_sqlite(path)
@@ -53,10 +48,10 @@ async def migrate(settings: Settings) -> Sequence[str]:
 async def prepared(settings: Settings, *, migrating: bool = False) -> AsyncIterator[Database]:
     """An open database with a current schema.
 
-    `migrating` makes a SQLite file if there is none, and brings an outdated one up to date. Raises
-    `OperatorError`.
+    With `migrating`, a missing SQLite file is created and an outdated one is brought up to date.
+    Raises `OperatorError`.
     """
-    path = file_of(settings)
+    path = settings.database_file
     if path is not None and not path.is_file():
         if not migrating:
             raise SchemaOutdated(f"There is no database at {path}; `unplug migrate` makes one.")
@@ -80,22 +75,19 @@ async def _migrate_alone(settings: Settings) -> None:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Database]:
-    try:
-        database = await open_database(
-            settings.database_url.get_secret_value(), postgres_options(settings)
-        )
-    except StorageError:
-        raise DatabaseUnavailable from None
-    try:
+    url, options = settings.database_url.get_secret_value(), postgres_options(settings)
+    async with AsyncExitStack() as stack:
+        try:
+            database = await stack.enter_async_context(open_database(url, options))
+        except StorageError:
+            raise DatabaseUnavailable from None
         yield database
-    finally:
-        await database.aclose()
 
 
 def cipher(settings: Settings) -> CredentialsCipher:
     """For credentials at rest. Raises `OperatorError` when there are no keys."""
     keys = [key.get_secret_value() for key in settings.credentials_keys]
-    path = file_of(settings)
+    path = settings.database_file
     if keys or path is None:
         if not keys:
             raise SettingsError(

@@ -1,16 +1,15 @@
-"""One open database, of whichever dialect its URL names. One dialect per process: Tortoise caches
-SQL by model, whatever the dialect."""
+"""One open database. One dialect per process: Tortoise caches SQL by model and not by dialect."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from tortoise import BaseDBAsyncClient
 
+from infrastructure.database.location import DatabaseLocation
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
-from infrastructure.database.sqlite.database import SqliteDatabase, sqlite_path
+from infrastructure.database.sqlite.database import SqliteDatabase
 from infrastructure.database.sqlite.lock import sole_server
 from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.database.sqlite.purge import purge
@@ -31,35 +30,39 @@ class Database(Protocol):
     async def schema_is_current(self) -> bool:
         """Whether the schema is as new as the code, or newer. Raises `StorageError`."""
 
-    async def aclose(self) -> None:
-        """After the writer is closed."""
-
 
 @contextmanager
 def serving(url: str) -> Iterator[None]:
-    """Around all work of a server, outside of its event loop.
+    """Held around all work of a server, outside of its event loop.
 
-    On SQLite it is the only one on its file, brings the schema up to date first, and leaves nothing
-    of destroyed credentials behind. Raises `OperatorError`. PostgreSQL needs none of that.
+    On SQLite it makes this process the only server on the file, brings the schema up to date, and
+    at the end removes what is left of destroyed credentials. PostgreSQL needs none of that. Raises
+    `OperatorError`.
     """
-    if urlsplit(url).scheme != "sqlite":
+    file = DatabaseLocation.parse(url).file
+    if file is None:
         yield
         return
-    path = sqlite_path(url)
-    with sole_server(path):
-        migrate_sqlite(path)
+    with sole_server(file):
+        migrate_sqlite(file)
         try:
             yield
         finally:
-            purge(path)
+            purge(file)
 
 
-async def open_database(url: str, postgres: PostgresOptions | None = None) -> Database:
-    """Neither migrates nor locks. Raises `StorageError` when it can't be reached."""
-    match urlsplit(url).scheme:
-        case "sqlite":
-            return await SqliteDatabase.open(sqlite_path(url))
-        case "postgres" | "postgresql":
-            return await PostgresDatabase.open(postgres or PostgresOptions(url=url))
-        case scheme:
-            raise ValueError(f"{scheme} is no database that we know")
+@asynccontextmanager
+async def open_database(
+    url: str, postgres: PostgresOptions | None = None
+) -> AsyncGenerator[Database, None]:
+    """Neither migrates nor locks. Raises `StorageError` when the database can't be reached."""
+    file = DatabaseLocation.parse(url).file
+    database: SqliteDatabase | PostgresDatabase
+    if file is not None:
+        database = await SqliteDatabase.open(file)
+    else:
+        database = await PostgresDatabase.open(postgres or PostgresOptions(url=url))
+    try:
+        yield database
+    finally:
+        await database.aclose()

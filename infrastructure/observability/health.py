@@ -1,4 +1,4 @@
-"""Whether a node is alive, and whether it should get traffic."""
+"""Liveness and readiness of a node."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,9 +19,9 @@ _log = structlog.get_logger(__name__)
 class Health:
     """Answers `/healthz` and `/readyz`.
 
-    `schema_is_current` says whether the database's schema is as new as the code or newer, and
-    raises `StorageError` when the database can't be reached. `degraded` names what is lost but
-    covered by something else, such as wake-ups by the sweep.
+    `schema_is_current` tells whether the database's schema is as new as the code or newer, and
+    raises `StorageError` when the database can't be reached. `degraded` names parts that are lost
+    while another part covers for them, such as the sweep for wake-ups.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Health:
         self._checking: asyncio.Task[str | None] | None = None
 
     def routes(self) -> list[BaseRoute]:
-        """For both, GET and HEAD."""
+        """Both paths answer GET and HEAD."""
         return [
             Route("/healthz", self._healthz, methods=["GET"]),
             Route("/readyz", self._readyz, methods=["GET"]),
@@ -53,7 +53,7 @@ class Health:
         return JSONResponse({"status": status, "degraded": degraded}, headers=_NO_STORE)
 
     async def _problem(self) -> str | None:
-        """One check at a time, whoever asks how often: it is open to everybody."""
+        """One check at a time, however many requests ask: the endpoint is public."""
         if self._checking is None:
             self._checking = asyncio.create_task(self._check())
         return await asyncio.shield(self._checking)

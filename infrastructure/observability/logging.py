@@ -1,4 +1,4 @@
-"""The server's log: JSON lines on stderr, everybody's through one pipe, without secrets."""
+"""The server's log: JSON lines on stderr, all loggers through one pipeline, without secrets."""
 
 import json
 import logging
@@ -60,15 +60,16 @@ def configure_logging(level: str = "info") -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)
-    # It writes paths with their query strings, and those hold documents, at INFO.
+    # At INFO it writes paths with their query strings, which hold documents.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def access_logger(
     stream: BinaryIO | None = None, *, level: str = "info"
 ) -> structlog.typing.FilteringBoundLogger:
-    """A logger for lines whose fields hold no secret by construction: the same JSON on stderr, in a
-    tenth of the time, because nothing looks for secrets in it.
+    """A logger for lines whose fields never hold a secret.
+
+    The same JSON on stderr in a tenth of the time, because it is not searched for secrets.
     """
     logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
         structlog.BytesLogger(stream or sys.stderr.buffer),
@@ -83,7 +84,7 @@ def access_logger(
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Hides what is secret by its name, and what looks like a secret wherever it stands."""
+    """Replaces values that are secret by their name, and text that looks like a secret."""
     return {key: _redacted(key, value) for key, value in event.items()}
 
 
@@ -106,8 +107,9 @@ def _redacted(key: object, value: object) -> object:
 
 
 def _described(exc_info: ExcInfo) -> list[dict[str, object]]:
-    """What an exception was and where it came from, its causes behind it. Its text is left out: it
-    may quote a credential.
+    """The types of an exception and its causes, with their places in the code.
+
+    Their texts are left out, because they may quote a credential.
     """
     found: list[dict[str, object]] = []
     error: BaseException | None = exc_info[1]

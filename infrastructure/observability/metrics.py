@@ -1,7 +1,8 @@
-"""Numbers about a node, for Prometheus."""
+"""A node's metrics, for Prometheus."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -32,13 +33,13 @@ class Metrics:
         )
         self._subscriptions = Gauge(
             "unplug_live_subscriptions",
-            "Subscriptions that are open now.",
+            "Subscriptions that are open.",
             ["transport"],
             registry=registry,
         )
         self._limits = Counter(
             "unplug_limits_hit",
-            "What was refused or ended for being too much.",
+            "Requests, connections and operations that a limit refused or ended, by limit.",
             ["limit"],
             registry=registry,
         )
@@ -55,7 +56,7 @@ class Metrics:
         )
         self._pool = Gauge(
             "unplug_database_connections",
-            "Connections of the pool, by what they do.",
+            "Connections of the pool, used and idle.",
             ["state"],
             registry=registry,
         )
@@ -97,27 +98,28 @@ class Metrics:
         self._open_attempts.set(count)
 
     def watch_pool(self, used: Callable[[], int], idle: Callable[[], int]) -> None:
-        """Asked at each scrape, from the metrics server's thread."""
+        """Both are called at each scrape, from the metrics server's thread."""
         self._pool.labels("used").set_function(used)
         self._pool.labels("idle").set_function(idle)
 
 
-class MetricsServer:
-    """Answers `/metrics` on an address of its own, in a thread of its own."""
+@contextmanager
+def metrics_server(metrics: Metrics, host: str, port: int) -> Iterator[int]:
+    """Serves `/metrics` on its own address, from its own thread; yields the port.
 
-    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
-        """Raises `OSError` when the address can't be had."""
-        self._server, self._thread = start_http_server(port, host, registry=metrics.registry)
-        self.port = self._server.server_port
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    Raises `OSError` when it can't listen on the address.
+    """
+    server, thread = start_http_server(port, host, registry=metrics.registry)
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 class _Lag:
-    """A histogram that costs a fraction of the library's: it counts every frame that is sent."""
+    """A histogram that costs a fraction of the library's: it observes every frame that is sent."""
 
     def __init__(self) -> None:
         self._counts = [0] * (len(LAG_SECONDS) + 1)
@@ -134,7 +136,7 @@ class _Lag:
             buckets.append(("+Inf" if bound == float("inf") else str(bound), float(total)))
         yield HistogramMetricFamily(
             "unplug_delivery_lag_seconds",
-            "From an event's time, which is just before its commit, to its frame on a socket.",
+            "From an event's time, just before its commit, to its frame on a socket.",
             buckets=buckets,
             sum_value=self._sum,
         )

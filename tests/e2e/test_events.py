@@ -96,7 +96,8 @@ def test_a_cursor_that_is_no_good_is_said_in_a_sentence(server: Server, tmp_path
 def test_without_a_database_it_makes_none(tmp_path: Path) -> None:
     done = unplug("events", cwd=tmp_path)
     assert done.returncode == ExitCode.SCHEMA_OUTDATED
-    assert done.stderr == "There is no database at unplug.sqlite3; `unplug migrate` makes one.\n"
+    file = tmp_path / "unplug.sqlite3"
+    assert done.stderr == f"There is no database at {file}; `unplug migrate` makes one.\n"
     assert list(tmp_path.iterdir()) == []
 
 

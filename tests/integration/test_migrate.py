@@ -76,18 +76,15 @@ async def test_schema_is_current_unless_it_is_older(path: Path, ahead: int, curr
         db.execute("UPDATE schema_version SET version = version + ?", (ahead,))
     assert latest("sqlite") == 1
 
-    database = await open_database(f"sqlite://{path}")
-    assert await database.schema_is_current() is current
-    await database.aclose()
+    async with open_database(f"sqlite://{path}") as database:
+        assert await database.schema_is_current() is current
 
 
 async def test_file_without_a_schema_is_not_current(path: Path) -> None:
     path.touch()
 
-    database = await open_database(f"sqlite://{path}")
-
-    assert not await database.schema_is_current()
-    await database.aclose()
+    async with open_database(f"sqlite://{path}") as database:
+        assert not await database.schema_is_current()
 
 
 @pytest.mark.parametrize("content", [None, b"not a database" * 100])
@@ -98,10 +95,12 @@ async def test_what_is_no_database_is_refused_and_not_made(
         path.write_bytes(content)
 
     with pytest.raises(StorageError):
-        await open_database(f"sqlite://{path}")
+        async with open_database(f"sqlite://{path}"):
+            pass
 
     assert path.exists() is (content is not None)
     # It gave way to the next one.
     other = path.with_name("other.sqlite3")
     migrate_sqlite(other)
-    await (await open_database(f"sqlite://{other}")).aclose()
+    async with open_database(f"sqlite://{other}"):
+        pass

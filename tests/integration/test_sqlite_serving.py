@@ -117,13 +117,12 @@ def remains(folder: Path, destroyed: list[bytes]) -> list[str]:
 
 
 async def disconnect(url: str, connections: list[ProviderConnection]) -> None:
-    database = await open_database(url)
-    for connection in connections:
-        attempt = attempted(connection.user_id, connection.id)
-        disconnected = connection.mark_disconnected(datetime.now(UTC))
-        await database.store.commit([Write(event=attempt)])
-        await database.store.commit([Write(event=succeeded(attempt), connection=disconnected)])
-    await database.aclose()
+    async with open_database(url) as database:
+        for connection in connections:
+            attempt = attempted(connection.user_id, connection.id)
+            disconnected = connection.mark_disconnected(datetime.now(UTC))
+            await database.store.commit([Write(event=attempt)])
+            await database.store.commit([Write(event=succeeded(attempt), connection=disconnected)])
 
 
 async def wear_out(url: str, seed: int, smallest: int, largest: int) -> list[bytes]:
@@ -135,21 +134,20 @@ async def wear_out(url: str, seed: int, smallest: int, largest: int) -> list[byt
             with_secret(rng.randbytes(rng.randint(smallest, largest))) for _ in range(200)
         )
     }
-    database = await open_database(url)
-    await database.store.insert(list(connections.values()))
-    stored = TortoiseStoredCredentials(database.client, database.store)
-    destroyed = []
-    for _ in range(3):
-        old = rng.sample(await stored.page(None, 200), 66)
-        destroyed += [item.encrypted_data for item in old]
-        new = [
-            replace(item, encrypted_data=rng.randbytes(rng.randint(smallest, largest)))
-            for item in old
-        ]
-        assert await stored.replace(new) == 66
-    gone = rng.sample(await stored.page(None, 200), 100)
-    destroyed += [item.encrypted_data for item in gone]
-    await database.aclose()
+    async with open_database(url) as database:
+        await database.store.insert(list(connections.values()))
+        stored = TortoiseStoredCredentials(database.client, database.store)
+        destroyed = []
+        for _ in range(3):
+            old = rng.sample(await stored.page(None, 200), 66)
+            destroyed += [item.encrypted_data for item in old]
+            new = [
+                replace(item, encrypted_data=rng.randbytes(rng.randint(smallest, largest)))
+                for item in old
+            ]
+            assert await stored.replace(new) == 66
+        gone = rng.sample(await stored.page(None, 200), 100)
+        destroyed += [item.encrypted_data for item in gone]
     await disconnect(
         url, [replace(connections[item.connection_id], version=item.version) for item in gone]
     )

@@ -63,7 +63,7 @@ class PostgresDatabase:
         return pool.get_idle_size() if pool is not None else 0
 
     async def aclose(self) -> None:
-        """See `Database.aclose`."""
+        """After the writer is closed."""
         await self._tortoise.aclose()
         await self.store.aclose()
 

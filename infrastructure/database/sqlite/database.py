@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from urllib.parse import unquote
 
 from tortoise import BaseDBAsyncClient
 
@@ -15,11 +14,6 @@ from infrastructure.database.tortoise_client import TortoiseClient
 
 _HAS_VERSION = "SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'"
 _VERSION = "SELECT max(version) AS version FROM schema_version"
-
-
-def sqlite_path(url: str) -> Path:
-    """`sqlite://unplug.sqlite3` is relative, `sqlite:///var/lib/unplug.sqlite3` is not."""
-    return Path(unquote(url.removeprefix("sqlite://").partition("?")[0]))
 
 
 class SqliteDatabase:
@@ -61,6 +55,6 @@ class SqliteDatabase:
         return (found[0]["version"] or 0) >= latest("sqlite")
 
     async def aclose(self) -> None:
-        """See `Database.aclose`. Readers first: an open one would keep the WAL."""
+        """After the writer is closed. Readers first: an open one would keep the WAL."""
         await self._tortoise.aclose()
         await self.store.aclose()

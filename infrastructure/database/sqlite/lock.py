@@ -15,7 +15,7 @@ def sole_server(path: Path) -> Iterator[None]:
 
     Raises `InUse`, which names the process that holds it, or `OperatorError`.
     """
-    lock = lock_path(path)
+    lock = path.with_name(f"{path.name}.lock")
     try:
         file = lock.open("a+")
     except OSError as error:
@@ -31,9 +31,3 @@ def sole_server(path: Path) -> Iterator[None]:
         file.flush()
         # The file stays when the lock goes: whoever took it away could lock it out of sight.
         yield
-
-
-def lock_path(path: Path) -> Path:
-    """The same for every name of a file."""
-    resolved = path.resolve()
-    return resolved.with_name(f"{resolved.name}.lock")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infrastructure.observability.metrics import Metrics, MetricsServer
+from infrastructure.observability.metrics import Metrics, metrics_server
 from schema.admission.telemetry import Telemetry
 
 
@@ -14,21 +14,20 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def served(metrics: Metrics) -> Iterator[MetricsServer]:
-    server = MetricsServer(metrics, "127.0.0.1", 0)
-    yield server
-    server.close()
+def port(metrics: Metrics) -> Iterator[int]:
+    with metrics_server(metrics, "127.0.0.1", 0) as port:
+        yield port
 
 
-def scrape(server: MetricsServer) -> dict[str, float]:
-    url = f"http://127.0.0.1:{server.port}/metrics"
+def scrape(port: int) -> dict[str, float]:
+    url = f"http://127.0.0.1:{port}/metrics"
     with urllib.request.urlopen(url) as response:
         lines = response.read().decode().splitlines()
     samples = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     return {name: float(value) for name, value in samples}
 
 
-def test_operators_see_what_a_node_does(metrics: Metrics, served: MetricsServer) -> None:
+def test_operators_see_what_a_node_does(metrics: Metrics, port: int) -> None:
     telemetry: Telemetry = metrics
     metrics.command_finished("success", 0.004)
     telemetry.subscription_started("websocket")
@@ -43,7 +42,7 @@ def test_operators_see_what_a_node_does(metrics: Metrics, served: MetricsServer)
     metrics.attempts_open(4)
     metrics.watch_pool(lambda: 5, lambda: 6)
 
-    seen = scrape(served)
+    seen = scrape(port)
 
     assert seen['unplug_command_seconds_count{outcome="success"}'] == 1
     assert seen['unplug_live_subscriptions{transport="websocket"}'] == 1
