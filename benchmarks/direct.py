@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from domain.events import RecordedEvent
 from domain.ports import StorageError
-from infrastructure.app import factory as app
+from infrastructure.app import writing
 from infrastructure.cli import main
 from infrastructure.database.store import Store, Write
 
@@ -41,5 +41,5 @@ class DirectWriter:
 
 
 if __name__ == "__main__":
-    vars(app)["Writer"] = DirectWriter
+    vars(writing)["Writer"] = DirectWriter
     main()

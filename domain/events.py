@@ -78,6 +78,11 @@ class EventCursor:
     position: int
     event_id: EventId | None
 
+    @classmethod
+    def start(cls, user_id: UserId) -> "EventCursor":
+        """Before the first event."""
+        return cls(user_id=user_id, position=0, event_id=None)
+
     def encode(self) -> str:
         """Opaque URL-safe text of 55 characters: a kind byte, user, position, event."""
         event = self.event_id.bytes if self.event_id else bytes(16)

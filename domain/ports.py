@@ -32,6 +32,10 @@ class StorageError(Exception):
     """The database did not take it, for sure: nothing was written. Carries no driver's words."""
 
 
+class LogReplaced(Exception):
+    """The event at a cursor is not the cursor's: a restore or a crash has replaced the history."""
+
+
 class ProviderConnectionRepository(Protocol):
     """Connections by id, and the one way to change them."""
 
@@ -111,8 +115,11 @@ class EventLog(Protocol):
     raises `StorageError` when the database can't be read.
     """
 
-    async def read(self, user_id: UserId, after: int, limit: int) -> Sequence[RecordedEvent]:
-        """Up to `limit` events after a position, in order."""
+    async def read(self, after: EventCursor, limit: int) -> Sequence[RecordedEvent]:
+        """Up to `limit` events after a cursor, in order.
+
+        Raises `LogReplaced` when the event at the cursor's position is not the cursor's event.
+        """
 
     async def page(
         self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
@@ -137,7 +144,7 @@ class EventSubscriber(Protocol):
         """Takes the next events, never none. False: no more, until `Attachment.resume`."""
 
     def lost(self) -> None:
-        """The log can't be read for long, or is another one now. Nothing comes after this."""
+        """The log can't be read for long, or its history was replaced. Nothing comes after this."""
 
 
 class Attachment(Protocol):
@@ -153,8 +160,8 @@ class Attachment(Protocol):
 class EventFeed(Protocol):
     """A user's log, read on and on."""
 
-    def attach(self, user_id: UserId, after: int, subscriber: EventSubscriber) -> Attachment:
-        """Every event after a position, in order, once. Registered for wake-ups until `detach`.
+    def attach(self, after: EventCursor, subscriber: EventSubscriber) -> Attachment:
+        """Every event after a cursor that the log holds, in order, once, until `detach`.
 
         Delivers on a later turn of the event loop, never before it returns.
         """

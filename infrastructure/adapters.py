@@ -3,7 +3,7 @@
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.live.nats import NatsWakeUps
 from infrastructure.live.postgres_notify import NotifyWakeUps
-from infrastructure.live.wake_ups import InProcessWakeUps, NoWakeUps, WakeUps
+from infrastructure.live.wake_ups import NoWakeUps, WakeUps
 from infrastructure.observability.metrics import Metrics
 from infrastructure.security.identity import TokenTrust
 from infrastructure.settings import Settings
@@ -35,13 +35,13 @@ def token_trust(settings: Settings) -> TokenTrust:
 
 
 def wake_ups(settings: Settings, metrics: Metrics) -> WakeUps:
-    """NATS when a URL is set; else what the database has."""
+    """NATS when a URL is set, else PostgreSQL's; none when they are off, or with a SQLite file."""
     if not settings.wake_ups:
         return NoWakeUps()
     if settings.nats_url is not None:
         servers = settings.nats_url.get_secret_value().split(",")
         return NatsWakeUps([server.strip() for server in servers], metrics)
     if settings.database_file is not None:
-        return InProcessWakeUps()
+        return NoWakeUps()
     url = settings.database_direct_url or settings.database_url
     return NotifyWakeUps(url.get_secret_value(), metrics)

@@ -10,6 +10,7 @@ from rich.progress import DownloadColumn, MofNCompleteColumn
 
 from domain.events import EventCursor
 from domain.identifiers import UserId
+from domain.ports import LogReplaced
 from infrastructure.commands.audit.output import write_events
 from infrastructure.commands.audit.trail import of_everybody, of_user
 from infrastructure.commands.database_setup import cipher, migrate, prepared, sole_use
@@ -80,8 +81,13 @@ async def print_events(
         if user_id is None:
             events = of_everybody(log, TortoiseAllEvents(database.client), follow=follow)
         else:
-            events = of_user(log, user_id, after.position if after else 0, follow=follow)
-        await write_events(events, sys.stdout.buffer)
+            events = of_user(log, after or EventCursor.start(user_id), follow=follow)
+        try:
+            await write_events(events, sys.stdout.buffer)
+        except LogReplaced:
+            raise OperatorError(
+                "The log was replaced meanwhile. Was the database restored?"
+            ) from None
 
 
 def _size(file: BinaryIO) -> int | None:

@@ -1,176 +1,97 @@
-"""Reading users' logs live."""
+"""The `EventFeed` of one node: who follows which user's log, and whose turn it is."""
 
 import asyncio
-import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from time import perf_counter
 
-from domain.events import RecordedEvent
+from domain.events import EventCursor, RecordedEvent
 from domain.identifiers import UserId
-from domain.ports import Attachment, EventLog, EventSubscriber, StorageError
+from domain.ports import Attachment, EventSubscriber
 from infrastructure.live.event_tail import EventTail
-from infrastructure.live.user_feed import LiveAttachment, LiveLog
+from infrastructure.live.log_reader import LogReader
+from infrastructure.live.user_feed import UserFeed
 from infrastructure.live.wake_ups import WakeUps
-from infrastructure.retry import end_task
 
-PAGE_SIZE = 200
-PATIENCE = 30.0
-FIRST_RETRY = 0.05
-LONGEST_RETRY = 2.0
+TURN = 0.002
+"""Seconds of deliveries after which the event loop does what else there is."""
 
 
 class LiveEventFeed:
-    """The `EventFeed` of one node.
+    """A subscription registers for wake-ups first and looks into the log afterwards, so nothing
+    can come in between; replayed and live events take the same path.
 
-    A subscription registers, looks for events after its position, delivers them, and looks again
-    when it is woken; registered before its first look, so nothing can come between. What this node
-    committed or read lately comes from the tail, the rest from the log in one shared read for all
-    who stand at the same position. A wake-up only says that the log may have grown, so a lost one
-    costs time (until the next sweep) and a doubled one costs a read.
+    Own commits come directly. A wake-up only says that the log may have grown, so a lost one costs
+    time (until the next sweep) and a doubled one costs a read. Users take turns, a delivery each.
     """
 
-    def __init__(
-        self,
-        log: EventLog,
-        tail: EventTail,
-        wake_ups: WakeUps,
-        *,
-        page_size: int = PAGE_SIZE,
-        patience: float = PATIENCE,
-    ) -> None:
-        self._log = log
+    def __init__(self, reader: LogReader, tail: EventTail, wake_ups: WakeUps) -> None:
+        self._reader = reader
         self._tail = tail
         self._wake_ups = wake_ups
-        self._page_size = page_size
-        self._patience = patience
-        self._live: dict[UserId, LiveLog] = {}
-        self._reads: dict[tuple[LiveLog, int], _Read] = {}
+        self._users: dict[UserId, UserFeed] = {}
+        self._stop_listening: dict[UserId, Callable[[], None]] = {}
+        self._due: OrderedDict[UserFeed, None] = OrderedDict()
+        self._turn: asyncio.Handle | None = None
 
-    def attach(self, user_id: UserId, after: int, subscriber: EventSubscriber) -> Attachment:
-        """See `EventFeed.attach`. Retries a log that can't be read for `patience` seconds."""
-        live = self._live.get(user_id) or self._enter(user_id)
-        return live.enter(subscriber, after)
+    def attach(self, after: EventCursor, subscriber: EventSubscriber) -> Attachment:
+        """A log that can't be read is tried again for as long as the reader is patient."""
+        feed = self._users.get(after.user_id) or self._enter(after.user_id)
+        return feed.add(subscriber, after)
 
     def committed(self, events: Sequence[RecordedEvent]) -> None:
-        """Takes in what this node has committed; to be called before the wake-ups are sent."""
+        """Takes in what this node has committed, in order of positions."""
         for recorded in events:
-            user_id = recorded.event.user_id
-            live = self._live.get(user_id)
-            if live is not None:
-                self._tail.extend(user_id, (recorded,))
-                live.committed(recorded.position)
+            feed = self._users.get(recorded.event.user_id)
+            if feed is not None:
+                feed.committed(recorded)
 
-    def heads(self) -> Mapping[UserId, int]:
-        """The live users whose logs have been read to their end, and which end they were told of.
-
-        0 for those who were not told of this node's own commits.
-        """
-        return {
-            user_id: 0 if live.unannounced else live.end
-            for user_id, live in self._live.items()
-            if not live.stale
-        }
+    def ends(self) -> Sequence[EventCursor]:
+        """Where the logs of live users end, as far as this node knows; not those being read."""
+        return [feed.end for feed in self._users.values() if not feed.stale]
 
     def has_grown(self, user_id: UserId, head: int) -> bool:
-        """Wakes the user's readers if the log ends at `head` and they were not told of that."""
-        live = self._live.get(user_id)
-        if live is None or live.stale:
+        """The user's log ends at `head`; says whether that was new here."""
+        feed = self._users.get(user_id)
+        if feed is None or feed.stale or head <= feed.end.position:
             return False
-        if head > live.end:
-            live.outdated()
-        elif live.unannounced:
-            live.wake()
-        else:
-            return False
+        feed.outdated()
         return True
 
     def lose(self, user_id: UserId) -> bool:
-        """The user's log is another one now: whoever follows it here is told so."""
-        live = self._live.get(user_id)
-        if live is None:
+        """The user's history was replaced: ends all streams of it here, if there are any."""
+        feed = self._users.get(user_id)
+        if feed is None:
             return False
-        for attachment in tuple(live.attachments):
-            attachment.lose()
+        feed.lose()
         return True
 
-    async def aclose(self) -> None:
-        """Ends the reads that are under way."""
-        await asyncio.gather(*[end_task(read.task) for read in self._reads.values()])
+    def _enter(self, user_id: UserId) -> UserFeed:
+        feed = self._users[user_id] = UserFeed(
+            user_id, self._tail, self._reader, schedule=self._schedule, left=self._leave
+        )
+        self._stop_listening[user_id] = self._wake_ups.listen(user_id, feed.outdated)
+        return feed
 
-    def _enter(self, user_id: UserId) -> LiveLog:
-        live = self._live[user_id] = LiveLog(user_id, self._next_page, self._leave)
-        live.stop_listening = self._wake_ups.listen(user_id, live.wake)
-        return live
+    def _leave(self, feed: UserFeed) -> None:
+        self._stop_listening.pop(feed.user_id)()
+        del self._users[feed.user_id]
+        self._tail.forget(feed.user_id)
 
-    def _leave(self, live: LiveLog) -> None:
-        live.stop_listening()
-        del live.stop_listening  # ends a cycle
-        del self._live[live.user_id]
-        self._tail.forget(live.user_id)
+    def _schedule(self, feed: UserFeed) -> None:
+        self._due[feed] = None
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._serve)
 
-    def _next_page(
-        self, live: LiveLog, attachment: LiveAttachment
-    ) -> Sequence[RecordedEvent] | None:
-        page = self._tail.after(live.user_id, attachment.position, self._page_size)
-        if page is None:
-            self._read(live, attachment)
-        return page
-
-    def _read(self, live: LiveLog, attachment: LiveAttachment) -> None:
-        # A read is for a `LiveLog`, not for a user: one that everybody left must not be joined.
-        key = (live, attachment.position)
-        read = self._reads.get(key)
-        if read is None:
-            task = asyncio.create_task(self._read_log(live, attachment.position))
-            read = self._reads[key] = _Read(task, [])
-            task.add_done_callback(lambda _: self._read_done(key))
-        attachment.queued = True
-        read.waiting.append(attachment)
-
-    def _read_done(self, key: tuple[LiveLog, int]) -> None:
-        read, live = self._reads.pop(key), key[0]
-        if read.task.cancelled():
-            return
-        error = read.task.exception()
-        for attachment in read.waiting:
-            attachment.queued = False
-            if error is None:
-                attachment.page = read.task.result()
-                live.look(attachment)
-            elif attachment in live.attachments:
-                attachment.lose()
-        if error is not None and not isinstance(error, StorageError):
-            raise error
-
-    async def _read_log(self, live: LiveLog, after: int) -> Sequence[RecordedEvent]:
-        heard, end = live.heard, live.end
-        events = await self._read_patiently(live, after)
-        if events[0].position != after + 1 if events else after < end:
-            # Not the log that was followed until now: a backup was restored under this node.
-            raise StorageError
-        if self._live.get(live.user_id) is live:
-            self._tail.extend(live.user_id, events)
-        if len(events) < self._page_size:
-            live.read_to_end(after + len(events), heard)
-        return events
-
-    async def _read_patiently(self, live: LiveLog, after: int) -> Sequence[RecordedEvent]:
-        give_up_at = asyncio.get_running_loop().time() + self._patience
-        for doubling in itertools.count():
-            try:
-                return await self._log.read(live.user_id, after, self._page_size)
-            except StorageError:
-                pause = min(FIRST_RETRY * 2**doubling, LONGEST_RETRY)
-                late = asyncio.get_running_loop().time() + pause > give_up_at
-                if late or not live.attachments:
-                    raise
-                await asyncio.sleep(pause)
-        raise AssertionError("unreachable")
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A look into the log, and who waits for it."""
-
-    task: asyncio.Task[Sequence[RecordedEvent]]
-    waiting: list[LiveAttachment]
+    def _serve(self) -> None:
+        until = perf_counter() + TURN  # uvloop's clock stands still during a turn
+        try:
+            while self._due:
+                feed, _ = self._due.popitem(last=False)
+                feed.serve()
+                if perf_counter() > until:
+                    break
+        finally:
+            self._turn = None
+            if self._due:
+                self._turn = asyncio.get_running_loop().call_soon(self._serve)

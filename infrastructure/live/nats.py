@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Self
 from uuid import UUID
 
 import nats.errors
@@ -44,11 +45,9 @@ class NatsWakeUps:
         self.healthy = False
 
     def send(self, user_ids: Iterable[UUID]) -> None:
-        users = tuple(user_ids)
-        self._listeners.wake(users)
-        # With no server to take them they must not pile up; the other nodes' sweeps find out.
+        # Without a server to take them they must not pile up; other nodes' sweeps find out.
         if len(self._pending) < MOST_PENDING:
-            self._pending.update(users)
+            self._pending.update(user_ids)
             self._work.set()
 
     def listen(self, user_id: UUID, wake: Wake) -> Callable[[], None]:
@@ -61,10 +60,11 @@ class NatsWakeUps:
 
         return stop_listening
 
-    async def start(self) -> None:
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(keep_up(self._session, self._outage.begins))
+        return self
 
-    async def aclose(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await end_task(self._task)
 
     def _reconsider(self, user_id: UUID) -> None:

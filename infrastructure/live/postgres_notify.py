@@ -5,6 +5,7 @@ import base64
 import binascii
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import Self
 from uuid import UUID
 
 import asyncpg
@@ -40,20 +41,19 @@ class NotifyWakeUps:
         self.healthy = False
 
     def send(self, user_ids: Iterable[UUID]) -> None:
-        users = tuple(user_ids)
-        self._listeners.wake(users)
-        # With no server to take them they must not pile up; the other nodes' sweeps find out.
+        # Without a server to take them they must not pile up; other nodes' sweeps find out.
         if len(self._pending) < MOST_PENDING:
-            self._pending.update(users)
+            self._pending.update(user_ids)
             self._work.set()
 
     def listen(self, user_id: UUID, wake: Wake) -> Callable[[], None]:
         return self._listeners.add(user_id, wake)
 
-    async def start(self) -> None:
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(keep_up(self._session, self._outage.begins))
+        return self
 
-    async def aclose(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await end_task(self._task)
 
     async def _session(self) -> None:

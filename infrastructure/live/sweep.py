@@ -1,14 +1,15 @@
-"""A node's look for what nobody told it."""
+"""A node's periodic check for what no wake-up has told it."""
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, Self
 
 import structlog
 
 from domain.commands.disconnect_provider import ABANDONED_AFTER
+from domain.events import EventCursor
 from domain.identifiers import UserId
 from domain.ports import StorageError
 from infrastructure.live.event_feed import LiveEventFeed
@@ -21,8 +22,11 @@ INTERVAL = 2.0
 class Heads(Protocol):
     """What the sweep asks of the event log."""
 
-    async def moved(self, known: Mapping[UserId, int]) -> Mapping[UserId, int]:
-        """Where the logs end that don't end at the positions known. Raises `StorageError`."""
+    async def moved(self, known: Sequence[EventCursor]) -> Mapping[UserId, int]:
+        """The last positions of the logs that don't end with the events known.
+
+        0 for a log that doesn't hold that event any more. Raises `StorageError`.
+        """
 
     async def open_attempts(self) -> int:
         """How many attempts have no outcome. Raises `StorageError`."""
@@ -32,8 +36,8 @@ class Sweep:
     """Makes every wake-up safe to lose, and every process safe to kill.
 
     Every `interval` seconds, give or take a quarter so that nodes don't meet: one query for all
-    users who are live on this node finds logs that have grown unheard, and attempts that have been
-    open for too long are closed.
+    users who are live on this node finds logs that have grown unheard or were replaced, and
+    attempts that have been open for too long are closed.
     """
 
     def __init__(
@@ -52,12 +56,12 @@ class Sweep:
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger(__name__)
 
-    def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Sweeps for the first time after an interval."""
         self._task = asyncio.create_task(self._run())
+        return self
 
-    async def aclose(self) -> None:
-        """Sweeps no more."""
+    async def __aexit__(self, *_: object) -> None:
         await end_task(self._task)
 
     async def sweep(self) -> None:
@@ -69,12 +73,12 @@ class Sweep:
         self._metrics.attempts_open(await self._heads.open_attempts())
 
     async def _find_unheard(self) -> None:
-        known = self._feed.heads()
+        known = self._feed.ends()
         if not known:
             return
         missed = replaced = 0
         for user_id, head in (await self._heads.moved(known)).items():
-            if head < known[user_id]:  # logs only grow: a backup was restored under this node
+            if head == 0:  # logs only grow: a restore or a crash has replaced this one
                 replaced += self._feed.lose(user_id)
             else:
                 missed += self._feed.has_grown(user_id, head)

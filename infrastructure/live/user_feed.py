@@ -1,46 +1,49 @@
-"""What a node knows of one user's log, and who follows it here."""
+"""One user's followers on this node, and how far the user's log has been read here."""
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from functools import partial
 
 import structlog
 
-from domain.events import RecordedEvent
+from domain.events import EventCursor, RecordedEvent
 from domain.identifiers import UserId
 from domain.ports import EventSubscriber
+from infrastructure.live.event_tail import EventTail, Place, place_of
+from infrastructure.live.log_reader import LogReader
 
 log = structlog.get_logger(__name__)
 
-BURST = 64
-"""Events delivered between two turns of the event loop: less than a millisecond."""
-
-NextPage: TypeAlias = Callable[["LiveLog", "LiveAttachment"], Sequence[RecordedEvent] | None]
-"""What follows an attachment's position; None: it is being read, and `LiveLog.look` will follow."""
+MOST_AT_ONCE = 16
+"""Events in one delivery, so that a follower that is far behind takes turns with the others."""
 
 
-class LiveAttachment:
-    """See `Attachment`. Small, because most of them are idle."""
+class Follower:
+    """`Attachment`. Small, because most of them are idle."""
 
-    __slots__ = ("_log", "page", "position", "queued", "subscriber", "wants")
+    __slots__ = ("_feed", "page", "place", "queued", "subscriber", "wants", "was_at_end")
 
-    def __init__(self, log: "LiveLog", subscriber: EventSubscriber, position: int) -> None:
-        self._log = log
+    def __init__(self, feed: "UserFeed", subscriber: EventSubscriber, place: Place) -> None:
+        self._feed = feed
         self.subscriber = subscriber
-        self.position = position
-        self.page: Sequence[RecordedEvent] | None = None
+        self.place = place
+        self.page: Sequence[RecordedEvent] = ()
+        """What was read for it and is still to be delivered."""
         self.queued = False
+        """Whether it waits for its turn or for a read."""
         self.wants = True
+        self.was_at_end = False
+        """Until then all that it gets is read from the log: what is in memory may be a history
+        that was replaced before this follower came."""
 
     def resume(self) -> None:
-        if self in self._log.attachments:
+        if self in self._feed.followers:
             self.wants = True
-            self._log.look(self)
+            self._feed.look(self)
 
     def detach(self) -> None:
         self.wants = False
-        self._log.leave(self)
+        self._feed.remove(self)
 
     def lose(self) -> None:
         """It can't go on, and its subscriber is told so."""
@@ -48,139 +51,191 @@ class LiveAttachment:
         self.subscriber.lost()
 
 
-class LiveLog:
-    """One user's log, as long as somebody follows it on this node.
+class UserFeed:
+    """What one user's followers wait for, as long as there are any.
 
-    A wake-up queues every attachment that wants more; they are served in turn, a burst in each turn
-    of the event loop, so that many of them don't hold up the rest of the node. One that is behind
-    queues up again at the end.
+    The feed is `stale` while the log may go on behind the end that is known here. Wake-ups, reads
+    and own commits are numbered by one clock, so that a read never overrides what came after it
+    had begun.
     """
 
     __slots__ = (
+        "_clock",
         "_due",
-        "_fresh",
+        "_end",
+        "_heard",
         "_left",
-        "_loop",
-        "_next_page",
-        "_read",
-        "attachments",
-        "end",
-        "heard",
-        "stop_listening",
+        "_reader",
+        "_reads",
+        "_schedule",
+        "_seen",
+        "_tail",
+        "followers",
         "user_id",
     )
 
     def __init__(
-        self, user_id: UserId, next_page: NextPage, left: Callable[["LiveLog"], None]
+        self,
+        user_id: UserId,
+        tail: EventTail,
+        reader: LogReader,
+        *,
+        schedule: Callable[["UserFeed"], None],
+        left: Callable[["UserFeed"], None],
     ) -> None:
+        """`schedule` asks for a call of `serve`; `left` is told that the last follower has gone."""
         self.user_id = user_id
-        self.attachments: set[LiveAttachment] = set()
-        self.end = 0
-        self.heard = 1
-        self.stop_listening: Callable[[], None] = lambda: None
-        self._next_page = next_page
+        self.followers: set[Follower] = set()
+        self._tail = tail
+        self._reader = reader
+        self._schedule = schedule
         self._left = left
-        self._read = 0
-        self._fresh = False
-        self._due: deque[LiveAttachment] | None = None
-        self._loop = asyncio.get_running_loop()
-
-    def enter(self, subscriber: EventSubscriber, position: int) -> LiveAttachment:
-        attachment = LiveAttachment(self, subscriber, position)
-        self.attachments.add(attachment)
-        self.look(attachment)
-        return attachment
-
-    def leave(self, attachment: LiveAttachment) -> None:
-        if attachment in self.attachments:
-            self.attachments.remove(attachment)
-            if not self.attachments:
-                self._left(self)
-
-    def look(self, attachment: LiveAttachment) -> None:
-        """Serves it soon, if it wants anything."""
-        if attachment.queued or not attachment.wants:
-            return
-        attachment.queued = True
-        if self._due is None:
-            self._due = deque()
-            self._loop.call_soon(self._serve)
-        self._due.append(attachment)
+        self._due: deque[Follower] = deque()
+        self._reads: dict[Place, list[Follower]] = {}
+        self._end: Place = (0, None)
+        self._clock = self._heard = 1
+        self._seen = 0
 
     @property
     def stale(self) -> bool:
-        """Whether a wake-up came after the last read to the end had begun."""
-        return self._read < self.heard
+        """Whether something was heard since the log was last seen to its end."""
+        return self._seen < self._heard
 
     @property
-    def unannounced(self) -> bool:
-        """Whether this node appended something, and no wake-up has followed yet."""
-        return self._fresh
+    def end(self) -> EventCursor:
+        """The end of the log, as far as it is known here."""
+        return self._cursor(self._end)
 
-    def committed(self, position: int) -> None:
-        """This node appended it: the wake-up that follows says nothing new."""
-        if position > self.end:
-            self.end = position
-            self._fresh = True
+    def add(self, subscriber: EventSubscriber, after: EventCursor) -> Follower:
+        """A follower of what comes after the cursor."""
+        follower = Follower(self, subscriber, (after.position, after.event_id))
+        self.followers.add(follower)
+        self.look(follower)
+        return follower
 
-    def wake(self) -> None:
-        if self._fresh:
-            self._fresh = False
-            self._look_all()
-        else:
-            self.outdated()
+    def remove(self, follower: Follower) -> None:
+        """May be repeated."""
+        if follower in self.followers:
+            self.followers.remove(follower)
+            if not self.followers:
+                self._left(self)
 
     def outdated(self) -> None:
-        self.heard += 1
+        """The log may have grown: followers read what comes after their places."""
+        self._heard = self._tick()
         self._look_all()
 
-    def read_to_end(self, end: int, heard: int) -> None:
-        """A read that began when `heard` wake-ups had come reached the end of the log."""
-        self._read = max(self._read, heard)
-        if end > self.end:
-            self.end = end
+    def committed(self, recorded: RecordedEvent) -> None:
+        """This node appended it. It is delivered when nothing can have come in between."""
+        if self.stale or recorded.position != self._end[0] + 1:
+            self.outdated()
+        else:
+            self._seen = self._tick()
+            self._ends_with((recorded,), self._end)
+
+    def lose(self) -> None:
+        """The history was replaced: this is the end for all followers."""
+        for follower in tuple(self.followers):
+            follower.lose()
+
+    def look(self, follower: Follower) -> None:
+        """Serves it soon, if it wants anything."""
+        if follower.wants and not follower.queued:
+            follower.queued = True
+            self._due.append(follower)
+            self._schedule(self)
+
+    def serve(self) -> None:
+        """One delivery, to the follower that has waited for longest."""
+        follower = self._due.popleft()
+        follower.queued = False
+        if follower.wants:
+            self._serve(follower)
+        if self._due:
+            self._schedule(self)
+
+    def _serve(self, follower: Follower) -> None:
+        page = follower.page or self._next(follower)
+        if not page:
+            return
+        page, follower.page = page[:MOST_AT_ONCE], page[MOST_AT_ONCE:]
+        follower.place = place_of(page[-1])
+        follower.wants = _delivered(follower, page) and follower.wants
+        if follower.page or follower.place != self._end or self.stale:
+            self.look(follower)
+
+    def _next(self, follower: Follower) -> Sequence[RecordedEvent]:
+        """What follows its place; nothing when that is the end, or has to be read first."""
+        if follower.place == self._end and not self.stale:
+            follower.was_at_end = True
+            return ()
+        page: Sequence[RecordedEvent] = ()
+        if follower.was_at_end:
+            page = self._tail.after(self.user_id, follower.place, MOST_AT_ONCE)
+        if not page:
+            self._read(follower)
+        return page
+
+    def _read(self, follower: Follower) -> None:
+        """One read for all followers at this place; they are queued until it is done."""
+        place = follower.place
+        if place not in self._reads:
+            self._reads[place] = []
+            done = partial(self._read_done, place, self._tick())
+            self._reader.read(self._cursor(place), lambda: bool(self.followers), done)
+        follower.queued = True
+        self._reads[place].append(follower)
+
+    def _read_done(self, after: Place, began: int, page: Sequence[RecordedEvent] | None) -> None:
+        waiting = self._reads.pop(after)
+        if not self.followers:
+            return  # the user's next followers have a feed of their own
+        for follower in waiting:
+            follower.queued = False
+        if page is None:
+            self._give_up(waiting)
+            return
+        at_end = len(page) < self._reader.page_size
+        if at_end and began > self._seen:
+            self._seen = began
+            self._ends_with(page, after)
+        for follower in waiting:
+            follower.page = page
+            follower.was_at_end = follower.was_at_end or at_end
+            self.look(follower)
+
+    def _give_up(self, waiting: Sequence[Follower]) -> None:
+        """What these can't read tells the others to check whether they can."""
+        self._tail.forget(self.user_id)
+        for follower in self.followers.intersection(waiting):
+            follower.lose()
+        self.outdated()
+
+    def _ends_with(self, events: Sequence[RecordedEvent], after: Place) -> None:
+        self._tail.extend(self.user_id, after, events)
+        end = place_of(events[-1]) if events else after
+        if end != self._end:
+            self._end = end
             self._look_all()
 
     def _look_all(self) -> None:
-        for attachment in self.attachments:
-            self.look(attachment)
+        for follower in self.followers:
+            self.look(follower)
 
-    def _serve(self) -> None:
-        due = self._due
-        if due is None:
-            return
-        left = BURST
-        while due and left > 0:
-            attachment = due.popleft()
-            attachment.queued = False
-            if attachment.wants:
-                left -= 1 + self._deliver(attachment, left)
-        if due:
-            self._loop.call_soon(self._serve)
-        else:
-            self._due = None
+    def _tick(self) -> int:
+        self._clock += 1
+        return self._clock
 
-    def _deliver(self, attachment: LiveAttachment, most: int) -> int:
-        """Delivers what there is, up to `most` events; returns how many."""
-        page, attachment.page = attachment.page, None
-        if not page and (attachment.position != self.end or self.stale):
-            page = self._next_page(self, attachment)
-        if not page:
-            return 0
-        if len(page) > most:
-            attachment.page, page = page[most:], page[:most]
-        attachment.position = page[-1].position
-        attachment.wants = _delivered(attachment, page) and attachment.wants
-        if attachment.page or attachment.position != self.end or self.stale:
-            self.look(attachment)
-        return len(page)
+    def _cursor(self, place: Place) -> EventCursor:
+        position, event_id = place
+        return EventCursor(user_id=self.user_id, position=position, event_id=event_id)
 
 
-def _delivered(attachment: LiveAttachment, page: Sequence[RecordedEvent]) -> bool:
-    """A fault of one subscriber ends it, so that it misses nothing unnoticed, and nobody else."""
+def _delivered(follower: Follower, page: Sequence[RecordedEvent]) -> bool:
+    """A fault of one subscriber ends it, so that it misses nothing unnoticed, and no other."""
     try:
-        return attachment.subscriber.deliver(page)
+        return follower.subscriber.deliver(page)
     except Exception:
         log.exception("delivery_failed")
-        attachment.lose()
+        follower.lose()
         return False

@@ -1,40 +1,39 @@
-"""Wake-ups: "this user's log has grown, look again". They carry nothing else and may be lost."""
+"""Wake-ups: "this user's log has grown". They carry nothing else and may be lost."""
 
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeAlias
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, Self, TypeAlias
 from uuid import UUID
 
 Wake: TypeAlias = Callable[[], None]
 """Called on the event loop; must neither block nor raise."""
 
 
-class WakeUps(Protocol):
-    """Carries wake-ups to every node. A lost one is found by the sweep, a doubled one is harmless.
+class WakeUps(AbstractAsyncContextManager["WakeUps", None], Protocol):
+    """Carries wake-ups to other processes. A lost one is found by the sweep, a doubled one is
+    harmless.
 
-    `send` wakes the listeners of this node before it returns and those of other nodes soon after;
-    what this node sent does not come back to it. Whenever an adapter may have missed some (its
+    As a context it connects in the background, and again whenever the connection is lost; at its
+    end, what was not sent yet is lost. Whenever an adapter may have missed wake-ups (its
     subscription is new, its server was away), it wakes the listeners concerned.
     """
 
     def send(self, user_ids: Iterable[UUID]) -> None:
-        """To be called after the commit, on the event loop. Never blocks, never raises."""
+        """To be called after the commit, on the event loop. Never blocks, never raises.
+
+        The listeners of this process are not woken.
+        """
 
     def listen(self, user_id: UUID, wake: Wake) -> Callable[[], None]:
         """Calls `wake` whenever the user's log may have grown; returns how to stop that."""
 
-    async def start(self) -> None:
-        """Returns at once: a server that is not there is tried again in the background."""
-
-    async def aclose(self) -> None:
-        """Ends all connections and tasks. What was not sent yet is lost."""
-
     @property
     def healthy(self) -> bool:
-        """Whether wake-ups of other nodes arrive now."""
+        """Whether wake-ups of other processes arrive now."""
 
 
 class Listeners:
-    """Who wants to be woken on this node, by user."""
+    """Who is to be woken in this process, by user."""
 
     def __init__(self) -> None:
         self._by_user: dict[UUID, list[Wake]] = {}
@@ -71,40 +70,20 @@ class Listeners:
         self.wake(self.user_ids)
 
 
-class InProcessWakeUps:
-    """For a process that is the only node."""
-
-    healthy = True
-
-    def __init__(self) -> None:
-        self._listeners = Listeners()
-
-    def send(self, user_ids: Iterable[UUID]) -> None:
-        self._listeners.wake(user_ids)
-
-    def listen(self, user_id: UUID, wake: Wake) -> Callable[[], None]:
-        return self._listeners.add(user_id, wake)
-
-    async def start(self) -> None:
-        """Nothing to connect to."""
-
-    async def aclose(self) -> None:
-        """Nothing to end."""
-
-
 class NoWakeUps:
-    """Sends nothing to nobody: readers find new events by the sweep alone."""
+    """For a process that is the only node, or whose sweep alone finds what others commit."""
 
     healthy = True
 
     def send(self, user_ids: Iterable[UUID]) -> None:
-        """Forgets them."""
+        """There is no other process to send them to."""
 
     def listen(self, user_id: UUID, wake: Wake) -> Callable[[], None]:  # noqa: ARG002  (port)
+        """There is no other process to hear from."""
         return lambda: None
 
-    async def start(self) -> None:
-        """Nothing to connect to."""
+    async def __aenter__(self) -> Self:
+        return self
 
-    async def aclose(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Nothing to end."""

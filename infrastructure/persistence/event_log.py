@@ -10,23 +10,30 @@ from tortoise.queryset import QuerySet
 
 from domain.events import EventCursor, RecordedEvent
 from domain.identifiers import ConnectionId, EventId, UserId
-from domain.ports import Page, Window
+from domain.ports import LogReplaced, Page, Window
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import OpenAttemptRow, ProviderEventRow
 from infrastructure.database.paging import read_page
 from infrastructure.database.rows import EVENT_COLUMNS, as_uuid, event_of
 
 _MOVED = {
-    "sqlite": "SELECT known.key, coalesce(position, 0) FROM json_each(?) AS known"
-    " LEFT JOIN log_heads ON user_id = known.key WHERE coalesce(position, 0) <> known.value",
-    "postgres": "SELECT user_id, coalesce(head.position, 0)"
-    " FROM unnest($1::uuid[], $2::int[]) AS known (user_id, position)"
-    " LEFT JOIN log_heads AS head USING (user_id)"
-    " WHERE coalesce(head.position, 0) <> known.position",
+    "sqlite": "SELECT known.value ->> 0, CASE WHEN e.id IS known.value ->> 2 THEN h.position"
+    " ELSE 0 END FROM json_each(?) AS known"
+    " LEFT JOIN log_heads AS h ON h.user_id = known.value ->> 0"
+    " LEFT JOIN provider_events AS e"
+    " ON e.user_id = known.value ->> 0 AND e.position = known.value ->> 1"
+    " WHERE coalesce(h.position, 0) <> known.value ->> 1 OR e.id IS NOT known.value ->> 2",
+    "postgres": "SELECT known.user_id, CASE WHEN e.id IS NOT DISTINCT FROM known.id"
+    " THEN h.position ELSE 0 END"
+    " FROM unnest($1::uuid[], $2::int[], $3::uuid[]) AS known (user_id, position, id)"
+    " LEFT JOIN log_heads AS h ON h.user_id = known.user_id"
+    " LEFT JOIN provider_events AS e"
+    " ON e.user_id = known.user_id AND e.position = known.position"
+    " WHERE coalesce(h.position, 0) <> known.position OR e.id IS DISTINCT FROM known.id",
 }
-_KNOWN: dict[str, Callable[[Mapping[UserId, int]], list[Any]]] = {
-    "sqlite": lambda known: [orjson.dumps({str(user): at for user, at in known.items()}).decode()],
-    "postgres": lambda known: [list(known), list(known.values())],
+_KNOWN: dict[str, Callable[[Sequence[EventCursor]], list[Any]]] = {
+    "sqlite": lambda known: [orjson.dumps([_parts(end) for end in known], default=str).decode()],
+    "postgres": lambda known: list(zip(*map(_parts, known), strict=True)) or [(), (), ()],
 }
 
 
@@ -36,11 +43,17 @@ class TortoiseEventLog:
     def __init__(self, client: BaseDBAsyncClient) -> None:
         self._client = client
 
-    async def read(self, user_id: UserId, after: int, limit: int) -> Sequence[RecordedEvent]:
-        """See `EventLog.read`."""
-        rows = self._rows(user_id).filter(position__gt=after).order_by("position").limit(limit)
+    async def read(self, after: EventCursor, limit: int) -> Sequence[RecordedEvent]:
+        """See `EventLog.read`. The event at the cursor comes with the page, in one query."""
+        rows = self._rows(after.user_id).filter(position__gte=after.position)
+        columns = rows.order_by("position").limit(limit + 1).values_list(*EVENT_COLUMNS)
         with reading():
-            return [event_of(row) for row in await rows.values_list(*EVENT_COLUMNS)]
+            found = [event_of(row) for row in await columns]
+        if after.event_id is None:
+            return found[:limit]
+        if not found or found[0].cursor != after:
+            raise LogReplaced
+        return found[1:]
 
     async def page(
         self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
@@ -81,8 +94,11 @@ class TortoiseEventLog:
             found = await self._rows(user_id).filter(id=event_id).values_list(*EVENT_COLUMNS)
         return event_of(found[0]) if found else None
 
-    async def moved(self, known: Mapping[UserId, int]) -> Mapping[UserId, int]:
-        """Where the logs end that don't end at the positions known. Raises `StorageError`."""
+    async def moved(self, known: Sequence[EventCursor]) -> Mapping[UserId, int]:
+        """The last positions of the logs that don't end with the events known.
+
+        0 for a log that doesn't hold that event any more. Raises `StorageError`.
+        """
         dialect = self._client.capabilities.dialect
         with reading():
             _, rows = await self._client.execute_query(_MOVED[dialect], _KNOWN[dialect](known))
@@ -95,6 +111,10 @@ class TortoiseEventLog:
 
     def _rows(self, user_id: UserId) -> QuerySet[ProviderEventRow]:
         return ProviderEventRow.filter(user_id=user_id).using_db(self._client)
+
+
+def _parts(end: EventCursor) -> tuple[UserId, int, EventId | None]:
+    return end.user_id, end.position, end.event_id
 
 
 def _compare(op: str, position: int) -> Q:

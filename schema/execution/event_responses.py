@@ -95,5 +95,4 @@ class Payloads:
 
     def attach(self, subscriber: EventSubscriber) -> Attachment:
         """Tells `subscriber` all events of the viewer after the start, wanted or not."""
-        after = self.source.after
-        return self.source.feed.attach(after.user_id, after.position, subscriber)
+        return self.source.feed.attach(self.source.after, subscriber)

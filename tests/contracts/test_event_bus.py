@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from domain.events import EventCursor
 from domain.ports import AttemptClosed, StorageError
 from tests.contracts.world import World, attempted, failed, succeeded
 from tests.support.ids import a_connection, a_user, an_event
@@ -27,7 +28,7 @@ async def test_concurrent_events_get_contiguous_positions_in_order(world: World)
     recorded = await asyncio.gather(*map(world.bus.publish, events))
 
     assert [item.position for item in recorded] == list(range(1, 51))
-    assert await world.log.read(USER, 0, 100) == recorded
+    assert await world.log.read(EventCursor.start(USER), 100) == recorded
 
 
 async def test_outcome_closes_its_attempt_once(world: World) -> None:
@@ -44,14 +45,14 @@ async def test_outcome_closes_its_attempt_once(world: World) -> None:
 
 async def test_outcomes_at_the_same_time_are_one(world: World) -> None:
     attempt = attempted(USER, CONNECTION)
-    await world.bus.publish(attempt)
+    first = await world.bus.publish(attempt)
 
     results = await asyncio.gather(
         *(world.bus.publish(failed(attempt)) for _ in range(5)), return_exceptions=True
     )
 
     assert [type(result) for result in results[1:]] == [AttemptClosed] * 4
-    assert await world.log.read(USER, 1, 10) == [results[0]]
+    assert await world.log.read(first.cursor, 10) == [results[0]]
 
 
 async def test_outcome_that_follows_at_once_finds_its_attempt(world: World) -> None:
@@ -87,7 +88,7 @@ async def test_attempt_begins_once(world: World) -> None:
 
 async def test_event_that_is_refused_takes_no_position(world: World) -> None:
     attempt = attempted(USER, CONNECTION)
-    await world.bus.publish(attempt)
+    first = await world.bus.publish(attempt)
 
     results = await asyncio.gather(
         world.bus.publish(attempted(USER, CONNECTION)),
@@ -97,6 +98,6 @@ async def test_event_that_is_refused_takes_no_position(world: World) -> None:
     )
 
     assert isinstance(results[1], StorageError)
-    log = await world.log.read(USER, 1, 10)
+    log = await world.log.read(first.cursor, 10)
     assert log == [results[0], results[2]]
     assert [item.position for item in log] == [2, 3]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain.events import EventCursor, ProviderEvent, RecordedEvent
-from domain.ports import Page, Window
+from domain.ports import LogReplaced, Page, Window
 from tests.contracts.world import PROVIDER, World, attempted, failed, succeeded
 from tests.support.ids import a_connection, a_user, an_event
 
@@ -33,14 +33,29 @@ async def log(world: World) -> list[RecordedEvent]:
 async def test_events_come_back_as_they_were_recorded(
     world: World, log: list[RecordedEvent]
 ) -> None:
-    assert await world.log.read(USER, 0, 10) == log
+    assert await world.log.read(EventCursor.start(USER), 10) == log
     assert [item.position for item in log] == [1, 2, 3, 4, 5, 6]
 
 
 async def test_read_is_bounded_at_both_ends(world: World, log: list[RecordedEvent]) -> None:
-    assert await world.log.read(USER, 2, 3) == log[2:5]
-    assert await world.log.read(USER, 6, 3) == []
-    assert await world.log.read(a_user(), 0, 3) == []
+    assert await world.log.read(EventCursor.start(USER), 2) == log[:2]
+    assert await world.log.read(log[1].cursor, 3) == log[2:5]
+    assert await world.log.read(log[5].cursor, 3) == []
+    assert await world.log.read(EventCursor.start(a_user()), 3) == []
+
+
+async def test_read_goes_on_only_in_the_history_of_its_cursor(
+    world: World, log: list[RecordedEvent]
+) -> None:
+    cursor = log[2].cursor
+    for wrong in (
+        replace(cursor, position=4),
+        replace(cursor, position=7),
+        replace(cursor, event_id=an_event()),
+        replace(cursor, user_id=STRANGER),
+    ):
+        with pytest.raises(LogReplaced):
+            await world.log.read(wrong, 10)
 
 
 async def test_head_is_the_last_event(world: World, log: list[RecordedEvent]) -> None:

@@ -53,7 +53,7 @@ async def test_save_changes_the_row_and_records_the_event(world: World) -> None:
     connection = active(USER)
     await world.add(connection)
     attempt = attempted(USER, connection.id)
-    await world.bus.publish(attempt)
+    first = await world.bus.publish(attempt)
     changed = (await found(world, connection)).mark_disconnected(LATER)
     event = succeeded(attempt)
 
@@ -61,7 +61,7 @@ async def test_save_changes_the_row_and_records_the_event(world: World) -> None:
 
     assert (recorded.event, recorded.position) == (event, 2)
     assert await found(world, connection) == replace(changed, version=connection.version + 1)
-    assert (await world.log.read(USER, 1, 10)) == [recorded]
+    assert (await world.log.read(first.cursor, 10)) == [recorded]
 
 
 async def test_saving_what_was_read_only_records_the_event(world: World) -> None:

@@ -137,6 +137,18 @@ async def test_without_wake_ups_the_sweep_finds_it(
     assert float(missed.rpartition(" ")[2]) >= 1
 
 
+async def test_a_nodes_own_commits_need_no_wake_ups(
+    database: str, connection_id: UUID, tmp_path: Path
+) -> None:
+    settings = {"DATABASE_URL": database, "CREDENTIALS_KEYS": KEY, "WAKE_UPS": "off"}
+    with running(tmp_path, "serve", **settings) as node:
+        async with following(node) as subscriber:
+            for number in range(1, 6):
+                assert await disconnect(node, connection_id) == "DisconnectProviderSuccess"
+                await eventually(lambda last=2 * number: subscriber.position == last)  # type: ignore[misc]
+    assert statistics.median(subscriber.delays) < SOONER_THAN_THE_SWEEP
+
+
 async def test_nodes_behind_a_transaction_pooling_proxy(
     database: str, connection_id: UUID, tmp_path: Path, pgbouncer: PgBouncer
 ) -> None:

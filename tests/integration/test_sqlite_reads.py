@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 from tortoise.exceptions import OperationalError
 
+from domain.events import EventCursor
 from domain.ports import StorageError, Window
 from infrastructure.database.sqlite.connection import connect
 from tests.contracts.world import attempted
@@ -16,7 +17,7 @@ from tests.support.ids import a_connection, a_user, an_event
 async def test_reads_hold_no_transaction(node: Node) -> None:
     user = a_user()
     await node.bus.publish(attempted(user, a_connection()))
-    await node.log.read(user, 0, 10)
+    await node.log.read(EventCursor.start(user), 10)
     await node.connections.find_by_id(a_connection())
     await node.connections.find_by_user_id(user)
 
@@ -33,7 +34,7 @@ async def test_read_that_fails_says_why_to_the_log_alone(
         other.execute("ALTER TABLE provider_events RENAME TO elsewhere")
         other.execute("ALTER TABLE provider_connections RENAME TO nowhere")
     reads = [
-        node.log.read(a_user(), 0, 10),
+        node.log.read(EventCursor.start(a_user()), 10),
         node.log.page(a_user(), Window(limit=1)),
         node.log.head(a_user()),
         node.log.find(a_user(), an_event()),

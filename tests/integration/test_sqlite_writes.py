@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.events import ProviderEvent, RecordedEvent
+from domain.events import EventCursor, ProviderEvent, RecordedEvent
 from domain.ports import ConcurrentUpdate, StorageError
 from domain.provider_connection import ConnectionStatus
 from domain.result import Success
@@ -42,7 +42,7 @@ async def test_200_disconnects_of_20_connections_with_a_third_hanging_up(node: N
     assert sum(isinstance(item, Success) for item in outcomes) >= 200 - 67
     await node.open_attempts.close_abandoned(None)
     for user in users:
-        events = await node.log.read(user, 0, 1000)
+        events = await node.log.read(EventCursor.start(user), 1000)
         assert [item.position for item in events] == list(range(1, len(events) + 1))
         attempts = [item.event.attempt_id for item in events]
         assert all(attempts.count(attempt) == 2 for attempt in attempts)
@@ -73,7 +73,7 @@ async def test_changes_of_one_connection_in_one_batch_leave_one_winner(node: Nod
 async def test_bad_member_fails_alone(node: Node) -> None:
     user = a_user()
     taken = attempted(user, a_connection())
-    await node.bus.publish(taken)
+    first = await node.bus.publish(taken)
     unwritable = replace(attempted(user, a_connection()), user_id=a_user(0))
     object.__setattr__(unwritable, "connection_id", "not a UUID")
     writes = [attempted(user, a_connection()), taken, unwritable, attempted(user, a_connection())]
@@ -81,7 +81,7 @@ async def test_bad_member_fails_alone(node: Node) -> None:
     results = await asyncio.gather(*map(node.bus.publish, writes), return_exceptions=True)
 
     assert [type(result) for result in results[1:3]] == [StorageError, StorageError]
-    assert [results[0], results[3]] == await node.log.read(user, 1, 10)
+    assert [results[0], results[3]] == await node.log.read(first.cursor, 10)
 
 
 # It takes its time within each transaction, so that this process's ones begin meanwhile.
@@ -121,7 +121,7 @@ async def test_another_process_writes_beside_the_server(node: Node) -> None:
     output, _ = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0
     assert output.split()[-1] == b"99"
-    assert [item.event for item in await node.log.read(user, 0, 200)] == events
+    assert [item.event for item in await node.log.read(EventCursor.start(user), 200)] == events
     stored = await node.connections.find_by_id(theirs.id)
     assert stored is not None
     assert stored.alias == "99"

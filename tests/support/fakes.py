@@ -21,6 +21,7 @@ from domain.ports import (
     ConcurrentUpdate,
     ConnectionKey,
     EventSubscriber,
+    LogReplaced,
     Page,
     StorageError,
     Window,
@@ -237,8 +238,11 @@ class InMemoryEventLog:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def read(self, user_id: UserId, after: int, limit: int) -> Sequence[RecordedEvent]:
-        return (await self._log(user_id))[after : after + limit]
+    async def read(self, after: EventCursor, limit: int) -> Sequence[RecordedEvent]:
+        log = await self._log(after.user_id)
+        if not _holds(log, after):
+            raise LogReplaced
+        return log[after.position : after.position + limit]
 
     async def page(
         self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
@@ -249,21 +253,22 @@ class InMemoryEventLog:
 
     async def head(self, user_id: UserId) -> EventCursor:
         log = await self._log(user_id)
-        return log[-1].cursor if log else EventCursor(user_id=user_id, position=0, event_id=None)
+        return log[-1].cursor if log else EventCursor.start(user_id)
 
     async def holds(self, cursor: EventCursor) -> bool:
-        log = await self._log(cursor.user_id)
-        if cursor.position == 0:
-            return True
-        return cursor.position <= len(log) and log[cursor.position - 1].cursor == cursor
+        return _holds(await self._log(cursor.user_id), cursor)
 
     async def find(self, user_id: UserId, event_id: EventId) -> RecordedEvent | None:
         log = await self._log(user_id)
         return next((recorded for recorded in log if recorded.event.id == event_id), None)
 
-    async def moved(self, known: Mapping[UserId, int]) -> Mapping[UserId, int]:
-        heads = {user_id: (await self.head(user_id)).position for user_id in known}
-        return {user_id: head for user_id, head in heads.items() if head != known[user_id]}
+    async def moved(self, known: Sequence[EventCursor]) -> Mapping[UserId, int]:
+        ends = {end: await self.head(end.user_id) for end in known}
+        return {
+            end.user_id: head.position if await self.holds(end) else 0
+            for end, head in ends.items()
+            if head != end
+        }
 
     async def open_attempts(self) -> int:
         return len(self._world.open_attempts)
@@ -279,8 +284,8 @@ class InMemoryEventFeed:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def attach(self, user_id: UserId, after: int, subscriber: EventSubscriber) -> Attachment:
-        return InMemoryAttachment(self, user_id, after, subscriber)
+    def attach(self, after: EventCursor, subscriber: EventSubscriber) -> Attachment:
+        return InMemoryAttachment(self, after, subscriber)
 
     async def pages(self, user_id: UserId, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
         """What comes after a position, waiting for it."""
@@ -298,17 +303,17 @@ class InMemoryAttachment:
     """`Attachment`: a task that follows."""
 
     def __init__(
-        self, feed: InMemoryEventFeed, user_id: UserId, after: int, subscriber: EventSubscriber
+        self, feed: InMemoryEventFeed, after: EventCursor, subscriber: EventSubscriber
     ) -> None:
         self._wanted = asyncio.Event()
         self._wanted.set()
-        self._task = asyncio.create_task(self._run(feed, user_id, after, subscriber))
+        self._task = asyncio.create_task(self._run(feed, after, subscriber))
 
     async def _run(
-        self, feed: InMemoryEventFeed, user_id: UserId, after: int, subscriber: EventSubscriber
+        self, feed: InMemoryEventFeed, after: EventCursor, subscriber: EventSubscriber
     ) -> None:
         try:
-            async for page in feed.pages(user_id, after):
+            async for page in feed.pages(after.user_id, after.position):
                 if not subscriber.deliver(page):
                     self._wanted.clear()
                     await self._wanted.wait()
@@ -320,6 +325,12 @@ class InMemoryAttachment:
 
     def detach(self) -> None:
         self._task.cancel()
+
+
+def _holds(log: Sequence[RecordedEvent], cursor: EventCursor) -> bool:
+    if cursor.position == 0:
+        return True
+    return cursor.position <= len(log) and log[cursor.position - 1].cursor == cursor
 
 
 def _key(connection: ProviderConnection) -> ConnectionKey:

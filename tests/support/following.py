@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from domain.events import RecordedEvent
-from domain.identifiers import UserId
+from domain.events import EventCursor, RecordedEvent
 from domain.ports import EventFeed
 
 
@@ -37,9 +36,9 @@ class Subscriber:
 class Follower(Subscriber):
     """Attached, and always ready."""
 
-    def __init__(self, feed: EventFeed, user_id: UserId, after: int = 0) -> None:
+    def __init__(self, feed: EventFeed, after: EventCursor) -> None:
         super().__init__()
-        self._attachment = feed.attach(user_id, after, self)
+        self._attachment = feed.attach(after, self)
 
     def leave(self) -> None:
         self._attachment.detach()

@@ -1,7 +1,10 @@
-"""A listener for tests of wake-ups."""
+"""Listeners and senders for tests of wake-ups."""
 
 import asyncio
 from collections.abc import Callable
+from uuid import UUID
+
+from infrastructure.live.wake_ups import Listeners, NoWakeUps, Wake
 
 
 class Woken:
@@ -18,6 +21,19 @@ class Woken:
     async def once_more(self, than: int = 0) -> None:
         """Until it was woken more often than that."""
         await eventually(lambda: self.times > than, self._woken)
+
+
+class ManualWakeUps(NoWakeUps):
+    """The test decides when another node's wake-up arrives."""
+
+    def __init__(self) -> None:
+        self.listeners = Listeners()
+
+    def listen(self, user_id: UUID, wake: Wake) -> Callable[[], None]:
+        return self.listeners.add(user_id, wake)
+
+    def arrive(self, user_id: UUID) -> None:
+        self.listeners.wake([user_id])
 
 
 async def eventually(

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import orjson
 
-from domain.events import ProviderDisconnectionFailed, RecordedEvent
+from domain.events import EventCursor, ProviderDisconnectionFailed, RecordedEvent
 from domain.identifiers import EventId, UserId
 from domain.ports import EventLog
 
@@ -26,14 +26,17 @@ class AllEvents(Protocol):
 
 
 async def of_user(
-    log: EventLog, user_id: UserId, after: int, *, follow: bool
+    log: EventLog, after: EventCursor, *, follow: bool
 ) -> AsyncGenerator[RecordedEvent, None]:
-    """One user's events after a position, in order; when followed, for ever."""
+    """One user's events after a cursor, in order; when followed, without an end.
+
+    Raises `LogReplaced`.
+    """
     while True:
-        page = await log.read(user_id, after, PAGE)
+        page = await log.read(after, PAGE)
         for recorded in page:
             yield recorded
-            after = recorded.position
+            after = recorded.cursor
         if not page and not follow:
             return
         if not page:
@@ -54,12 +57,12 @@ async def of_everybody(
         for recorded in page:
             yield recorded
             if follow:
-                seen.add(recorded.event.user_id, recorded.position)
+                seen.add(recorded)
         last = page[-1].event.id
     while follow:
-        for user_id, after in seen.behind(await events.heads()):
-            async for recorded in of_user(log, user_id, after, follow=False):
-                if seen.add(user_id, recorded.position):
+        for after in seen.behind(await events.heads()):
+            async for recorded in of_user(log, after, follow=False):
+                if seen.add(recorded):
                     yield recorded
         await asyncio.sleep(POLL)
 
@@ -85,31 +88,29 @@ def json_line(recorded: RecordedEvent) -> bytes:
 
 
 class _Seen:
-    """Which positions of each user have been shown: all up to one, and some beyond it."""
+    """Which events of each user have been shown: all up to one, and some beyond it."""
 
     def __init__(self) -> None:
-        self._up_to: dict[UserId, int] = {}
-        self._beyond: dict[UserId, set[int]] = {}
+        self._up_to: dict[UserId, EventCursor] = {}
+        self._beyond: dict[UserId, dict[int, EventCursor]] = {}
 
-    def add(self, user_id: UserId, position: int) -> bool:
+    def add(self, recorded: RecordedEvent) -> bool:
         """Whether it is new."""
-        up_to, beyond = self._up_to.get(user_id, 0), self._beyond.get(user_id, set())
-        if position <= up_to or position in beyond:
+        user_id = recorded.event.user_id
+        up_to, beyond = self._of(user_id), self._beyond.setdefault(user_id, {})
+        if recorded.position <= up_to.position or recorded.position in beyond:
             return False
-        beyond.add(position)
-        while up_to + 1 in beyond:
-            up_to += 1
-            beyond.remove(up_to)
+        beyond[recorded.position] = recorded.cursor
+        while up_to.position + 1 in beyond:
+            up_to = beyond.pop(up_to.position + 1)
         self._up_to[user_id] = up_to
-        if beyond:
-            self._beyond[user_id] = beyond
-        else:
-            self._beyond.pop(user_id, None)
         return True
 
-    def behind(self, heads: Mapping[UserId, int]) -> Iterable[tuple[UserId, int]]:
-        """Users whose logs go on, and the position that they are complete up to."""
-        for user_id, head in heads.items():
-            up_to = self._up_to.get(user_id, 0)
-            if head > up_to:
-                yield user_id, up_to
+    def behind(self, heads: Mapping[UserId, int]) -> Iterable[EventCursor]:
+        """Up to where users are complete whose logs go on."""
+        return [
+            up_to for user_id, head in heads.items() if head > (up_to := self._of(user_id)).position
+        ]
+
+    def _of(self, user_id: UserId) -> EventCursor:
+        return self._up_to.get(user_id) or EventCursor.start(user_id)

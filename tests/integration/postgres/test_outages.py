@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from domain.commands.disconnect_provider import DEADLINE
-from domain.events import RecordedEvent
+from domain.events import EventCursor, RecordedEvent
 from domain.identifiers import UserId
 from domain.ports import StorageError
 from infrastructure.database.postgres.connection import PostgresOptions
@@ -104,7 +104,7 @@ async def test_a_restart_under_load_loses_nothing(
 
         await asyncio.gather(restarts(), *(writes() for _ in range(4)))
 
-        log = await node.log.read(USER, 0, 1_000)
+        log = await node.log.read(EventCursor.start(USER), 1_000)
         assert [each.position for each in log] == list(range(1, len(log) + 1))
         assert sorted(each.position for each in recorded) == [each.position for each in log]
         assert len(recorded) + failures == 240
@@ -116,10 +116,10 @@ async def test_a_server_that_is_away_is_an_error_in_good_time(
     async with running(own_options) as node:
         own_server.stop()
         await fails_in_time(lambda: node.writer.write(Write(event=attempted(USER, CONNECTION))))
-        await fails_in_time(lambda: node.log.read(USER, 0, 10))
+        await fails_in_time(lambda: node.log.read(EventCursor.start(USER), 10))
         own_server.start()
         await node.writer.write(Write(event=attempted(USER, CONNECTION)))
-        assert len(await node.log.read(USER, 0, 10)) == 1
+        assert len(await node.log.read(EventCursor.start(USER), 10)) == 1
 
 
 async def test_a_server_that_says_nothing_is_an_error_in_good_time(
@@ -129,12 +129,12 @@ async def test_a_server_that_says_nothing_is_an_error_in_good_time(
     async with running(quick) as node:
         own_server.signal_all(signal.SIGSTOP)
         try:
-            await fails_in_time(lambda: node.log.read(USER, 0, 10))
+            await fails_in_time(lambda: node.log.read(EventCursor.start(USER), 10))
             await fails_in_time(lambda: node.writer.write(Write(event=attempted(USER, CONNECTION))))
         finally:
             own_server.signal_all(signal.SIGCONT)
         await node.writer.write(Write(event=attempted(USER, CONNECTION)))
-        log = await node.log.read(USER, 0, 10)
+        log = await node.log.read(EventCursor.start(USER), 10)
         assert [each.position for each in log] == list(range(1, len(log) + 1))
 
 
@@ -142,9 +142,9 @@ async def test_an_exhausted_pool_is_an_error_in_good_time(options: PostgresOptio
     small = dataclasses.replace(options, pool_size=1, connect_timeout=0.3)
     async with running(small) as node:
         async with node.database.client.acquire_connection():
-            await fails_in_time(lambda: node.log.read(USER, 0, 10))
+            await fails_in_time(lambda: node.log.read(EventCursor.start(USER), 10))
             await node.writer.write(Write(event=attempted(USER, CONNECTION)))
-        assert len(await node.log.read(USER, 0, 10)) == 1
+        assert len(await node.log.read(EventCursor.start(USER), 10)) == 1
 
 
 async def test_whoever_is_cancelled_leaves_no_transaction_open(
@@ -153,7 +153,9 @@ async def test_whoever_is_cancelled_leaves_no_transaction_open(
     chance = random.Random(7)  # noqa: S311
     for _ in range(150):
         if chance.random() < 0.5:
-            task: asyncio.Task[object] = asyncio.create_task(node.log.read(USER, 0, 10))
+            task: asyncio.Task[object] = asyncio.create_task(
+                node.log.read(EventCursor.start(USER), 10)
+            )
         else:
             write = Write(event=attempted(USER, CONNECTION))
             task = asyncio.create_task(node.writer.write(write))
@@ -170,7 +172,7 @@ async def test_whoever_is_cancelled_leaves_no_transaction_open(
             await asyncio.sleep(0.05)
     await stranger.close()
     await node.writer.write(Write(event=attempted(USER, CONNECTION)))
-    log = await node.log.read(USER, 0, 1_000)
+    log = await node.log.read(EventCursor.start(USER), 1_000)
     assert [each.position for each in log] == list(range(1, len(log) + 1))
 
 
@@ -191,7 +193,7 @@ async def test_nodes_that_write_to_the_same_users_at_once(options: PostgresOptio
             writes(second, users),
         )
         for user in users:
-            log = await first.log.read(user, 0, 1_000)
+            log = await first.log.read(EventCursor.start(user), 1_000)
             assert [each.position for each in log] == list(range(1, 161))
 
 

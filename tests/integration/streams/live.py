@@ -6,10 +6,11 @@ from domain.events import RecordedEvent
 from domain.identifiers import UserId
 from infrastructure.live.event_feed import LiveEventFeed
 from infrastructure.live.event_tail import EventTail
-from infrastructure.live.wake_ups import InProcessWakeUps
+from infrastructure.live.log_reader import LogReader
 from schema.asgi import WireSettings
 from tests.support.fakes import InMemoryEventLog, World
-from tests.unit.infrastructure.observability.logs import recorded
+from tests.support.logs import recorded
+from tests.support.woken import ManualWakeUps
 from tests.unit.schema.wire import Wire
 
 
@@ -17,14 +18,14 @@ class LiveWire(Wire):
     """One node."""
 
     def __init__(self, settings: WireSettings | None = None) -> None:
-        self.wake_ups = InProcessWakeUps()
+        self.wake_ups = ManualWakeUps()
         silent = structlog.wrap_logger(structlog.ReturnLogger())
         super().__init__(settings, feed=self._live_feed, logger=silent)
 
     @property
     def registered(self) -> int:
-        """Users whose wake-ups somebody waits for."""
-        return len(self.wake_ups._listeners)
+        """Users whose wake-ups are waited for."""
+        return len(self.wake_ups.listeners)
 
     def grow(self, user_id: UserId, by: int) -> None:
         """This node commits so many events of a user."""
@@ -35,10 +36,10 @@ class LiveWire(Wire):
             self._committed(event)
 
     def _live_feed(self, world: World) -> LiveEventFeed:
-        self.feed = LiveEventFeed(InMemoryEventLog(world), EventTail(), self.wake_ups)
+        reader = LogReader(InMemoryEventLog(world))
+        self.feed = LiveEventFeed(reader, EventTail(), self.wake_ups)
         world.on_recorded = self._committed
         return self.feed
 
     def _committed(self, event: RecordedEvent) -> None:
         self.feed.committed((event,))
-        self.wake_ups.send([event.event.user_id])

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from websockets.frames import CloseCode
 from websockets.server import ServerProtocol
 
-from infrastructure.live.user_feed import LiveLog
+from infrastructure.live.user_feed import UserFeed
 from infrastructure.server.http_protocol import HttpProtocol
 from infrastructure.server.websocket_protocol import WebSocketProtocol
 from schema.asgi import WireSettings
@@ -82,7 +82,14 @@ async def test_a_thousand_subscriptions_leave_nothing_behind() -> None:
 
 async def test_nothing_is_left_to_the_cyclic_collector() -> None:
     wire = LiveWire()
-    ours = (HttpProtocol, WebSocketProtocol, ServerProtocol, SocketSession, ResponseStream, LiveLog)
+    ours = (
+        HttpProtocol,
+        WebSocketProtocol,
+        ServerProtocol,
+        SocketSession,
+        ResponseStream,
+        UserFeed,
+    )
     async with listening(wire.app) as where:
         gc.collect()
         gc.disable()

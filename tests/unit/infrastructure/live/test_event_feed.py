@@ -1,35 +1,22 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from uuid import UUID
+import time
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from domain.events import RecordedEvent
-from infrastructure.live.event_feed import LiveEventFeed
+from domain.events import EventCursor, RecordedEvent
+from domain.identifiers import UserId
+from infrastructure.live.event_feed import TURN, LiveEventFeed
 from infrastructure.live.event_tail import EventTail
-from infrastructure.live.user_feed import BURST
-from infrastructure.live.wake_ups import InProcessWakeUps, Wake
+from infrastructure.live.log_reader import LogReader
+from infrastructure.live.user_feed import MOST_AT_ONCE
 from tests.support.following import Follower, Subscriber
 from tests.support.ids import a_user
-from tests.unit.infrastructure.observability.logs import GrowingLog
+from tests.support.logs import GrowingLog
+from tests.support.woken import ManualWakeUps
 
-USER = a_user(1)
-
-
-class CountedWakeUps(InProcessWakeUps):
-    def __init__(self) -> None:
-        super().__init__()
-        self.registered = 0
-
-    def listen(self, user_id: UUID, wake: Wake) -> Callable[[], None]:
-        stop = super().listen(user_id, wake)
-        self.registered += 1
-
-        def counted_stop() -> None:
-            self.registered -= 1
-            stop()
-
-        return counted_stop
+USER, OTHER = a_user(1), a_user(2)
+START = EventCursor.start(USER)
 
 
 class Node:
@@ -37,28 +24,33 @@ class Node:
 
     def __init__(self, *, page_size: int = 200, patience: float = 30) -> None:
         self.log = GrowingLog()
-        self.wake_ups = CountedWakeUps()
-        self.feed = LiveEventFeed(
-            self.log, EventTail(), self.wake_ups, page_size=page_size, patience=patience
-        )
+        self.wake_ups = ManualWakeUps()
+        self.reader = LogReader(self.log, page_size=page_size, patience=patience)
+        self.feed = LiveEventFeed(self.reader, EventTail(), self.wake_ups)
 
-    def commit(self, by: int = 1) -> None:
+    @property
+    def registered(self) -> int:
+        return len(self.wake_ups.listeners)
+
+    def commit(self, by: int = 1, user_id: UserId = USER) -> None:
         """This node writes."""
-        self.feed.committed(self.log.grow(USER, by))
-        self.wake_ups.send([USER])
+        self.feed.committed(self.log.grow(user_id, by))
 
     def commit_elsewhere(self, by: int = 1, *, wake: bool = True) -> None:
         """Another node writes; its wake-up may get lost."""
         self.log.grow(USER, by)
         if wake:
-            self.wake_ups.send([USER])
+            self.wake_ups.arrive(USER)
+
+    def follow(self, after: int = 0) -> Follower:
+        return Follower(self.feed, self.log.cursor(USER, after))
 
 
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
     node = Node()
-    yield node
-    await node.feed.aclose()
+    async with node.reader:
+        yield node
 
 
 async def idle() -> None:
@@ -69,7 +61,7 @@ async def idle() -> None:
 
 async def test_past_and_present_come_in_one_order(node: Node) -> None:
     node.commit(3)
-    follower = Follower(node.feed, USER, after=1)
+    follower = node.follow(after=1)
     await follower.reaches(3)
     node.commit()
     node.commit_elsewhere(2)
@@ -81,10 +73,10 @@ async def test_past_and_present_come_in_one_order(node: Node) -> None:
 
 async def test_an_event_that_is_committed_during_the_read_is_not_lost(node: Node) -> None:
     node.log.open.clear()
-    follower = Follower(node.feed, USER)
+    follower = node.follow()
     await node.log.reading.wait()
     node.commit_elsewhere()
-    late = Follower(node.feed, USER)  # joins the read that has missed the event
+    late = node.follow()  # joins the read that has missed the event
     await idle()
     node.log.open.set()
     await follower.reaches(1)
@@ -94,7 +86,7 @@ async def test_an_event_that_is_committed_during_the_read_is_not_lost(node: Node
 
 
 async def test_own_commits_cost_caught_up_followers_no_read(node: Node) -> None:
-    followers = [Follower(node.feed, USER) for _ in range(10)]
+    followers = [node.follow() for _ in range(10)]
     await idle()
     reads = node.log.reads
     for _ in range(5):
@@ -108,7 +100,7 @@ async def test_own_commits_cost_caught_up_followers_no_read(node: Node) -> None:
 
 
 async def test_events_of_other_nodes_cost_one_read_for_all(node: Node) -> None:
-    followers = [Follower(node.feed, USER) for _ in range(10)]
+    followers = [node.follow() for _ in range(10)]
     await idle()
     reads = node.log.reads
     node.commit_elsewhere(2)
@@ -121,7 +113,7 @@ async def test_events_of_other_nodes_cost_one_read_for_all(node: Node) -> None:
 
 
 async def test_own_commit_behind_an_unseen_one_of_another_node(node: Node) -> None:
-    follower = Follower(node.feed, USER)
+    follower = node.follow()
     node.commit()
     await follower.reaches(1)
     node.commit_elsewhere(wake=False)
@@ -134,7 +126,7 @@ async def test_own_commit_behind_an_unseen_one_of_another_node(node: Node) -> No
 async def test_a_follower_far_behind_gets_every_page(node: Node) -> None:
     node = Node(page_size=10)
     node.commit(95)
-    follower = Follower(node.feed, USER)
+    follower = node.follow()
     await follower.reaches(95)
     assert follower.positions == list(range(1, 96))
     follower.leave()
@@ -143,10 +135,10 @@ async def test_a_follower_far_behind_gets_every_page(node: Node) -> None:
 async def test_a_follower_far_behind_hides_no_wake_up_from_the_others() -> None:
     node = Node(page_size=2)
     node.commit(9)
-    current = Follower(node.feed, USER, after=9)
+    current = node.follow(after=9)
     await idle()
     node.log.open.clear()
-    behind = Follower(node.feed, USER)
+    behind = node.follow()
     node.commit_elsewhere()
     await idle()
     node.log.open.set()
@@ -158,12 +150,12 @@ async def test_a_follower_far_behind_hides_no_wake_up_from_the_others() -> None:
 
 
 async def test_the_sweep_wakes_those_whose_log_has_grown_unheard(node: Node) -> None:
-    follower = Follower(node.feed, USER)
+    follower = node.follow()
     node.commit()
     await follower.reaches(1)
     await idle()
     node.commit_elsewhere(wake=False)
-    assert node.feed.heads() == {USER: 1}
+    assert node.feed.ends() == [node.log.cursor(USER, 1)]
     assert not node.feed.has_grown(USER, 1)
     assert node.feed.has_grown(USER, 2)
     await follower.reaches(2)
@@ -173,7 +165,7 @@ async def test_the_sweep_wakes_those_whose_log_has_grown_unheard(node: Node) -> 
 
 
 async def test_a_log_that_fails_for_a_moment_is_read_again(node: Node) -> None:
-    follower = Follower(node.feed, USER)
+    follower = node.follow()
     await idle()
     node.log.broken = True
     node.commit_elsewhere()
@@ -186,52 +178,100 @@ async def test_a_log_that_fails_for_a_moment_is_read_again(node: Node) -> None:
 async def test_a_log_that_fails_for_long_ends_the_stream() -> None:
     node = Node(patience=0.01)
     node.log.broken = True
-    follower = Follower(node.feed, USER)
+    follower = node.follow()
     await asyncio.wait_for(follower.is_lost.wait(), 5)
-    assert node.wake_ups.registered == 0
+    assert node.registered == 0
 
 
-async def test_a_log_that_was_replaced_by_a_shorter_one_ends_the_stream(node: Node) -> None:
-    follower = Follower(node.feed, USER)
+@pytest.mark.parametrize(("kept", "grown"), [(0, 0), (1, 0), (0, 1), (0, 2), (1, 1), (1, 9)])
+async def test_a_replaced_history_ends_the_stream_with_the_next_wake_up(
+    node: Node, kept: int, grown: int
+) -> None:
+    node.commit(2)
+    follower = node.follow()
+    await follower.reaches(2)
+    node.log.replace(USER, kept, grown)
+    node.wake_ups.arrive(USER)
+    await asyncio.wait_for(follower.is_lost.wait(), 5)
+    assert follower.positions == [1, 2]
+    assert node.registered == 0
+
+
+@pytest.mark.parametrize(("kept", "grown"), [(0, 1), (0, 2), (1, 1)])
+async def test_an_own_commit_at_or_below_the_known_end_ends_the_stream(
+    node: Node, kept: int, grown: int
+) -> None:
+    node.commit(2)
+    follower = node.follow()
+    await follower.reaches(2)
+    node.feed.committed(node.log.replace(USER, kept, grown))
+    await asyncio.wait_for(follower.is_lost.wait(), 5)
+    assert follower.positions == [1, 2]
+
+
+async def test_a_new_subscriber_gets_nothing_of_a_history_that_was_replaced(node: Node) -> None:
+    node.commit(3)
+    old = node.follow()
+    await old.reaches(3)
+    new = node.log.replace(USER, 1, 2)
+    subscribers = [NotingSubscriber() for _ in range(2)]
+    node.feed.attach(START, subscribers[0])
+    node.feed.attach(node.log.cursor(USER, 1), subscribers[1])
+    await idle()
     node.commit()
-    await follower.reaches(1)
-    node.feed.committed(GrowingLog().grow(USER, 3)[2:])
-    node.wake_ups.send([USER])
-    await asyncio.wait_for(follower.is_lost.wait(), 5)
+    await idle()
+    log = node.log.events[USER]
+    assert new[0] in log
+    assert [subscriber.events for subscriber in subscribers] == [log, log[1:]]
+    assert old.is_lost.is_set()
+    assert old.positions == [1, 2, 3]
+
+
+async def test_a_page_that_both_histories_share_leads_on_to_the_new_one() -> None:
+    node = Node(page_size=2)
+    node.commit(4)
+    old = node.follow()
+    await old.reaches(4)
+    node.log.replace(USER, 2, 3)
+    new = NotingSubscriber()
+    node.feed.attach(START, new)
+    await idle()
+    assert new.events == node.log.events[USER]
+    await asyncio.wait_for(old.is_lost.wait(), 5)
 
 
 async def test_one_who_leaves_takes_no_read_along(node: Node) -> None:
     node.log.open.clear()
-    first, second = Follower(node.feed, USER), Follower(node.feed, USER)
+    first, second = node.follow(), node.follow()
     await node.log.reading.wait()
     await idle()
     first.leave()
     node.log.grow(USER)
     node.log.open.set()
-    node.wake_ups.send([USER])
+    node.wake_ups.arrive(USER)
     await second.reaches(1)
     second.leave()
 
 
 async def test_who_has_left_leaves_nothing_behind(node: Node) -> None:
     node.commit()
-    followers = [Follower(node.feed, USER) for _ in range(5)]
+    followers = [node.follow() for _ in range(5)]
     for follower in followers:
         await follower.reaches(1)
-    assert node.wake_ups.registered == 1
+    assert node.registered == 1
     for follower in followers[1:]:
         follower.leave()
-    assert node.wake_ups.registered == 1
+    assert node.registered == 1
     followers[0].leave()
-    assert node.wake_ups.registered == 0
-    assert node.feed.heads() == {}
+    assert node.registered == 0
+    assert node.feed.ends() == []
 
 
 async def test_a_full_subscriber_holds_up_nobody_and_goes_on_where_it_stopped() -> None:
     node = Node(page_size=2)
     full, other = Subscriber(room=1), Subscriber()
-    attachment = node.feed.attach(USER, 0, full)
-    node.feed.attach(USER, 0, other)
+    attachment = node.feed.attach(START, full)
+    node.feed.attach(START, other)
     node.commit(9)
     await idle()
     assert full.positions == [1, 2]
@@ -245,7 +285,7 @@ async def test_a_full_subscriber_holds_up_nobody_and_goes_on_where_it_stopped() 
 async def test_a_thousand_attachments_cost_one_read_and_no_task(node: Node) -> None:
     tasks = asyncio.all_tasks()
     subscribers = [Subscriber() for _ in range(1_000)]
-    attachments = [node.feed.attach(USER, 0, subscriber) for subscriber in subscribers]
+    attachments = [node.feed.attach(START, subscriber) for subscriber in subscribers]
     await idle()
     node.commit(3)
     node.commit_elsewhere()
@@ -257,7 +297,7 @@ async def test_a_thousand_attachments_cost_one_read_and_no_task(node: Node) -> N
     for attachment in attachments:
         attachment.detach()
         attachment.detach()
-    assert node.wake_ups.registered == 0
+    assert node.registered == 0
 
 
 async def test_a_long_past_comes_in_pieces_between_which_others_run(node: Node) -> None:
@@ -270,21 +310,79 @@ async def test_a_long_past_comes_in_pieces_between_which_others_run(node: Node) 
             return super().deliver(events)
 
     subscriber = Sized(room=10_000)
-    node.feed.attach(USER, 0, subscriber)
+    node.feed.attach(START, subscriber)
     for _ in range(20):
         await idle()
     assert subscriber.positions == list(range(1, 1_001))
-    assert max(sizes) <= BURST
+    assert max(sizes) <= MOST_AT_ONCE
+
+
+class NotingSubscriber(Subscriber):
+    """Notes the events themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[RecordedEvent] = []
+
+    def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
+        self.events += events
+        return super().deliver(events)
 
 
 async def test_nothing_is_delivered_after_detaching(node: Node) -> None:
     subscriber = Subscriber()
-    attachment = node.feed.attach(USER, 0, subscriber)
+    attachment = node.feed.attach(START, subscriber)
     node.commit()
     attachment.detach()
     attachment.resume()
     await idle()
     assert subscriber.positions == []
+
+
+async def test_no_burst_of_one_user_holds_up_another(node: Node) -> None:
+    node.commit(1_000)
+    order: list[str] = []
+
+    class Ordered(Subscriber):
+        def __init__(self, name: str) -> None:
+            super().__init__(room=10_000)
+            self.name = name
+
+        def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
+            order.append(self.name)
+            return super().deliver(events)
+
+    for _ in range(20):
+        node.feed.attach(START, Ordered("many"))
+    node.feed.attach(EventCursor.start(OTHER), Ordered("other"))
+    await idle()
+    order.clear()
+    node.commit(16)
+    node.commit(1, OTHER)
+    for _ in range(100):
+        await idle()
+    assert order.index("other") <= 1
+
+
+class SlowSubscriber(Subscriber):
+    """Takes longer than a turn for each delivery."""
+
+    def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
+        time.sleep(TURN)
+        return super().deliver(events)
+
+
+async def test_the_event_loop_turns_between_deliveries_that_take_long(node: Node) -> None:
+    slow = [SlowSubscriber() for _ in range(5)]
+    for subscriber in slow:
+        node.feed.attach(START, subscriber)
+    await idle()
+    node.commit()
+    turns = 0
+    while not all(subscriber.positions for subscriber in slow):
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= len(slow)
 
 
 class FaultySubscriber(Subscriber):
@@ -294,10 +392,10 @@ class FaultySubscriber(Subscriber):
 
 async def test_one_that_fails_is_lost_and_holds_up_nobody(node: Node) -> None:
     faulty = FaultySubscriber()
-    node.feed.attach(USER, 0, faulty)
+    node.feed.attach(START, faulty)
     others = [Subscriber() for _ in range(2)]
     for other in others:
-        node.feed.attach(USER, 0, other)
+        node.feed.attach(START, other)
     node.commit(2)
     await idle()
     node.commit()

@@ -21,7 +21,7 @@ from domain.identifiers import UserId
 from schema.execution.event_responses import PayloadCache, Payloads
 from schema.execution.executor import Operations
 from tests.support.ids import a_connection, a_provider, an_attempt
-from tests.unit.infrastructure.observability.logs import recorded as log_event
+from tests.support.logs import recorded as log_event
 from tests.unit.schema.wire import ADA, BOB, Json, Wire
 
 EVERYTHING = """subscription ($after: String, $with: Boolean = true) {

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from domain.events import (
+    EventCursor,
     FailureReason,
     ProviderDisconnectionAttempted,
     ProviderDisconnectionFailed,
@@ -75,8 +76,9 @@ async def test_one_users_events_come_by_position() -> None:
     for time in (5, 1, 2, 8, 7):
         logs.add(ALICE, time)
     logs.add(BOB, 3)
-    assert await made(of_user(logs.log, ALICE, 0, follow=False)) == [5, 1, 2, 8, 7]
-    assert await made(of_user(logs.log, ALICE, 3, follow=False)) == [8, 7]
+    assert await made(of_user(logs.log, EventCursor.start(ALICE), follow=False)) == [5, 1, 2, 8, 7]
+    third = (await logs.log.read(EventCursor.start(ALICE), 3))[-1]
+    assert await made(of_user(logs.log, third.cursor, follow=False)) == [8, 7]
 
 
 async def test_everybodys_events_come_by_time() -> None:
@@ -90,7 +92,7 @@ async def test_everybodys_events_come_by_time() -> None:
 async def test_a_followed_user_is_shown_what_comes() -> None:
     logs = Logs()
     logs.add(ALICE, 1)
-    async with aclosing(of_user(logs.log, ALICE, 0, follow=True)) as events:
+    async with aclosing(of_user(logs.log, EventCursor.start(ALICE), follow=True)) as events:
         assert await next_made(events, 1) == [1]
         logs.add(ALICE, 2)
         assert await next_made(events, 1) == [2]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.events import EventCursor, ProviderDisconnectionAttempted, RecordedEvent
 from domain.identifiers import ConnectionId, EventId, UserId
-from domain.ports import Page, StorageError, Window
+from domain.ports import LogReplaced, Page, StorageError, Window
 from tests.support.ids import a_connection, an_attempt, an_event
 
 
@@ -43,11 +43,24 @@ class GrowingLog:
         log.extend(new)
         return new
 
-    async def read(self, user_id: UserId, after: int, limit: int) -> Sequence[RecordedEvent]:
+    def cursor(self, user_id: UserId, position: int) -> EventCursor:
+        """Just behind the event there, or the start."""
+        log = self.events.get(user_id, [])
+        return log[position - 1].cursor if position else EventCursor.start(user_id)
+
+    def replace(self, user_id: UserId, kept: int, grown: int) -> list[RecordedEvent]:
+        """Restores the log as it was at a position, and lets it grow from there."""
+        del self.events[user_id][kept:]
+        return self.grow(user_id, grown)
+
+    async def read(self, after: EventCursor, limit: int) -> Sequence[RecordedEvent]:
         self.reads += 1
         if self.broken:
             raise StorageError
-        snapshot = self.events.get(user_id, [])[after : after + limit]
+        log = self.events.get(after.user_id, [])
+        if after.position > len(log) or self.cursor(after.user_id, after.position) != after:
+            raise LogReplaced
+        snapshot = log[after.position : after.position + limit]
         self.reading.set()
         await self.open.wait()
         return snapshot

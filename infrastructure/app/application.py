@@ -1,0 +1,33 @@
+"""What a server serves, and how it ends."""
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from infrastructure.observability.metrics import Metrics
+from infrastructure.running_commands import RunningCommands
+from schema.admission.draining import OpenStreams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """One node: an ASGI app whose parts are running."""
+
+    asgi: ASGIApp
+    commands: RunningCommands
+    streams: OpenStreams
+    metrics: Metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI app, without a lifespan of its own: `create_app` is it."""
+        await self.asgi(scope, receive, send)
+
+    async def drain(self) -> None:
+        """Running commands finish and are answered; sockets and streams end in the way that makes
+        their clients reconnect."""
+        await asyncio.gather(self.commands.drain(), self.streams.end())
+
+    def stalled(self) -> None:
+        """A client that did not read was cut off."""
+        self.metrics.limit_hit("stalled")

@@ -1,0 +1,53 @@
+"""The parts that run commands and write what they change."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from uuid_utils.compat import uuid7
+
+from domain.commands.disconnect_provider import DisconnectProviderHandler
+from domain.events import RecordedEvent
+from infrastructure.database.database import Database
+from infrastructure.observability.metrics import Metrics
+from infrastructure.persistence.event_bus import WriterEventBus
+from infrastructure.persistence.open_attempts import OpenAttempts
+from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
+from infrastructure.persistence.writer import Writer
+from infrastructure.running_commands import RunningCommands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """One node's commands, and what they read and write."""
+
+    repository: TortoiseProviderConnectionRepository
+    commands: RunningCommands
+    attempts: OpenAttempts
+
+
+@asynccontextmanager
+async def writing(
+    database: Database,
+    on_committed: Callable[[Sequence[RecordedEvent]], None],
+    metrics: Metrics,
+) -> AsyncIterator[Writing]:
+    """Takes commands until the context ends; those that are running then are finished first."""
+    async with AsyncExitStack() as stack:
+        writer = Writer(database.store, on_committed=on_committed)
+        writer.start()
+        stack.push_async_callback(writer.aclose)
+        repository = TortoiseProviderConnectionRepository(database.client, writer)
+        bus = WriterEventBus(writer)
+        handler = DisconnectProviderHandler(repository, bus, now=_now, new_id=uuid7)
+        stack.push_async_callback(handler.aclose)
+        yield Writing(
+            repository=repository,
+            commands=RunningCommands(handler, metrics.command_finished),
+            attempts=OpenAttempts(database.store, writer, now=_now, new_id=uuid7),
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

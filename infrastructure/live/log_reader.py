@@ -1,0 +1,75 @@
+"""Pages of users' logs, read in the background."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Self, TypeAlias
+
+import structlog
+
+from domain.events import EventCursor, RecordedEvent
+from domain.ports import EventLog, LogReplaced, StorageError
+from infrastructure.retry import back_off, end_task
+
+log = structlog.get_logger(__name__)
+
+PAGE_SIZE = 200
+PATIENCE = 30.0
+
+Done: TypeAlias = Callable[[Sequence[RecordedEvent] | None], None]
+"""Is given the events after a cursor, or None when they can't be read."""
+
+
+class LogReader:
+    """Reads are tasks, which end with the context of the reader.
+
+    A log that can't be read is tried again, with pauses, for `patience` seconds.
+    """
+
+    def __init__(
+        self, log: EventLog, *, page_size: int = PAGE_SIZE, patience: float = PATIENCE
+    ) -> None:
+        self.page_size = page_size
+        self._log = log
+        self._patience = patience
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*map(end_task, self._tasks))
+
+    def read(self, after: EventCursor, still_wanted: Callable[[], bool], done: Done) -> None:
+        """Calls `done` on a later turn of the event loop, with up to `page_size` events.
+
+        With None when the event at the cursor is not the cursor's, when patience is over, and when
+        the log can't be read and is not `still_wanted`.
+        """
+        task = asyncio.create_task(self._read(after, still_wanted, done))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read(self, after: EventCursor, still_wanted: Callable[[], bool], done: Done) -> None:
+        try:
+            page = await self._read_patiently(after, still_wanted)
+        except (LogReplaced, StorageError):
+            page = None
+        except Exception:
+            log.exception("read_faulty")
+            page = None
+        done(page)
+
+    async def _read_patiently(
+        self, after: EventCursor, still_wanted: Callable[[], bool]
+    ) -> Sequence[RecordedEvent]:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._patience
+        pauses = back_off()
+        while True:
+            try:
+                return await self._log.read(after, self.page_size)
+            except StorageError:
+                pause = next(pauses)
+                if loop.time() + pause > give_up_at or not still_wanted():
+                    raise
+                await asyncio.sleep(pause)
