@@ -18,7 +18,7 @@ from domain.ports import AccessToken
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
 from infrastructure.observability.logging import access_logger, configure_logging
-from infrastructure.server.uvicorn_server import listen, serve
+from infrastructure.server.uvicorn_server import Lifecycle, listen, serve
 from schema.admission.access_log import AccessLog
 from schema.admission.draining import OpenStreams
 from schema.admission.telemetry import SilentTelemetry
@@ -85,9 +85,10 @@ def no_op() -> ASGIApp:
 def main() -> None:
     """Serves until it is terminated."""
     with listen("127.0.0.1", int(sys.argv[1])) as socket:
-        serving = serve(
-            no_op(), socket, lambda: None, drain=lambda: asyncio.sleep(0), on_stall=lambda: None
+        lifecycle = Lifecycle(
+            started=lambda: None, stopping=lambda: None, drain=lambda: asyncio.sleep(0)
         )
+        serving = serve(no_op(), socket, lifecycle, on_stall=lambda: None)
         uvloop.run(serving)
 
 

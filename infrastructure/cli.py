@@ -108,7 +108,7 @@ def migrate() -> None:
     """Bring the database's schema up to date.
 
     On PostgreSQL `serve` requires it; servers may be running meanwhile.
-    On SQLite `serve` does it itself.
+    On SQLite `serve` does it itself; this also finishes a postponed purge.
     """
     from infrastructure.commands.maintenance import migrate_database
 

@@ -1,4 +1,4 @@
-"""What the values of settings may be. A message follows its variable's name and holds no value."""
+"""Types of settings. An error message follows the variable's name and never quotes the value."""
 
 from typing import Annotated, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -14,7 +14,7 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Address(NamedTuple):
-    """Where a server listens."""
+    """Address that a server listens on."""
 
     host: str
     port: int

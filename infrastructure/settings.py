@@ -1,4 +1,4 @@
-"""What operators may set, read from environment variables; nothing else reads the environment."""
+"""The settings of operators. No other module reads environment variables."""
 
 import os
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from infrastructure.setting_types import (
 
 PREFIX = "UNPLUG_"
 _NOT = {"bool": "is neither on nor off", "int": "is not a whole number", "float": "is not a number"}
-"""By the beginning of pydantic's error types, whose own words tell what its parser tried."""
+"""Messages by the beginning of pydantic's error types; its own describe its parsers."""
 
 
 class Settings(BaseSettings):
@@ -39,18 +39,18 @@ class Settings(BaseSettings):
     database_url: DatabaseUrl = SecretStr("sqlite://unplug.sqlite3")
     database_direct_url: PostgresUrl | None = None
     database_pool_size: Annotated[int, Field(ge=1)] = 10
-    """Connections for reads; the writer and the wake-ups have one of their own each."""
+    """Connections for reads. The writer and the wake-ups have one each in addition."""
     database_through_proxy: bool = False
-    """Whether the database URL leads to a proxy that pools transactions, such as PgBouncer."""
+    """The database URL names a proxy that pools transactions, such as PgBouncer."""
     database_connect_timeout: Annotated[float, Field(gt=0)] = 3.0
     database_statement_timeout: Annotated[float, Field(gt=0)] = 5.0
     database_lock_timeout: Annotated[float, Field(gt=0)] = 2.0
     database_idle_in_transaction_timeout: Annotated[float, Field(gt=0)] = 5.0
 
     wake_ups: bool = True
-    """Off: events of other nodes are found by the sweep alone."""
+    """When off, only the sweep finds events of other nodes."""
     nats_url: NatsUrls | None = None
-    """One server or several, separated by commas."""
+    """One or several servers, separated by commas."""
 
     token_secret: TokenSecret | None = None
     token_public_key: PublicKey | None = None
@@ -62,11 +62,10 @@ class Settings(BaseSettings):
 
     allowed_origins: Origins = frozenset()
     page: bool | None = None
-    """Whether the page is served at `/`; None is on under `demo` and off under `serve`."""
+    """Serves the page at `/`. Default: on for `demo`, off for `serve`."""
 
     introspection: bool | None = None
-    """Introspection and suggestions for misspelt names; None is on under `demo`, off under `serve`.
-    """
+    """Allows introspection and suggests misspelt names. Default: on for `demo`, off for `serve`."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     max_document_tokens: Annotated[int, Field(ge=1)] = 1_000
     max_depth: Annotated[int, Field(ge=1)] = 10
@@ -74,19 +73,19 @@ class Settings(BaseSettings):
     max_root_fields: Annotated[int, Field(ge=1)] = 20
     max_directives: Annotated[int, Field(ge=0)] = 50
     max_mutations_per_second: Annotated[int, Field(ge=1)] = 50
-    """Of one user, on this process."""
+    """Per user and process."""
 
     max_sockets: Annotated[int, Field(ge=1)] = 20_000
-    """WebSockets and streams that may be open on this process."""
+    """Open WebSockets and streams of this process."""
     max_sockets_per_user: Annotated[int, Field(ge=1)] = 100
     max_subscriptions_per_socket: Annotated[int, Field(ge=1)] = 50
-    """Queries and mutations that are still running count as well."""
+    """Queries and mutations count while they run."""
     max_messages_per_second: Annotated[int, Field(ge=1)] = 100
-    """Of one socket."""
+    """Per socket."""
     slow_reader_seconds: Annotated[float, Field(gt=0)] = 10.0
-    """How long a client may leave what was sent to it unread before it is cut off."""
+    """Seconds after which a client that does not read is disconnected."""
     log_level: Literal["debug", "info", "warning", "error"] | None = None
-    """None is info under `serve`, warning under `demo`."""
+    """Default: info for `serve`, warning for `demo`."""
 
     metrics_address: ListenAddress = None
 
@@ -105,7 +104,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The settings, `overrides` winning over the environment. Raises `SettingsError`."""
+    """Reads the environment; `overrides` take precedence over it. Raises `SettingsError`."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type] # validated just here
     except ValidationError as error:
@@ -113,7 +112,7 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def misspelt_settings() -> Iterator[tuple[str, str]]:
-    """Variables that are no settings but look like one, and that one."""
+    """Variables that resemble a setting without being one, each with that setting."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for name in os.environ:
         if name.startswith(PREFIX) and name not in known:

@@ -1,8 +1,10 @@
 """Opens the database for a command: created, migrated, or refused with a message."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from pathlib import Path
 
 import asyncpg
 
@@ -11,7 +13,7 @@ from infrastructure.adapters import postgres_options
 from infrastructure.database.database import Database, open_database
 from infrastructure.database.driver_errors import words
 from infrastructure.database.postgres.migrate import migrate_postgres
-from infrastructure.database.sqlite.lock import sole_server
+from infrastructure.database.sqlite.lock import refuse_other_names, sole_server
 from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.failures import (
     DatabaseUnavailable,
@@ -52,10 +54,8 @@ async def prepared(settings: Settings, *, migrating: bool = False) -> AsyncItera
     Raises `OperatorError`.
     """
     path = settings.database_file
-    if path is not None and not path.is_file():
-        if not migrating:
-            raise SchemaOutdated(f"There is no database at {path}; `unplug migrate` makes one.")
-        await _migrate_alone(settings)
+    if path is not None:
+        await _find(path, settings, migrating=migrating)
     async with _opened(settings) as database:
         current = await database.schema_is_current()
         if current:
@@ -66,6 +66,15 @@ async def prepared(settings: Settings, *, migrating: bool = False) -> AsyncItera
         await _migrate_alone(settings)
         async with _opened(settings) as database:
             yield database
+
+
+async def _find(path: Path, settings: Settings, *, migrating: bool) -> None:
+    if await asyncio.to_thread(path.is_file):
+        refuse_other_names(path)
+    elif migrating:
+        await _migrate_alone(settings)
+    else:
+        raise SchemaOutdated(f"There is no database at {path}; `unplug migrate` makes one.")
 
 
 async def _migrate_alone(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What the commands do, once their words are understood."""
+"""What the commands of `unplug` do, once their arguments are parsed."""
 
 import os
 import stat
@@ -18,6 +18,7 @@ from infrastructure.commands.importing.connections import ImportConnections, Rep
 from infrastructure.commands.importing.lines import lines_of
 from infrastructure.commands.progress import progress_bar, say
 from infrastructure.commands.rotate_keys import RotateKeys, Rotation
+from infrastructure.database.sqlite.purge import purge
 from infrastructure.failures import OperatorError
 from infrastructure.persistence.all_events import TortoiseAllEvents
 from infrastructure.persistence.event_log import TortoiseEventLog
@@ -26,9 +27,15 @@ from infrastructure.settings import Settings
 
 
 async def migrate_database(settings: Settings) -> Sequence[str]:
-    """Names of the migrations that were applied. Raises `OperatorError`."""
+    """Names of the migrations that were applied. Raises `OperatorError`.
+
+    On SQLite it also finishes a purge that a server's stop has postponed.
+    """
     with sole_use(settings):
-        return await migrate(settings)
+        applied = await migrate(settings)
+        if settings.database_file is not None:
+            purge(settings.database_file)
+        return applied
 
 
 async def import_file(settings: Settings, file: BinaryIO, report: Report) -> None:

@@ -10,37 +10,52 @@ import uvloop
 from domain.ports import StorageError
 from infrastructure.adapters import token_trust
 from infrastructure.app import create_app
+from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
 from infrastructure.failures import DatabaseUnavailable
 from infrastructure.security.identity import access_tokens
-from infrastructure.server.uvicorn_server import listen, serve
+from infrastructure.server.uvicorn_server import Lifecycle, listen, serve
 from infrastructure.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
 
 def run_node(settings: Settings, host: str, port: int) -> None:
-    """Serves until SIGTERM or SIGINT. Raises `OperatorError`."""
+    """Serves until it is told to stop. Raises `OperatorError`."""
     access_tokens(token_trust(settings))
-    with listen(host, port) as server, serving(settings.database_url.get_secret_value()):
-        serve_on(server, settings, lambda: None)
+    with (
+        listen(host, port) as server,
+        stop_deadline() as stopping,
+        serving(settings.database_url.get_secret_value()),
+    ):
+        serve_on(server, settings, started=lambda: None, stopping=stopping)
     _log.info("stopped")
 
 
-def serve_on(server: socket, settings: Settings, on_started: Callable[[], None]) -> None:
+def serve_on(
+    server: socket,
+    settings: Settings,
+    *,
+    started: Callable[[], None],
+    stopping: Callable[[], None],
+) -> None:
     """Serves on a socket that is bound already. Raises `OperatorError`."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(server, settings, on_started))
+        runner.run(_serve(server, settings, started, stopping))
 
 
-async def _serve(server: socket, settings: Settings, on_started: Callable[[], None]) -> None:
+async def _serve(
+    server: socket,
+    settings: Settings,
+    started: Callable[[], None],
+    stopping: Callable[[], None],
+) -> None:
     try:
         async with create_app(settings) as app:
             await serve(
                 app,
                 server,
-                on_started,
-                drain=app.drain,
+                Lifecycle(started=started, stopping=stopping, drain=app.drain),
                 on_stall=app.stalled,
                 stall_seconds=settings.slow_reader_seconds,
             )

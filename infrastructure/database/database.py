@@ -15,6 +15,9 @@ from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.database.sqlite.purge import purge
 from infrastructure.database.store import Store
 
+PURGE_SECONDS = 1.0
+"""A stop must not wait longer for a rewrite; `unplug migrate` finishes it."""
+
 
 class Database(Protocol):
     """What reads go through, and what the writer commits to."""
@@ -48,7 +51,7 @@ def serving(url: str) -> Iterator[None]:
         try:
             yield
         finally:
-            purge(file)
+            purge(file, PURGE_SECONDS)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""uvicorn, under our own signals: a server that was told to stop exits with 0."""
+"""uvicorn under our own signal handlers: a server that is told to stop exits with 0."""
 
 import asyncio
 import contextlib
@@ -6,23 +6,32 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from types import FrameType
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from infrastructure.failures import InUse
 from infrastructure.server.http_protocol import HttpProtocol, http_protocol
 from infrastructure.server.websocket_protocol import websocket_protocol
 
-DRAIN_SECONDS = 3.0
+DRAIN_SECONDS = 2.0
 """After SIGTERM or Ctrl-C: for commands to finish and streams to end."""
 
+ANSWER_SECONDS = 0.5
+"""After that: for other requests to be answered. The rest are cut."""
+
 GRACE_SECONDS = 1
-"""After that: for responses to be read by their clients."""
+"""After that: for clients to read their responses."""
 
 STALL_SECONDS = 10.0
 """For a client that stops reading."""
+
+_CUT = b"""{"errors":[{"message":"The server is stopping. Repeat the request.",\
+"extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}"""
 
 MAX_MESSAGE_BYTES = 64 * 1024
 
@@ -34,6 +43,8 @@ Sockets whose handshake succeeds, and operations without an error, leave it noth
 some 0.4 ms for each thousand objects, a socket has eighty, and by default it looks at all of them
 seven times as often.
 """
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _log = structlog.get_logger(__name__)
 
@@ -79,47 +90,50 @@ def server_config(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycle:
+    """What a server calls: once it accepts requests, on a signal to stop, and to drain."""
+
+    started: Callable[[], None]
+    stopping: Callable[[], None]
+    drain: Callable[[], Coroutine[None, None, None]]
+
+
 async def serve(
     app: ASGIApp,
     server: socket.socket,
-    on_started: Callable[[], None],
+    lifecycle: Lifecycle,
     *,
-    drain: Callable[[], Coroutine[None, None, None]],
     on_stall: Callable[[], None],
     stall_seconds: float = STALL_SECONDS,
 ) -> None:
-    """Serves until SIGTERM or SIGINT.
+    """Serves until SIGTERM, SIGINT or SIGHUP.
 
-    Then it accepts nothing more, calls `drain` (commands finish, streams end) and lets responses
-    end: within `DRAIN_SECONDS` and `GRACE_SECONDS`.
+    Then it accepts nothing more, drains (commands finish, streams end), answers what is left, and
+    lets clients read: within `DRAIN_SECONDS`, `ANSWER_SECONDS` and `GRACE_SECONDS`.
     """
     config = server_config(app, stall_seconds=stall_seconds, on_stall=on_stall)
-    await _Server(config, on_started, drain).serve(sockets=[server])
+    await _Server(config, lifecycle).serve(sockets=[server])
 
 
 class _Server(uvicorn.Server):
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        on_started: Callable[[], None],
-        drain: Callable[[], Coroutine[None, None, None]],
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle) -> None:
         super().__init__(config)
-        self._on_started = on_started
-        self._drain = drain
+        self._lifecycle = lifecycle
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """uvicorn's own raises the signal again when all is done, and exits with its number."""
-        before = {
-            number: signal.signal(number, self.handle_exit)
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._lifecycle.stopping()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -128,7 +142,7 @@ class _Server(uvicorn.Server):
         gc.freeze()
         gc.set_threshold(*COLLECT_AFTER)
         _log.info("started", address=origin_of(sockets[0]) if sockets else None)
-        self._on_started()
+        self._lifecycle.started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         _log.info("stopping")
@@ -138,5 +152,31 @@ class _Server(uvicorn.Server):
             if isinstance(connection, HttpProtocol):
                 connection.shutdown()  # no more requests on it, or commands would never end
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._drain(), DRAIN_SECONDS)
+            await asyncio.wait_for(self._lifecycle.drain(), DRAIN_SECONDS)
+        await self._cut()
         await super().shutdown(sockets)
+
+    async def _cut(self) -> None:
+        """uvicorn would answer what it cancels with a plain-text 500."""
+        tasks = tuple(self.server_state.tasks)
+        if not tasks or not (await asyncio.wait(tasks, timeout=ANSWER_SECONDS))[1]:
+            return
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, HttpProtocol):
+                await _answer_cut(connection)
+        for task in tasks:
+            task.cancel()
+
+
+async def _answer_cut(connection: HttpProtocol) -> None:
+    """Answers a request whose response has not started."""
+    cycle: RequestResponseCycle | None = connection.cycle
+    if cycle is None or cycle.response_started or cycle.disconnected:
+        return
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(_CUT)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await cycle.send({"type": "http.response.start", "status": 503, "headers": headers})
+    await cycle.send({"type": "http.response.body", "body": _CUT, "more_body": False})

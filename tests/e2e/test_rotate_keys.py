@@ -83,3 +83,14 @@ def test_interrupted_it_leaves_every_credential_under_one_of_the_keys(tmp_path: 
     done = unplug("rotate-keys", cwd=tmp_path, CREDENTIALS_KEYS=f"{NEW},{OLD}")
     assert done.stdout == f"{count - rotated} re-encrypted, 0 unreadable\n"
     assert readable_with(tmp_path, NEW) == count
+
+
+def test_a_symbolic_link_has_the_key_of_its_file(tmp_path: Path) -> None:
+    """`import` by one name, `rotate-keys` by the other."""
+    (tmp_path / "link.sqlite3").symlink_to("data.sqlite3")
+    line = connection_line(USER)
+    done = unplug("import", "-", cwd=tmp_path, stdin=line, DATABASE_URL="sqlite://link.sqlite3")
+    assert done.stdout.startswith("1 imported")
+    done = unplug("rotate-keys", cwd=tmp_path, DATABASE_URL="sqlite://data.sqlite3")
+    assert (done.returncode, done.stdout) == (0, "0 re-encrypted, 0 unreadable\n")
+    assert (tmp_path / "data.sqlite3").stat().st_mode & 0o777 == 0o600

@@ -12,12 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 
 from domain.provider_connection import ProviderConnection, ProviderCredentials
 from infrastructure.database.database import open_database, serving
 from infrastructure.database.sqlite.connection import connect
+from infrastructure.database.sqlite.lock import refuse_other_names
+from infrastructure.database.sqlite.migrate import migrate_sqlite
+from infrastructure.database.sqlite.purge import mark_destroyed, purge
 from infrastructure.database.store import Write
-from infrastructure.failures import OperatorError
+from infrastructure.failures import InUse, OperatorError
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from tests.contracts.world import active, attempted, succeeded
 from tests.support.ids import a_user
@@ -191,3 +195,88 @@ async def test_nothing_is_left_beside_a_reader_that_is_idle(path: Path) -> None:
 
     assert remains(path.parent, destroyed) == []
     follower.close()
+
+
+def test_a_file_with_two_hard_links_is_refused(path: Path, tmp_path: Path) -> None:
+    with serving(f"sqlite://{path}"):
+        pass
+    link = tmp_path / "hard-link.sqlite3"
+    link.hardlink_to(path)
+    for name in (path, link):
+        with pytest.raises(OperatorError, match="2 names"), serving(f"sqlite://{name}"):
+            pass
+        with pytest.raises(OperatorError, match="2 names"):
+            refuse_other_names(name)
+
+
+def test_the_file_itself_is_locked(path: Path, tmp_path: Path) -> None:
+    """A bind mount is a name that the file's link count does not show."""
+    with another_server(path):
+        link = tmp_path / "bind-mount.sqlite3"
+        link.hardlink_to(path)
+        path.unlink()  # the server keeps its file, which has one name again
+        with (
+            pytest.raises(InUse, match="in use by another server, under another name"),
+            serving(f"sqlite://{link}"),
+        ):
+            pass
+        with pytest.raises(InUse, match="in use by a server, under another name"):
+            refuse_other_names(link)
+
+
+def test_a_command_beside_a_server_finds_the_one_name(path: Path) -> None:
+    with another_server(path):
+        refuse_other_names(path)
+    refuse_other_names(path)
+
+
+def test_credentials_destroyed_during_a_purge_are_purged_by_the_next(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate_sqlite(path)
+
+    class Interrupted(sqlite3.Connection):
+        """Another process commits just after VACUUM."""
+
+        def execute(self, sql: str) -> sqlite3.Cursor:  # type: ignore[override] # all that it needs
+            done = super().execute(sql)
+            if sql == "VACUUM":
+                with closing(connect(path)) as other:
+                    mark_destroyed(other)
+            return done
+
+    def connect_interrupted(path: Path) -> sqlite3.Connection:
+        return sqlite3.connect(path, isolation_level=None, factory=Interrupted)
+
+    with closing(connect(path)) as db:
+        mark_destroyed(db)
+    monkeypatch.setattr("infrastructure.database.sqlite.purge.connect", connect_interrupted)
+    purge(path)
+    assert is_marked(path)
+    monkeypatch.undo()
+    purge(path)
+    assert not is_marked(path)
+
+
+def test_a_purge_that_would_take_too_long_is_postponed(path: Path) -> None:
+    migrate_sqlite(path)
+    with closing(connect(path)) as db:
+        db.execute("CREATE TABLE filler (data BLOB)")
+        db.execute(
+            "INSERT INTO filler WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n"
+            " LIMIT 20000) SELECT zeroblob(500) FROM n"
+        )
+        mark_destroyed(db)
+    with structlog.testing.capture_logs() as logs:
+        purge(path, seconds=0)
+    assert [entry["event"] for entry in logs] == ["purge_postponed"]
+    assert logs[0]["finish_with"] == "unplug migrate"
+    assert is_marked(path)
+    purge(path, seconds=60)
+    assert not is_marked(path)
+
+
+def is_marked(path: Path) -> bool:
+    with closing(connect(path)) as db:
+        (mark,) = db.execute("PRAGMA user_version").fetchone()
+    return bool(mark)

@@ -18,6 +18,7 @@ from infrastructure.commands.demo.connections import demo_connections
 from infrastructure.commands.demo.instructions import instructions, page_address
 from infrastructure.commands.demo.settings import TOKEN_LIFE
 from infrastructure.commands.serve import serve_on
+from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
 from infrastructure.security.identity import issue
 from infrastructure.server.uvicorn_server import listen, origin_of
@@ -28,7 +29,11 @@ _log = structlog.get_logger(__name__)
 
 def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None:
     """Serves a new demo user and prints what to try. Raises `OperatorError`."""
-    with listen(host, port) as server, serving(settings.database_url.get_secret_value()):
+    with (
+        listen(host, port) as server,
+        stop_deadline() as stopping,
+        serving(settings.database_url.get_secret_value()),
+    ):
         user_id, now = UserId(uuid7()), datetime.now(UTC)
         connections = demo_connections(user_id, cipher(settings).encrypt, now)
         asyncio.run(_insert(settings, connections))
@@ -39,7 +44,7 @@ def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None
             if browser:
                 _open(page_address(origin, token))
 
-        serve_on(server, settings, started)
+        serve_on(server, settings, started=started, stopping=stopping)
     _log.info("stopped")
 
 
