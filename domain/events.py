@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -120,6 +120,8 @@ class RecordedEvent:
 
     event: ProviderEvent
     position: int
+    previous_id: EventId | None = field(default=None, compare=False, repr=False)
+    """The event in front of it, when the commit saw that one; None says nothing."""
 
     @property
     def cursor(self) -> EventCursor:

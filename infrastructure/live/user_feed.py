@@ -126,8 +126,8 @@ class UserFeed:
         self._look_all()
 
     def committed(self, recorded: RecordedEvent) -> None:
-        """This node appended it. It is delivered when nothing can have come in between."""
-        if self.stale or recorded.position != self._end[0] + 1:
+        """This node appended it. It is delivered when it continues what is known here."""
+        if self.stale or (recorded.position - 1, recorded.previous_id) != self._end:
             self.outdated()
         else:
             self._seen = self._tick()

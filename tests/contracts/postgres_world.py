@@ -1,5 +1,6 @@
 """The ports over PostgreSQL. In a pytest process of its own: Tortoise can do one dialect in one."""
 
+import asyncio
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from infrastructure.persistence.provider_connections import TortoiseProviderConn
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.persistence.writer import Writer
 from tests.contracts.world import World
+from tests.support.servers import dump, restore
 
 SERVER = "TEST_POSTGRES_URL"
 """An environment variable: where the server's own database is."""
@@ -31,7 +33,7 @@ class PostgresWorld(World):
     def __init__(self, database: PostgresDatabase, name: str) -> None:
         self._database = database
         self._name = name
-        self._writer = Writer(database.store, lambda _: None)
+        self._writer = Writer(database.store, self.committed)
         self._writer.start()
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
         self.bus = WriterEventBus(self._writer)
@@ -47,6 +49,16 @@ class PostgresWorld(World):
 
     async def add(self, *connections: ProviderConnection) -> None:
         await self._database.store.insert(connections)
+
+    async def back_up(self) -> None:
+        self._backup = await asyncio.to_thread(dump, self._url)
+
+    async def restore(self) -> None:
+        await asyncio.to_thread(restore, self._url, self._backup)
+
+    @property
+    def _url(self) -> str:
+        return f"{os.environ[SERVER].rpartition('/')[0]}/{self._name}"
 
     async def aclose(self) -> None:
         await self._writer.aclose()

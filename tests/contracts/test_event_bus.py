@@ -31,6 +31,17 @@ async def test_concurrent_events_get_contiguous_positions_in_order(world: World)
     assert await world.log.read(EventCursor.start(USER), 100) == recorded
 
 
+async def test_events_know_the_one_in_front_of_them(world: World) -> None:
+    first = await world.bus.publish(attempted(USER, CONNECTION))
+    others = await world.bus.publish(attempted(OTHER, CONNECTION))
+    batch = await asyncio.gather(
+        *(world.bus.publish(attempted(USER, CONNECTION)) for _ in range(3))
+    )
+
+    assert (first.previous_id, others.previous_id) == (None, None)
+    assert [item.previous_id for item in batch] == [item.event.id for item in (first, *batch[:-1])]
+
+
 async def test_outcome_closes_its_attempt_once(world: World) -> None:
     attempt = attempted(USER, CONNECTION)
     await world.bus.publish(attempt)

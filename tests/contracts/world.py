@@ -1,5 +1,9 @@
 """A port's real adapter and its fake, made and filled in the same way."""
 
+import asyncio
+from collections.abc import Sequence
+from contextlib import closing
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -11,13 +15,16 @@ from domain.events import (
     ProviderDisconnectionFailed,
     ProviderDisconnectionSucceeded,
     ProviderRef,
+    RecordedEvent,
 )
 from domain.identifiers import AttemptId, ConnectionId, UserId
 from domain.ports import ConnectionList, EventBus, EventLog, ProviderConnectionRepository
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.commands.rotate_keys import StoredCredentials
+from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.database import SqliteDatabase
 from infrastructure.database.sqlite.migrate import migrate_sqlite
+from infrastructure.live.event_feed import LiveEventFeed
 from infrastructure.live.sweep import Heads
 from infrastructure.persistence.event_bus import WriterEventBus
 from infrastructure.persistence.event_log import TortoiseEventLog
@@ -44,6 +51,8 @@ class World:
     log: EventLog
     heads: Heads
     credentials: StoredCredentials
+    feed: LiveEventFeed | None = None
+    """Is told what is committed; None stands for another node, whose wake-ups get lost."""
 
     @classmethod
     async def open(cls, folder: Path) -> "World":
@@ -53,8 +62,21 @@ class World:
         """Connections that are there already."""
         raise NotImplementedError
 
+    async def back_up(self) -> None:
+        """Keeps all that is in the database now."""
+        raise NotImplementedError
+
+    async def restore(self) -> None:
+        """Puts what was kept in place of what is there, while the ports stay open."""
+        raise NotImplementedError
+
     async def aclose(self) -> None:
         raise NotImplementedError
+
+    def committed(self, recorded: Sequence[RecordedEvent]) -> None:
+        """This process has committed these events."""
+        if self.feed is not None:
+            self.feed.committed(recorded)
 
 
 class FakeWorld(World):
@@ -66,6 +88,7 @@ class FakeWorld(World):
         self.bus = fakes.InMemoryEventBus(self._world)
         self.log = self.heads = fakes.InMemoryEventLog(self._world)
         self.credentials = fakes.InMemoryStoredCredentials(self._world)
+        self._world.on_recorded = lambda recorded: self.committed([recorded])
 
     @classmethod
     async def open(cls, folder: Path) -> "FakeWorld":  # noqa: ARG003 (needs none)
@@ -74,6 +97,12 @@ class FakeWorld(World):
     async def add(self, *connections: ProviderConnection) -> None:
         self._world.add(*connections)
 
+    async def back_up(self) -> None:
+        self._backup = deepcopy((self._world.logs, self._world.open_attempts))
+
+    async def restore(self) -> None:
+        self._world.logs, self._world.open_attempts = deepcopy(self._backup)
+
     async def aclose(self) -> None:
         await self._world.heal()
 
@@ -81,9 +110,10 @@ class FakeWorld(World):
 class SqliteWorld(World):
     """In a file."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: SqliteDatabase, path: Path) -> None:
         self._database = database
-        self._writer = Writer(database.store, lambda _: None)
+        self._path, self._backup = path, path.with_suffix(".backup")
+        self._writer = Writer(database.store, self.committed)
         self._writer.start()
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
         self.bus = WriterEventBus(self._writer)
@@ -94,14 +124,26 @@ class SqliteWorld(World):
     async def open(cls, folder: Path) -> "SqliteWorld":
         path = folder / "unplug.sqlite3"
         migrate_sqlite(path)
-        return cls(await SqliteDatabase.open(path))
+        return cls(await SqliteDatabase.open(path), path)
 
     async def add(self, *connections: ProviderConnection) -> None:
         await self._database.store.insert(connections)
 
+    async def back_up(self) -> None:
+        await asyncio.to_thread(_copy, self._path, self._backup)
+
+    async def restore(self) -> None:
+        """With SQLite's backup API, which changes the file under open connections."""
+        await asyncio.to_thread(_copy, self._backup, self._path)
+
     async def aclose(self) -> None:
         await self._writer.aclose()
         await self._database.aclose()
+
+
+def _copy(source: Path, target: Path) -> None:
+    with closing(connect(source)) as read, closing(connect(target)) as written:
+        read.backup(written)
 
 
 def active(user_id: UserId, *, created_at: datetime | None = None) -> ProviderConnection:

@@ -137,7 +137,11 @@ class World:
                 changed = replace(connection, version=connection.version + 1)
                 self.connections[connection.id] = changed
             log = self.logs[event.user_id]
-            recorded = RecordedEvent(event=event, position=len(log) + 1)
+            recorded = RecordedEvent(
+                event=event,
+                position=len(log) + 1,
+                previous_id=log[-1].event.id if log else None,
+            )
             log.append(recorded)
             self.on_recorded(recorded)
         async with self.grown:

@@ -8,22 +8,26 @@ from domain.ports import EventFeed
 
 
 class Subscriber:
-    """Notes the positions of the events. Takes `room` pages, then says that it has had enough."""
+    """Notes the events. Takes `room` pages, then says that it has had enough."""
 
     def __init__(self, room: int = 1_000) -> None:
         self.room = room
-        self.positions: list[int] = []
+        self.events: list[RecordedEvent] = []
         self.is_lost = asyncio.Event()
         self._changed = asyncio.Event()
 
     def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
-        self.positions += [recorded.position for recorded in events]
+        self.events += events
         self._changed.set()
         self.room -= 1
         return self.room > 0
 
     def lost(self) -> None:
         self.is_lost.set()
+
+    @property
+    def positions(self) -> list[int]:
+        return [recorded.position for recorded in self.events]
 
     async def reaches(self, position: int) -> None:
         """Returns when the event at this position is the last one that came."""

@@ -11,7 +11,10 @@ from domain.ports import LogReplaced, Page, StorageError, Window
 from tests.support.ids import a_connection, an_attempt, an_event
 
 
-def recorded(user_id: UserId, position: int) -> RecordedEvent:
+def recorded(
+    user_id: UserId, position: int, previous: RecordedEvent | None = None
+) -> RecordedEvent:
+    """A new event."""
     event = ProviderDisconnectionAttempted(
         id=an_event(),
         occurred_at=datetime.now(UTC),
@@ -20,7 +23,8 @@ def recorded(user_id: UserId, position: int) -> RecordedEvent:
         attempt_id=an_attempt(),
         provider=None,
     )
-    return RecordedEvent(event=event, position=position)
+    previous_id = previous.event.id if previous else None
+    return RecordedEvent(event=event, position=position, previous_id=previous_id)
 
 
 class GrowingLog:
@@ -39,9 +43,9 @@ class GrowingLog:
 
     def grow(self, user_id: UserId, by: int = 1) -> list[RecordedEvent]:
         log = self.events.setdefault(user_id, [])
-        new = [recorded(user_id, len(log) + 1 + n) for n in range(by)]
-        log.extend(new)
-        return new
+        for _ in range(by):
+            log.append(recorded(user_id, len(log) + 1, log[-1] if log else None))
+        return log[len(log) - by :]
 
     def cursor(self, user_id: UserId, position: int) -> EventCursor:
         """Just behind the event there, or the start."""

@@ -184,6 +184,19 @@ class PostgresServer:
         )
 
 
+def dump(url: str) -> bytes:
+    """What an operator's pg_dump writes."""
+    command = [str(postgres_programs() / "pg_dump"), "-Fc", url]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+def restore(url: str, dumped: bytes) -> None:
+    """What pg_restore makes of it, in place of what is there."""
+    options = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error")
+    command = [str(postgres_programs() / "pg_restore"), *options, "-d", url]
+    subprocess.run(command, input=dumped, check=True, capture_output=True)
+
+
 class PgBouncer:
     """Debian's PgBouncer in front of a PostgreSQL server, pooling transactions."""
 

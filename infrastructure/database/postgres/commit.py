@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.events import RecordedEvent
+from domain.identifiers import EventId
 from domain.ports import AttemptClosed, ConcurrentUpdate
 from infrastructure.database.rows import (
     ATTEMPTED,
@@ -84,6 +85,7 @@ WITH member AS (
 ), accepted AS MATERIALIZED (
     SELECT *,
         row_number() OVER (PARTITION BY user_id ORDER BY n) AS place,
+        lag(id) OVER (PARTITION BY user_id ORDER BY n) AS previous_id,
         count(*) OVER (PARTITION BY user_id) AS events
     FROM judged WHERE is_open AND is_current
 ), changed AS (
@@ -108,8 +110,13 @@ WITH member AS (
     FROM accepted a JOIN head ON head.user_id = a.user_id
     RETURNING id, position
 )
-SELECT j.is_open, j.is_current, appended.position
-FROM judged j LEFT JOIN appended ON appended.id = j.id ORDER BY j.n
+SELECT j.is_open, j.is_current, appended.position, coalesce(a.previous_id, (
+    -- Null when it became visible during the wait for the head: this statement can't see it.
+    SELECT e.id FROM provider_events e
+    WHERE e.user_id = a.user_id AND e.position = appended.position - 1
+))
+FROM judged j LEFT JOIN accepted a ON a.id = j.id LEFT JOIN appended ON appended.id = j.id
+ORDER BY j.n
 """  # noqa: S608
 
 
@@ -128,10 +135,12 @@ def parameters(writes: Sequence[Write]) -> list[Sequence[Any]]:
     return columns + (list(zip(*saved, strict=True)) or [()] * len(_SAVED))
 
 
-def outcome(write: Write, is_open: bool, is_current: bool, position: int | None) -> Outcome:
+def outcome(
+    write: Write, is_open: bool, is_current: bool, position: int | None, previous_id: EventId | None
+) -> Outcome:
     """From a row of `COMMIT`'s result."""
     if position is not None:
-        return RecordedEvent(event=write.event, position=position)
+        return RecordedEvent(event=write.event, position=position, previous_id=previous_id)
     return ConcurrentUpdate() if is_open and not is_current else AttemptClosed()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from domain.events import ProviderDisconnectionAttempted, RecordedEvent
-from domain.identifiers import AttemptId, ConnectionId, UserId
+from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import AttemptClosed, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.store import Outcome, Write
@@ -66,17 +66,29 @@ class Batch:
                 self.closed.append(attempt_id)
             self.counts[event.user_id] += 1
 
-    def record(self, heads: Mapping[UserId, int]) -> Sequence[Outcome]:
-        """Positions in the order of members; `heads` already count this batch's events."""
+    def record(
+        self, heads: Mapping[UserId, int], last_ids: Mapping[UserId, EventId]
+    ) -> Sequence[Outcome]:
+        """Positions in the order of members; `heads` already count this batch's events.
+
+        `last_ids` are the users' last events before this batch.
+        """
         last = {user_id: heads[user_id] - count for user_id, count in self.counts.items()}
+        previous = dict(last_ids)
         outcomes: list[Outcome] = []
         for index, write in enumerate(self._writes):
             refused = self._refused.get(index)
             if refused is not None:
                 outcomes.append(refused)
                 continue
-            last[write.event.user_id] += 1
-            outcomes.append(RecordedEvent(event=write.event, position=last[write.event.user_id]))
+            event, user_id = write.event, write.event.user_id
+            last[user_id] += 1
+            outcomes.append(
+                RecordedEvent(
+                    event=event, position=last[user_id], previous_id=previous.get(user_id)
+                )
+            )
+            previous[user_id] = event.id
         return outcomes
 
 

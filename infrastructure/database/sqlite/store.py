@@ -56,6 +56,10 @@ _ADVANCE_HEADS = (
     " ON CONFLICT (user_id) DO UPDATE SET position = log_heads.position + excluded.position"
     " RETURNING user_id, position"
 )
+_LAST_IDS = (
+    "SELECT user_id, id FROM provider_events NATURAL JOIN log_heads"
+    f" WHERE log_heads.user_id IN {_LISTED}"
+)
 _APPEND = (
     f"INSERT INTO provider_events ({', '.join(EVENT_COLUMNS)})"
     f" VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
@@ -156,9 +160,13 @@ def _commit(db: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Outcome
         db.executemany(_CHANGE_CONNECTION, [row[FIXED:-1] + row[:1] for row in batch.changes])
     _listed(db, _OPEN, batch.opened)
     _listed(db, _CLOSE, batch.closed)
+    last_ids = _listed(db, _LAST_IDS, batch.counts)
     counts = {str(user_id): count for user_id, count in batch.counts.items()}
     heads = db.execute(_ADVANCE_HEADS, (orjson.dumps(counts).decode(),)).fetchall()
-    outcomes = batch.record({UserId(UUID(user_id)): position for user_id, position in heads})
+    outcomes = batch.record(
+        {UserId(UUID(user_id)): position for user_id, position in heads},
+        {UserId(UUID(user_id)): EventId(UUID(event_id)) for user_id, event_id in last_ids},
+    )
     recorded = [outcome for outcome in outcomes if isinstance(outcome, RecordedEvent)]
     db.executemany(_APPEND, [_text(event_row(item)) for item in recorded])
     db.execute("COMMIT")

@@ -31,7 +31,7 @@ class LiveWire(Wire):
         """This node commits so many events of a user."""
         log = self.world.logs[user_id]
         for _ in range(by):
-            event = recorded(user_id, len(log) + 1)
+            event = recorded(user_id, len(log) + 1, log[-1] if log else None)
             log.append(event)
             self._committed(event)
 

@@ -1,6 +1,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -209,12 +210,33 @@ async def test_an_own_commit_at_or_below_the_known_end_ends_the_stream(
     assert follower.positions == [1, 2]
 
 
+async def test_an_own_commit_that_continues_another_history_ends_the_stream(node: Node) -> None:
+    node.commit(2)
+    follower = node.follow()
+    await follower.reaches(2)
+    node.log.replace(USER, 1, 1)  # by another node, whose wake-up comes late
+    node.commit()
+    await asyncio.wait_for(follower.is_lost.wait(), 5)
+    assert follower.positions == [1, 2]
+
+
+async def test_an_own_commit_that_saw_no_event_in_front_of_it_is_read(node: Node) -> None:
+    follower = node.follow()
+    node.commit()
+    await follower.reaches(1)
+    (new,) = node.log.grow(USER)
+    node.feed.committed([replace(new, previous_id=None)])
+    await follower.reaches(2)
+    assert node.log.reads == 2
+    follower.leave()
+
+
 async def test_a_new_subscriber_gets_nothing_of_a_history_that_was_replaced(node: Node) -> None:
     node.commit(3)
     old = node.follow()
     await old.reaches(3)
     new = node.log.replace(USER, 1, 2)
-    subscribers = [NotingSubscriber() for _ in range(2)]
+    subscribers = [Subscriber() for _ in range(2)]
     node.feed.attach(START, subscribers[0])
     node.feed.attach(node.log.cursor(USER, 1), subscribers[1])
     await idle()
@@ -233,7 +255,7 @@ async def test_a_page_that_both_histories_share_leads_on_to_the_new_one() -> Non
     old = node.follow()
     await old.reaches(4)
     node.log.replace(USER, 2, 3)
-    new = NotingSubscriber()
+    new = Subscriber()
     node.feed.attach(START, new)
     await idle()
     assert new.events == node.log.events[USER]
@@ -315,18 +337,6 @@ async def test_a_long_past_comes_in_pieces_between_which_others_run(node: Node) 
         await idle()
     assert subscriber.positions == list(range(1, 1_001))
     assert max(sizes) <= MOST_AT_ONCE
-
-
-class NotingSubscriber(Subscriber):
-    """Notes the events themselves."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.events: list[RecordedEvent] = []
-
-    def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
-        self.events += events
-        return super().deliver(events)
 
 
 async def test_nothing_is_delivered_after_detaching(node: Node) -> None:
