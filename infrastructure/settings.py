@@ -1,10 +1,11 @@
 """The settings of operators. No other module reads environment variables."""
 
 import os
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -12,21 +13,26 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infrastructure.database.location import DatabaseLocation
 from infrastructure.failures import SettingsError
-from infrastructure.setting_types import (
-    DatabaseUrl,
-    FernetKeys,
-    KeysUrl,
+from infrastructure.setting_types.keys import FernetKeys, PublicKey, TokenSecret
+from infrastructure.setting_types.origins import Origins
+from infrastructure.setting_types.server_urls import DatabaseUrl, KeysUrl, NatsUrls, PostgresUrl
+from infrastructure.setting_types.values import (
     ListenAddress,
-    NatsUrls,
-    Origins,
-    PostgresUrl,
-    PublicKey,
-    TokenSecret,
+    LogLevel,
+    Seconds,
+    Switch,
+    WholeNumber,
 )
 
 PREFIX = "UNPLUG_"
-_NOT = {"bool": "is neither on nor off", "int": "is not a whole number", "float": "is not a number"}
-"""Messages by the beginning of pydantic's error types; its own describe its parsers."""
+
+OPTION_VARIABLES = frozenset(
+    PREFIX + name for name in ("AFTER", "BROWSER", "EXPIRES_IN", "FOLLOW", "HOST", "PORT")
+)
+"""Variables of the command line's options, which Typer reads."""
+
+_OF_KUBERNETES = re.compile(r"UNPLUG_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_\w+)?)")
+"""What Kubernetes sets in every pod beside a Service that is named `unplug`."""
 
 
 class Settings(BaseSettings):
@@ -38,16 +44,16 @@ class Settings(BaseSettings):
 
     database_url: DatabaseUrl = SecretStr("sqlite://unplug.sqlite3")
     database_direct_url: PostgresUrl | None = None
-    database_pool_size: Annotated[int, Field(ge=1)] = 10
+    database_pool_size: Annotated[WholeNumber, Field(ge=1)] = 10
     """Connections for reads. The writer and the wake-ups have one each in addition."""
-    database_through_proxy: bool = False
+    database_through_proxy: Switch = False
     """The database URL names a proxy that pools transactions, such as PgBouncer."""
-    database_connect_timeout: Annotated[float, Field(gt=0)] = 3.0
-    database_statement_timeout: Annotated[float, Field(gt=0)] = 5.0
-    database_lock_timeout: Annotated[float, Field(gt=0)] = 2.0
-    database_idle_in_transaction_timeout: Annotated[float, Field(gt=0)] = 5.0
+    database_connect_timeout: Seconds = 3.0
+    database_statement_timeout: Seconds = 5.0
+    database_lock_timeout: Seconds = 2.0
+    database_idle_in_transaction_timeout: Seconds = 5.0
 
-    wake_ups: bool = True
+    wake_ups: Switch = True
     """When off, only the sweep finds events of other nodes."""
     nats_url: NatsUrls | None = None
     """One or several servers, separated by commas."""
@@ -61,30 +67,30 @@ class Settings(BaseSettings):
     credentials_keys: FernetKeys = ()
 
     allowed_origins: Origins = frozenset()
-    page: bool | None = None
+    page: Switch | None = None
     """Serves the page at `/`. Default: on for `demo`, off for `serve`."""
 
-    introspection: bool | None = None
+    introspection: Switch | None = None
     """Allows introspection and suggests misspelt names. Default: on for `demo`, off for `serve`."""
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
-    max_document_tokens: Annotated[int, Field(ge=1)] = 1_000
-    max_depth: Annotated[int, Field(ge=1)] = 10
-    max_aliases: Annotated[int, Field(ge=0)] = 30
-    max_root_fields: Annotated[int, Field(ge=1)] = 20
-    max_directives: Annotated[int, Field(ge=0)] = 50
-    max_mutations_per_second: Annotated[int, Field(ge=1)] = 50
+    max_body_bytes: Annotated[WholeNumber, Field(ge=1024)] = 1_048_576
+    max_document_tokens: Annotated[WholeNumber, Field(ge=1)] = 1_000
+    max_depth: Annotated[WholeNumber, Field(ge=1)] = 10
+    max_aliases: Annotated[WholeNumber, Field(ge=0)] = 30
+    max_root_fields: Annotated[WholeNumber, Field(ge=1)] = 20
+    max_directives: Annotated[WholeNumber, Field(ge=0)] = 50
+    max_mutations_per_second: Annotated[WholeNumber, Field(ge=1)] = 50
     """Per user and process."""
 
-    max_sockets: Annotated[int, Field(ge=1)] = 20_000
+    max_sockets: Annotated[WholeNumber, Field(ge=1)] = 20_000
     """Open WebSockets and streams of this process."""
-    max_sockets_per_user: Annotated[int, Field(ge=1)] = 100
-    max_subscriptions_per_socket: Annotated[int, Field(ge=1)] = 50
+    max_sockets_per_user: Annotated[WholeNumber, Field(ge=1)] = 100
+    max_subscriptions_per_socket: Annotated[WholeNumber, Field(ge=1)] = 50
     """Queries and mutations count while they run."""
-    max_messages_per_second: Annotated[int, Field(ge=1)] = 100
+    max_messages_per_second: Annotated[WholeNumber, Field(ge=1)] = 100
     """Per socket."""
-    slow_reader_seconds: Annotated[float, Field(gt=0)] = 10.0
+    slow_reader_seconds: Seconds = 10.0
     """Seconds after which a client that does not read is disconnected."""
-    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    log_level: LogLevel | None = None
     """Default: info for `serve`, warning for `demo`."""
 
     metrics_address: ListenAddress = None
@@ -104,25 +110,36 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Reads the environment; `overrides` take precedence over it. Raises `SettingsError`."""
+    """Reads the environment; `overrides` take precedence over it.
+
+    Raises `SettingsError` with all problems, unknown variables included.
+    """
+    problems = list(_unknown())
     try:
-        return Settings(**overrides)  # type: ignore[arg-type] # validated just here
+        settings = Settings(**overrides)  # type: ignore[arg-type] # validated just here
     except ValidationError as error:
-        raise SettingsError(*map(_problem, error.errors(include_input=False))) from None
+        problems += map(_problem, error.errors(include_input=False))
+    if problems:
+        raise SettingsError(*problems)
+    return settings
 
 
-def misspelt_settings() -> Iterator[tuple[str, str]]:
-    """Variables that resemble a setting without being one, each with that setting."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    for name in os.environ:
-        if name.startswith(PREFIX) and name not in known:
-            for like in get_close_matches(name, known, n=1, cutoff=0.85):
-                yield name, like
+def _unknown() -> Iterator[str]:
+    known = OPTION_VARIABLES | {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if not name.upper().startswith(PREFIX) or name.upper() in known:
+            continue
+        if _OF_KUBERNETES.fullmatch(name):
+            advice = (
+                "Kubernetes sets it for a Service that is named unplug: "
+                "put `enableServiceLinks: false` into the pod's specification"
+            )
+        else:
+            (nearest,) = get_close_matches(name.upper(), known, n=1, cutoff=0)
+            advice = f"did you mean {nearest}?"
+        yield f"{name}: there is no such setting; {advice}"
 
 
 def _problem(error: ErrorDetails) -> str:
     message = error["msg"].removeprefix("Value error, ")
-    kind = error["type"].partition("_")[0]
-    if kind in _NOT:
-        message = _NOT[kind]
     return f"{PREFIX}{str(error['loc'][0]).upper()}: {message}" if error["loc"] else message

@@ -3,9 +3,12 @@
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BufferedReader
 from typing import BinaryIO
 
+import typer
 from rich.progress import DownloadColumn, MofNCompleteColumn
 
 from domain.events import EventCursor
@@ -15,6 +18,7 @@ from infrastructure.commands.audit.output import write_events
 from infrastructure.commands.audit.trail import of_everybody, of_user
 from infrastructure.commands.database_setup import cipher, migrate, prepared, sole_use
 from infrastructure.commands.importing.connections import ImportConnections, Report
+from infrastructure.commands.importing.formats import refuse_other_formats
 from infrastructure.commands.importing.lines import lines_of
 from infrastructure.commands.progress import progress_bar, say
 from infrastructure.commands.rotate_keys import RotateKeys, Rotation
@@ -38,14 +42,16 @@ async def migrate_database(settings: Settings) -> Sequence[str]:
         return applied
 
 
-async def import_file(settings: Settings, file: BinaryIO, report: Report) -> None:
-    """Imports all lines, naming the bad ones on standard error.
+async def import_file(settings: Settings, file: BufferedReader) -> Report:
+    """Imports all lines, naming the bad ones on standard error, and prints what went in.
 
-    Raises `OperatorError` or `StorageError`; `report` says what went in until then.
+    Raises `OperatorError` or `StorageError`.
     """
+    refuse_other_formats(file)
     encrypt = cipher(settings).encrypt
+    report = Report()
     async with prepared(settings, migrating=True) as database:
-        with progress_bar(DownloadColumn()) as progress:
+        with _summed_up(report), progress_bar(DownloadColumn()) as progress:
             task = progress.add_task("Importing", total=_size(file))
             await ImportConnections(
                 connections=database.store,
@@ -54,17 +60,19 @@ async def import_file(settings: Settings, file: BinaryIO, report: Report) -> Non
                 on_bad_line=lambda number, reason: say(progress, f"line {number}: {reason}"),
                 on_progress=lambda read: progress.advance(task, read),
             ).run(lines_of(file))
+    return report
 
 
-async def rotate_all_keys(settings: Settings, rotation: Rotation) -> None:
+async def rotate_all_keys(settings: Settings) -> Rotation:
     """Re-encrypts credentials, naming those without a known key on standard error.
 
-    Raises `OperatorError` or `StorageError`; `rotation` says what was done until then.
+    Prints what was done. Raises `OperatorError` or `StorageError`.
     """
     keys = cipher(settings)
+    rotation = Rotation()
     async with prepared(settings) as database:
         credentials = TortoiseStoredCredentials(database.client, database.store)
-        with progress_bar(MofNCompleteColumn()) as progress:
+        with _summed_up(rotation), progress_bar(MofNCompleteColumn()) as progress:
             task = progress.add_task("Re-encrypting", total=await credentials.count())
             await RotateKeys(
                 credentials=credentials,
@@ -75,6 +83,7 @@ async def rotate_all_keys(settings: Settings, rotation: Rotation) -> None:
                     progress, f"connection {connection_id}: none of the keys decrypts it"
                 ),
             ).run()
+    return rotation
 
 
 async def print_events(
@@ -95,6 +104,15 @@ async def print_events(
             raise OperatorError(
                 "The log was replaced meanwhile. Was the database restored?"
             ) from None
+
+
+@contextmanager
+def _summed_up(report: Report | Rotation) -> Iterator[None]:
+    """Also when the work is interrupted or fails."""
+    try:
+        yield
+    finally:
+        typer.echo(str(report))
 
 
 def _size(file: BinaryIO) -> int | None:

@@ -29,18 +29,21 @@ class StoredCredentials(Protocol):
 
 @dataclass(slots=True)
 class Rotation:
-    """What has become of the credentials so far."""
+    """Counts of the credentials so far."""
 
     rotated: int = 0
     unreadable: set[ConnectionId] = field(default_factory=set)
 
+    def __str__(self) -> str:
+        return f"{self.rotated} re-encrypted, {len(self.unreadable)} unreadable"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotateKeys:
-    """Safe to interrupt and to run again: what has the first key already is left as it is.
+    """Safe to interrupt and repeat: credentials that have the first key already are left as is.
 
-    `rotate` returns None for that, and raises `UnknownKey`. `on_progress` gets the number of
-    credentials looked at, page by page; `on_unreadable` a connection whose key is not known.
+    `rotate` returns None for those, and raises `UnknownKey`. `on_progress` gets the number of
+    credentials of each page; `on_unreadable` gets a connection whose key is not known.
     """
 
     credentials: StoredCredentials
@@ -52,7 +55,7 @@ class RotateKeys:
     async def run(self) -> None:
         """Raises `StorageError`; pages that were done before stay done."""
         while await self._look_at_all():
-            pass  # Whoever changed a row meanwhile won: look again.
+            pass  # other processes changed rows meanwhile: look again
 
     async def _look_at_all(self) -> int:
         """How many have changed between look and replacement."""

@@ -1,6 +1,7 @@
 """`unplug import`: what is good goes in, what is bad is named, and a script can tell."""
 
 import contextlib
+import gzip
 import json
 import os
 import pty
@@ -86,10 +87,20 @@ def test_what_is_set_up_wrongly_is_said_in_a_sentence(
     tmp_path: Path, settings: dict[str, str], status: int, message: str
 ) -> None:
     done = unplug("import", "-", cwd=tmp_path, stdin=connection_line(USER), **settings)
-    assert done.returncode == status
+    assert (done.returncode, done.stdout) == (status, "")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert "hunter2" not in done.stderr
+
+
+def test_a_compressed_file_is_named_once_and_nothing_is_made(tmp_path: Path) -> None:
+    (tmp_path / "connections.jsonl.gz").write_bytes(gzip.compress(connection_line(USER).encode()))
+    done = unplug("import", "connections.jsonl.gz", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (ExitCode.FAILED, "")
+    assert done.stderr == (
+        "connections.jsonl.gz is compressed with gzip: gunzip -c FILE | unplug import -.\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["connections.jsonl.gz"]
 
 
 def test_a_person_sees_its_progress(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 import jwt
 import pytest
 
+from infrastructure.failures import ExitCode
 from tests.support.processes import SECRET, unplug
 
 USER = UUID("0192f0c1-2345-7abc-8def-0123456789ab")
@@ -48,11 +49,15 @@ def test_wrong_use_is_said_in_a_sentence(
     assert "hunter2" not in done.stderr
 
 
-def test_a_setting_that_is_misspelt_is_pointed_out(tmp_path: Path) -> None:
+def test_variables_that_are_no_settings_are_refused(tmp_path: Path) -> None:
     settings = {"TOKEN_SECRET": SECRET, "TOKEN_ISUER": "me", "SERVICE_HOST": "10.0.0.1"}
     done = unplug("token", str(USER), cwd=tmp_path, **settings)
-    assert done.returncode == 0
-    assert done.stderr == "UNPLUG_TOKEN_ISUER is not a setting; did you mean UNPLUG_TOKEN_ISSUER?\n"
+    assert (done.returncode, done.stdout) == (ExitCode.WRONG_USAGE, "")
+    first, second = done.stderr.splitlines()
+    assert first.startswith("UNPLUG_SERVICE_HOST: there is no such setting; Kubernetes sets it")
+    assert second == (
+        "UNPLUG_TOKEN_ISUER: there is no such setting; did you mean UNPLUG_TOKEN_ISSUER?"
+    )
 
 
 def test_the_version_is_the_packages(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from graphql import parse, validate
 
-from infrastructure.cli import app
+from infrastructure.commands.command_line import app
 from infrastructure.settings import PREFIX, Settings
 from schema.build import build_schema
 

@@ -1,4 +1,4 @@
-"""Brings existing connections in, batch by batch; what is there already stays as it is."""
+"""Imports connections in batches; those that exist already are left untouched."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,11 +26,14 @@ class NewConnections(Protocol):
 
 @dataclass(slots=True)
 class Report:
-    """What has become of the lines so far."""
+    """Counts of the lines so far."""
 
     imported: int = 0
     present: int = 0
     bad: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.imported} imported, {self.present} already there, {self.bad} bad lines"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

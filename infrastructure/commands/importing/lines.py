@@ -1,11 +1,12 @@
 """One line of an import file: a connection as another system had it, credentials in the clear."""
 
+import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, BinaryIO, NotRequired, TypeAlias
 
 from pydantic import (
-    AwareDatetime,
     ConfigDict,
     Field,
     JsonValue,
@@ -29,12 +30,24 @@ from domain.provider_connection import (
 
 MAX_LINE_BYTES = 1024 * 1024
 
+_EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+"""asyncpg reads the ends of the calendar as infinity."""
+
 Encrypt: TypeAlias = Callable[[bytes], bytes]
 
 _NO_NUL = r"^[^\x00]*$"  # PostgreSQL can't keep one, and SQLite counts characters up to it
 _Slug = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SLUG_LENGTH, pattern=_NO_NUL)]
 _Alias = Annotated[str, StringConstraints(max_length=MAX_ALIAS_LENGTH, pattern=_NO_NUL)]
 _Word = Annotated[str, StringConstraints(min_length=1, pattern=_NO_NUL)]
+_Time = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+        r"(Z|[+-][0-9]{2}:[0-9]{2})$"
+    ),
+]
+"""RFC 3339. pydantic's own type takes strings of digits for Unix times, in seconds or less."""
+
 _strict = with_config(ConfigDict(strict=True, extra="forbid"))
 
 
@@ -42,7 +55,7 @@ _strict = with_config(ConfigDict(strict=True, extra="forbid"))
 class _Credentials(TypedDict):
     type: _Word
     data: Annotated[dict[str, JsonValue], Field(min_length=1)]
-    expires_at: NotRequired[AwareDatetime | None]
+    expires_at: NotRequired[_Time | None]
 
 
 @_strict
@@ -53,8 +66,8 @@ class _Line(TypedDict):
     provider_slug: _Slug
     status: ConnectionStatus
     alias: NotRequired[_Alias | None]
-    connected_at: NotRequired[AwareDatetime | None]
-    last_sync_at: NotRequired[AwareDatetime | None]
+    connected_at: NotRequired[_Time | None]
+    last_sync_at: NotRequired[_Time | None]
     credentials: NotRequired[_Credentials | None]
 
 
@@ -104,16 +117,19 @@ def connection_of(line: bytes, encrypt: Encrypt, now: datetime) -> ProviderConne
         )
     except OverflowError:
         raise BadLine("a time is out of range") from None
-    except ValueError as error:  # the domain's own words
+    except ValueError as error:  # the domain's own sentences
         raise BadLine(str(error)) from None
 
 
 def lines_of(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Lines with their numbers. One that is too long comes cut off: memory stays bounded."""
+    """Lines with their numbers, without a byte order mark.
+
+    A line that is too long is cut, so that memory stays bounded.
+    """
     number = 0
     while line := file.readline(MAX_LINE_BYTES + 1):
         number += 1
-        yield number, line
+        yield number, line.removeprefix(BOM_UTF8) if number == 1 else line
         while len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
             line = file.readline(MAX_LINE_BYTES + 1)
 
@@ -122,14 +138,32 @@ def _encrypted(credentials: _Credentials | None, encrypt: Encrypt) -> ProviderCr
     if credentials is None:
         return None
     return ProviderCredentials(
-        encrypted_data=encrypt(to_json(credentials["data"])),
+        encrypted_data=encrypt(_json(credentials["data"])),
         credential_type=credentials["type"],
         expires_at=_utc(credentials.get("expires_at")),
     )
 
 
-def _utc(time: datetime | None) -> datetime | None:
-    return None if time is None else time.astimezone(UTC)
+def _json(data: dict[str, JsonValue]) -> bytes:
+    text = to_json(data)
+    if b"NaN" in text or b"Infinity" in text:  # a string that says so is fine
+        try:
+            json.dumps(data, allow_nan=False)
+        except ValueError:
+            raise BadLine("`credentials.data` has a number that JSON does not know") from None
+    return text
+
+
+def _utc(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadLine("a time is out of range") from None
+    if not _EARLIEST <= time < _LATEST:
+        raise BadLine("a time is out of range")
+    return time
 
 
 def _reason(error: ErrorDetails) -> str:

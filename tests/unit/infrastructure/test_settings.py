@@ -5,14 +5,16 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+import typer
 from cryptography.fernet import Fernet
 
 from domain.identifiers import UserId
 from infrastructure.adapters import token_trust
+from infrastructure.commands.command_line import app
 from infrastructure.failures import SettingsError
 from infrastructure.security.identity import access_tokens, issue
-from infrastructure.setting_types import Address
-from infrastructure.settings import load_settings
+from infrastructure.setting_types.values import Address
+from infrastructure.settings import OPTION_VARIABLES, load_settings
 
 USER = UserId(UUID("0192f0c1-2345-7abc-8def-0123456789ab"))
 SECRET = "correct horse battery staple, twice over"
@@ -21,7 +23,7 @@ SECRET = "correct horse battery staple, twice over"
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith("UNPLUG_"):
+        if name.upper().startswith("UNPLUG_"):
             monkeypatch.delenv(name)
 
 
@@ -100,6 +102,31 @@ def test_what_a_command_says_wins_over_the_environment(monkeypatch: pytest.Monke
         ("MAX_DEPTH", "0", "greater than or equal to 1"),
         ("METRICS_ADDRESS", "hunter2", "HOST:PORT"),
         ("METRICS_ADDRESS", "hunter2:99999", "HOST:PORT"),
+        ("METRICS_ADDRESS", "hunter2:٣", "HOST:PORT"),
+        ("MAX_DEPTH", "1_0", "is not a whole number"),
+        ("MAX_DEPTH", "1e1", "is not a whole number"),
+        ("MAX_DEPTH", "10.0", "is not a whole number"),
+        ("MAX_SOCKETS", "99999999999999999999", "less than or equal to"),
+        ("DATABASE_LOCK_TIMEOUT", "inf", "is not a number of seconds"),
+        ("DATABASE_LOCK_TIMEOUT", "nan", "is not a number of seconds"),
+        ("DATABASE_LOCK_TIMEOUT", "1e3", "is not a number of seconds"),
+        ("DATABASE_LOCK_TIMEOUT", "86401", "less than or equal to 86400"),
+        ("DATABASE_LOCK_TIMEOUT", "0", "greater than 0"),
+        ("PAGE", "2", "neither on nor off"),
+        ("LOG_LEVEL", "hunter2", "'debug', 'info', 'warning' or 'error'"),
+        ("ALLOWED_ORIGINS", "https://*.example.com", "no wildcards"),
+        ("ALLOWED_ORIGINS", "https://bücher.example", "xn--"),
+        ("ALLOWED_ORIGINS", "https://a b.example", "no browser sends"),
+        ("ALLOWED_ORIGINS", "file://hunter2", "https://app.example"),
+        ("ALLOWED_ORIGINS", "null", "https://app.example"),
+        ("ALLOWED_ORIGINS", "capacitor://localhost/hunter2", "no path"),
+        ("NATS_URL", "nats://", "is not nats://HOST"),
+        ("NATS_URL", "nats://me:hunter2@", "is not nats://HOST"),
+        ("NATS_URL", "nats://bus,", "is not nats://HOST"),
+        ("TOKEN_JWKS_URL", "https://hunter2:99999/keys", "https://"),
+        ("DATABASE_URL", "postgres://db/x?channel_binding=require", "channel_binding"),
+        ("DATABASE_URL", "postgres://db/x?pgbouncer=true", "UNPLUG_DATABASE_THROUGH_PROXY=on"),
+        ("DATABASE_DIRECT_URL", "postgres://db/x?hostaddr=hunter2", "hostaddr"),
     ],
 )
 def test_a_wrong_value_is_named_and_not_shown(
@@ -112,6 +139,75 @@ def test_a_wrong_value_is_named_and_not_shown(
     assert text.startswith(f"UNPLUG_{name}: ")
     assert message in text
     assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("UNPLUG_DB_URL", "did you mean UNPLUG_DATABASE_URL?"),
+        ("UNPLUG_ORIGINS", "did you mean UNPLUG_ALLOWED_ORIGINS?"),
+        ("unplug_pages", "did you mean UNPLUG_PAGE?"),
+        ("UNPLUG_SERVICE_PORT_HTTP", "enableServiceLinks"),
+        ("UNPLUG_PORT_8000_TCP_ADDR", "enableServiceLinks"),
+    ],
+)
+def test_an_unknown_variable_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, advice: str
+) -> None:
+    monkeypatch.setenv(name, "hunter2")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    text = str(raised.value)
+    assert text.startswith(f"{name}: there is no such setting; ")
+    assert advice in text
+    assert "hunter2" not in text
+
+
+def test_options_of_commands_are_no_unknown_variables() -> None:
+    command = typer.main.get_command(app)
+    assert isinstance(command, typer.core.TyperGroup)
+    variables = {
+        parameter.envvar
+        for subcommand in command.commands.values()
+        for parameter in subcommand.params
+        if parameter.envvar
+    }
+    assert variables == OPTION_VARIABLES
+
+
+@pytest.mark.parametrize(
+    ("written", "used"),
+    [
+        (
+            "postgres://db/x?sslmode=require&channel_binding=prefer",
+            "postgres://db/x?sslmode=require",
+        ),
+        ("postgres://db/x?connect_timeout=10", "postgres://db/x"),
+        ("postgres://db/x?keepalives=1&application_name=a", "postgres://db/x?application_name=a"),
+    ],
+)
+def test_options_that_only_libpq_knows_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, written: str, used: str
+) -> None:
+    """asyncpg would send them to the server, which refuses the connection."""
+    monkeypatch.setenv("UNPLUG_DATABASE_URL", written)
+    monkeypatch.setenv("UNPLUG_DATABASE_DIRECT_URL", written)
+    settings = load_settings()
+    assert settings.database_url.get_secret_value() == used
+    assert settings.database_direct_url is not None
+    assert settings.database_direct_url.get_secret_value() == used
+
+
+def test_apps_have_origins_of_their_own_schemes(monkeypatch: pytest.MonkeyPatch) -> None:
+    apps = {"capacitor://localhost", "ionic://localhost", "tauri://localhost", "app://unplug:8080"}
+    monkeypatch.setenv("UNPLUG_ALLOWED_ORIGINS", ", ".join(apps))
+    assert load_settings().allowed_origins == apps
+
+
+@pytest.mark.parametrize("written", ["INFO", "info", " Info "])
+def test_the_log_level_is_taken_in_any_case(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("UNPLUG_LOG_LEVEL", written)
+    assert load_settings().log_level == "info"
 
 
 def test_every_problem_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

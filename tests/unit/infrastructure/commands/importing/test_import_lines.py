@@ -96,7 +96,34 @@ def test_a_short_line_is_enough_and_gets_an_id_of_its_own() -> None:
             line(last_sync_at=1700000000),
             "`last_sync_at` is not a time with a zone, such as 2026-01-02T03:04:05Z",
         ),
+        *(
+            (
+                line(connected_at=text),
+                "`connected_at` is not a time with a zone, such as 2026-01-02T03:04:05Z",
+            )
+            for text in (
+                "20260102",
+                "2026-01-02",
+                "1700000000",
+                "1700000000000",
+                "20260102T030405Z",
+                "2026-W01-5T03:04:05Z",
+                "2026-01-02T03:04Z",
+                "2026-01-02T03:04:05+0200",
+                "\uff12026-01-02T03:04:05Z",
+            )
+        ),
         (line(connected_at="0001-01-01T00:00:00+14:00"), "a time is out of range"),
+        (line(connected_at="0001-01-01T00:00:00Z"), "a time is out of range"),
+        (line(connected_at="9999-12-31T23:59:59.999999Z"), "a time is out of range"),
+        (line(last_sync_at="2026-02-30T00:00:00Z"), "a time is out of range"),
+        *(
+            (
+                line().replace(b'"s3cret"', number),
+                "`credentials.data` has a number that JSON does not know",
+            )
+            for number in (b"NaN", b"Infinity", b"1e999", b'["NaN", -Infinity]')
+        ),
         (line(credentials=None), "an active connection needs credentials"),
         (line(status="disconnected"), "a disconnected connection has no credentials"),
         (line(credentials="s3cret"), "`credentials` is not an object with a type and data"),
@@ -129,6 +156,18 @@ def test_a_bad_line_has_one_reason_without_its_values(text: bytes, reason: str) 
     with pytest.raises(BadLine) as raised:
         connection_of(text, encrypt, NOW)
     assert str(raised.value) == reason
+
+
+def test_text_in_credentials_may_look_like_a_number() -> None:
+    text = line().replace(b"s3cret", b"NaN Infinity")
+    credentials = connection_of(text, encrypt, NOW).credentials
+    assert credentials is not None
+    assert credentials.encrypted_data == encrypt(b'{"refresh_token":"NaN Infinity"}')
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    file = io.BytesIO(b"\xef\xbb\xbf{}\n\xef\xbb\xbf{}\n")
+    assert list(lines_of(file)) == [(1, b"{}\n"), (2, b"\xef\xbb\xbf{}\n")]
 
 
 def test_lines_are_numbered_from_one() -> None:
