@@ -36,6 +36,17 @@ class LogReplaced(Exception):
     """The event at a cursor is not the cursor's: a restore or a crash has replaced the history."""
 
 
+class KeysUnavailable(Exception):
+    """The keys that tokens are verified with can't be had now: whether a token is valid is unknown.
+
+    `retry_after`: seconds until it is worth asking again.
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("keys unavailable")
+        self.retry_after = retry_after
+
+
 class ProviderConnectionRepository(Protocol):
     """Connections by id, and the one way to change them."""
 
@@ -179,4 +190,7 @@ class AccessTokens(Protocol):
     """Verifies bearer tokens (JWT, RFC 7519)."""
 
     async def verify(self, token: str) -> AccessToken | None:
-        """None for every token that isn't valid now, whatever the reason."""
+        """None for every token that isn't valid now, whatever the reason.
+
+        Raises `KeysUnavailable` when its signature can't be verified now.
+        """

@@ -1,11 +1,12 @@
 """Which adapters the settings ask for."""
 
 from infrastructure.database.postgres.connection import PostgresOptions
+from infrastructure.failures import SettingsError
 from infrastructure.live.nats import NatsWakeUps
 from infrastructure.live.postgres_notify import NotifyWakeUps
 from infrastructure.live.wake_ups import NoWakeUps, WakeUps
 from infrastructure.observability.metrics import Metrics
-from infrastructure.security.identity import TokenTrust
+from infrastructure.security.issuing import TokenTrust
 from infrastructure.settings import Settings
 
 
@@ -23,14 +24,20 @@ def postgres_options(settings: Settings) -> PostgresOptions:
 
 
 def token_trust(settings: Settings) -> TokenTrust:
-    """Which tokens users may present."""
+    """Which tokens users may present. Raises `SettingsError` when no setting says it."""
     secret = settings.token_secret
+    if secret is None and settings.token_public_key is None and settings.token_jwks_url is None:
+        raise SettingsError(
+            "UNPLUG_TOKEN_SECRET: set it (32 bytes or more: `openssl rand -base64 32`), or "
+            "UNPLUG_TOKEN_PUBLIC_KEY, or UNPLUG_TOKEN_JWKS_URL, to say whose tokens are accepted."
+        )
     return TokenTrust(
         secret=None if secret is None else secret.get_secret_value(),
         public_key=settings.token_public_key,
         keys_url=settings.token_jwks_url,
         issuer=settings.token_issuer,
         audience=settings.token_audience,
+        leeway=settings.token_leeway,
     )
 
 

@@ -17,6 +17,7 @@ from infrastructure.setting_types.keys import FernetKeys, PublicKey, TokenSecret
 from infrastructure.setting_types.origins import Origins
 from infrastructure.setting_types.server_urls import DatabaseUrl, KeysUrl, NatsUrls, PostgresUrl
 from infrastructure.setting_types.values import (
+    Leeway,
     ListenAddress,
     LogLevel,
     Seconds,
@@ -63,8 +64,13 @@ class Settings(BaseSettings):
     token_jwks_url: KeysUrl | None = None
     token_issuer: str | None = None
     token_audience: str | None = None
+    token_leeway: Leeway = 5.0
+    """Seconds by which `nbf` and `iat` may lie in the future."""
 
     credentials_keys: FernetKeys = ()
+
+    proxies: Switch = False
+    """Whether requests to other servers use the proxies that the environment names."""
 
     allowed_origins: Origins = frozenset()
     page: Switch | None = None

@@ -20,7 +20,8 @@ from infrastructure.observability.health import Health
 from infrastructure.observability.logging import access_logger
 from infrastructure.observability.metrics import Metrics, metrics_server
 from infrastructure.persistence.event_log import TortoiseEventLog
-from infrastructure.security.identity import access_tokens
+from infrastructure.security.identity import access_tokens, verification_keys
+from infrastructure.security.signing_keys import VerificationKeys
 from infrastructure.settings import Settings
 from infrastructure.web.page import page_routes
 from schema.admission.access_log import AccessLog
@@ -37,12 +38,13 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
     Raises `StorageError` when the database can't be reached, and `OperatorError`: its schema is
     outdated, no setting says which tokens are accepted, the metrics' address can't be bound.
     """
-    tokens = access_tokens(adapters.token_trust(settings))
+    trust = adapters.token_trust(settings)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         stack.enter_context(_metrics_address(settings, metrics))
         database = await stack.enter_async_context(_current_database(settings, metrics))
         log = TortoiseEventLog(database.client)
+        keys = await stack.enter_async_context(verification_keys(trust, proxies=settings.proxies))
         live = await stack.enter_async_context(reading_live(settings, log, metrics))
         writes = await stack.enter_async_context(writing(database, live.committed, metrics))
         if settings.database_file is not None:
@@ -51,7 +53,7 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
         await stack.enter_async_context(
             Sweep(live.feed, log, writes.attempts.close_abandoned, metrics)
         )
-        health = Health(database.schema_is_current, live.degraded)
+        health = Health(database.schema_is_current, lambda: [*live.degraded(), *_degraded(keys)])
         streams = OpenStreams()
         asgi = graphql_app(
             build_schema(),
@@ -63,7 +65,7 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
                 feed=live.feed,
                 new_id=uuid7,
             ),
-            tokens,
+            access_tokens(trust, keys),
             wire_settings(settings),
             access_log=AccessLog(access_logger(level=settings.log_level or "info")),
             telemetry=metrics,
@@ -102,6 +104,10 @@ def _metrics_address(settings: Settings, metrics: Metrics) -> Iterator[None]:
                 reason = error.strerror or error
                 raise OperatorError(f"Can't serve metrics on {host}:{port}: {reason}.") from None
         yield
+
+
+def _degraded(keys: VerificationKeys) -> Sequence[str]:
+    return [] if keys.healthy else ["signing_keys"]
 
 
 def _page(settings: Settings) -> Sequence[BaseRoute]:

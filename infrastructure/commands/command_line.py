@@ -163,9 +163,9 @@ def token(
 ) -> None:
     """Print a token signed with the shared secret (UNPLUG_TOKEN_SECRET)."""
     from infrastructure.adapters import token_trust
-    from infrastructure.security.identity import issue
+    from infrastructure.security.issuing import issue
 
-    typer.echo(issue(token_trust(load_settings()), UserId(user_id), _duration(expires_in)))
+    typer.echo(issue(token_trust(load_settings()), str(user_id), _duration(expires_in)))
 
 
 @command()

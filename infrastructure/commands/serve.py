@@ -13,7 +13,6 @@ from infrastructure.app import create_app
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
 from infrastructure.failures import DatabaseUnavailable
-from infrastructure.security.identity import access_tokens
 from infrastructure.server.uvicorn_server import Lifecycle, listen, serve
 from infrastructure.settings import Settings
 
@@ -22,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 def run_node(settings: Settings, host: str, port: int) -> None:
     """Serves until it is told to stop. Raises `OperatorError`."""
-    access_tokens(token_trust(settings))
+    token_trust(settings)  # fails before anything is bound or opened
     with (
         listen(host, port) as server,
         stop_deadline() as stopping,

@@ -2,138 +2,154 @@
 
 import math
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 import jwt
 from jwt import PyJWK
+from jwt.exceptions import InvalidSubjectError
 
 from domain.identifiers import UserId
 from domain.ports import AccessToken
+from infrastructure.security.refusals import Refusal, RefusalLog, TokenRefused
+from infrastructure.security.signing_keys import VerificationKeys
 
-MAX_TOKEN_LENGTH = 8192
+MAX_TOKEN_LENGTH = 16_384
 CACHED_TOKENS = 4096
 CACHED_FOR = 60.0
 """Seconds until a token is verified again, so that a key that was withdrawn is noticed."""
 
+_REASONS: Mapping[type[Exception], Refusal] = {
+    jwt.InvalidIssuerError: Refusal.ISSUER,
+    jwt.InvalidAudienceError: Refusal.AUDIENCE,
+    InvalidSubjectError: Refusal.SUBJECT,
+}
+_MISSING = {"iss": Refusal.ISSUER, "aud": Refusal.AUDIENCE, "sub": Refusal.SUBJECT}
 
-class VerificationKeys(Protocol):
-    """The keys that tokens may be signed with, each bound to one algorithm."""
 
-    async def find(self, key_id: str | None) -> PyJWK | None:
-        """The key for a token's `kid`, or None. It never raises."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRules:
+    """What a token must say. `leeway`: seconds by which `nbf` and `iat` may lie in the future."""
 
-
-class SingleKey:
-    """One key for all tokens, whatever their `kid`."""
-
-    def __init__(self, key: PyJWK) -> None:
-        self._key = key
-
-    async def find(self, key_id: str | None) -> PyJWK | None:  # noqa: ARG002 (the port's signature)
-        """Always the one key."""
-        return self._key
+    issuer: str | None = None
+    audience: str | None = None
+    leeway: float = 0.0
 
 
 class JwtAccessTokens:
     """Verifies tokens, and remembers for a minute those that were valid.
 
-    Why a token is refused is nobody's business but its issuer's: it is neither said nor logged.
+    The reason of a refusal stands in the operators' log; its client learns only that it is one.
     """
 
     def __init__(
         self,
         keys: VerificationKeys,
+        rules: TokenRules,
         *,
-        issuer: str | None = None,
-        audience: str | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
-        self._issuer = issuer
-        self._audience = audience
+        self._rules = rules
         self._now = now
-        self._verified: dict[str, tuple[AccessToken, float]] = {}
+        self._refusals = RefusalLog()
+        self._verified: dict[bytes, tuple[AccessToken, float]] = {}
 
     async def verify(self, token: str) -> AccessToken | None:
-        """None for every token that isn't valid now, whatever the reason."""
-        known = self._verified.get(token)
+        """None for every token that isn't valid now. Raises `KeysUnavailable`."""
+        digest = sha256(token.encode(errors="surrogatepass")).digest()
+        known = self._verified.get(digest)
         if known is not None:
             access, good_until = known
             if self._now() < good_until:
                 return access
-            del self._verified[token]
-        if len(token) > MAX_TOKEN_LENGTH:
-            return None
-        return await self._verify_anew(token)
-
-    async def _verify_anew(self, token: str) -> AccessToken | None:
+            del self._verified[digest]
         try:
-            key = await self._keys.find(jwt.get_unverified_header(token).get("kid"))
-            if key is None:
-                return None
-            claims = self._claims(token, key)
-            expires = _expiry(claims["exp"])
-            access = AccessToken(
-                user_id=_user_id(claims["sub"]), expires_at=datetime.fromtimestamp(expires, UTC)
-            )
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, OSError):
-            return None  # Not UTF-8, a time without end, …: all the same.
-        now = self._now()
-        if now >= expires:
+            access = await self._verify_anew(token)
+        except TokenRefused as refused:
+            self._refusals.record(refused.reason)
             return None
         if len(self._verified) >= CACHED_TOKENS:
             del self._verified[next(iter(self._verified))]
-        self._verified[token] = (access, min(expires, now + CACHED_FOR))
+        good_until = min(access.expires_at.timestamp(), self._now() + CACHED_FOR)
+        self._verified[digest] = (access, good_until)
         return access
 
-    def _claims(self, token: str, key: PyJWK) -> dict[str, Any]:
-        return jwt.decode(
-            token,
-            key,
-            algorithms=[key.algorithm_name],
-            issuer=self._issuer,
-            audience=self._audience,
-            options={
-                "require": ["exp", "sub"],
-                "verify_aud": self._audience is not None,
-                "verify_iat": False,  # RFC 7519 4.1.6 asks for nothing; clocks differ.
-            },
-        )
+    async def _verify_anew(self, token: str) -> AccessToken:
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise TokenRefused(Refusal.TOO_LONG)
+        claims = await self._signed_claims(token)
+        return AccessToken(user_id=_user_id(claims["sub"]), expires_at=self._expiry(claims))
+
+    async def _signed_claims(self, token: str) -> Mapping[str, Any]:
+        try:
+            header = jwt.get_unverified_header(token)
+            key_id, algorithm = header.get("kid"), str(header["alg"])
+        except (jwt.PyJWTError, ValueError, KeyError):
+            raise TokenRefused(Refusal.MALFORMED) from None
+        refusal = Refusal.UNKNOWN_KEY
+        for key in await self._keys.find(key_id, algorithm):
+            try:
+                return self._claims(token, key)
+            except jwt.InvalidSignatureError:
+                refusal = Refusal.SIGNATURE
+        raise TokenRefused(refusal)
+
+    def _claims(self, token: str, key: PyJWK) -> Mapping[str, Any]:
+        try:
+            return jwt.decode(
+                token,
+                key,
+                algorithms=[key.algorithm_name],
+                issuer=self._rules.issuer,
+                audience=self._rules.audience,
+                options={
+                    "require": ["exp", "sub"],
+                    "verify_aud": self._rules.audience is not None,
+                    "verify_exp": False,  # our clock, below
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                },
+            )
+        except jwt.InvalidSignatureError:
+            raise
+        except jwt.MissingRequiredClaimError as error:
+            raise TokenRefused(_MISSING.get(error.claim, Refusal.MALFORMED)) from None
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            raise TokenRefused(_REASONS.get(type(error), Refusal.MALFORMED)) from None
+
+    def _expiry(self, claims: Mapping[str, Any]) -> datetime:
+        """`exp` without leeway: the issuer decides how long a token lives."""
+        now = self._now()
+        for name in ("nbf", "iat"):
+            if name in claims and _numeric_date(claims[name]) > now + self._rules.leeway:
+                raise TokenRefused(Refusal.NOT_YET_VALID)
+        expires = _numeric_date(claims["exp"])
+        if now >= expires:
+            raise TokenRefused(Refusal.EXPIRED)
+        try:
+            return datetime.fromtimestamp(expires, UTC)
+        except (ValueError, OverflowError, OSError):
+            raise TokenRefused(Refusal.MALFORMED) from None
 
 
-def _expiry(claim: object) -> int:
+def _numeric_date(claim: object) -> int:
+    """RFC 7519, section 2."""
     if isinstance(claim, bool) or not isinstance(claim, int | float) or not math.isfinite(claim):
-        raise ValueError("exp is not a NumericDate")
+        raise TokenRefused(Refusal.MALFORMED)
     return int(claim)
 
 
 def _user_id(claim: str) -> UserId:
-    user_id = UserId(UUID(claim))
+    """The subject, which must be a UUID in its usual form."""
+    try:
+        user_id = UserId(UUID(claim))
+    except ValueError:
+        raise TokenRefused(Refusal.SUBJECT) from None
     if str(user_id) != claim.lower():
-        raise ValueError("sub is not a UUID in its usual form")
+        raise TokenRefused(Refusal.SUBJECT)
     return user_id
-
-
-def issue_token(
-    key: PyJWK,
-    user_id: UserId,
-    expires_in: timedelta,
-    *,
-    issuer: str | None = None,
-    audience: str | None = None,
-) -> str:
-    """A token that `JwtAccessTokens` with the same key, issuer and audience takes."""
-    now = int(time.time())
-    claims: dict[str, Any] = {
-        "sub": str(user_id),
-        "iat": now,
-        "exp": now + max(1, round(expires_in.total_seconds())),
-    }
-    if issuer is not None:
-        claims["iss"] = issuer
-    if audience is not None:
-        claims["aud"] = audience
-    return jwt.encode(claims, key)

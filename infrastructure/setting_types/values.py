@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode
 
 MAX_NUMBER = 2**31 - 1
 MAX_SECONDS = 86_400
+MAX_LEEWAY = 300
 
 
 class Address(NamedTuple):
@@ -48,6 +49,11 @@ WholeNumber: TypeAlias = Annotated[
 Seconds: TypeAlias = Annotated[
     float,
     Field(gt=0, le=MAX_SECONDS),
+    BeforeValidator(_written(r"-?\d+(\.\d+)?", "is not a number of seconds")),
+]
+Leeway: TypeAlias = Annotated[
+    float,
+    Field(ge=0, le=MAX_LEEWAY),
     BeforeValidator(_written(r"-?\d+(\.\d+)?", "is not a number of seconds")),
 ]
 Switch: TypeAlias = Annotated[

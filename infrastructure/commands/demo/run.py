@@ -20,7 +20,7 @@ from infrastructure.commands.demo.settings import TOKEN_LIFE
 from infrastructure.commands.serve import serve_on
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
-from infrastructure.security.identity import issue
+from infrastructure.security.issuing import issue
 from infrastructure.server.uvicorn_server import listen, origin_of
 from infrastructure.settings import Settings
 
@@ -37,7 +37,7 @@ def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None
         user_id, now = UserId(uuid7()), datetime.now(UTC)
         connections = demo_connections(user_id, cipher(settings).encrypt, now)
         asyncio.run(_insert(settings, connections))
-        token, origin = issue(token_trust(settings), user_id, TOKEN_LIFE), origin_of(server)
+        token, origin = issue(token_trust(settings), str(user_id), TOKEN_LIFE), origin_of(server)
 
         def started() -> None:
             typer.echo(instructions(origin, user_id, token, connections))
