@@ -29,7 +29,10 @@ class AttemptClosed(Exception):
 
 
 class StorageError(Exception):
-    """The database did not take it, for sure: nothing was written. Carries no driver's words."""
+    """The database certainly did not take it: nothing was written.
+
+    Its text is empty or a sentence for operators, never a driver's words.
+    """
 
 
 class LogReplaced(Exception):

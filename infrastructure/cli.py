@@ -19,8 +19,8 @@ def main() -> None:
         app()
     except OperatorError as error:
         _exit(error)
-    except StorageError:
-        _exit(DatabaseUnavailable("The database can't be read or written; see the log."))
+    except StorageError as error:
+        _exit(DatabaseUnavailable(str(error)))
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
 

@@ -55,10 +55,8 @@ class DatabaseUnavailable(OperatorError):
 
     exit_code = ExitCode.DATABASE_UNAVAILABLE
 
-    def __init__(
-        self, message: str = "The database can't be reached; see UNPLUG_DATABASE_URL."
-    ) -> None:
-        super().__init__(message)
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or "The database can't be read or written; see the log.")
 
 
 class SchemaOutdated(OperatorError):

@@ -1,23 +1,20 @@
 """Opens the database for a command: created, migrated, or refused with a message."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 
-import asyncpg
-
 from domain.ports import StorageError
 from infrastructure.adapters import postgres_options
 from infrastructure.database.database import Database, open_database
-from infrastructure.database.driver_errors import words
+from infrastructure.database.driver_errors import DRIVER_ERRORS
+from infrastructure.database.error_sentences import explain_error
 from infrastructure.database.postgres.migrate import migrate_postgres
 from infrastructure.database.sqlite.lock import refuse_other_names, sole_server
 from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.failures import (
     DatabaseUnavailable,
-    OperatorError,
     SchemaOutdated,
     SettingsError,
 )
@@ -42,8 +39,8 @@ async def migrate(settings: Settings) -> Sequence[str]:
             return migrate_sqlite(path)
         url = settings.database_direct_url or settings.database_url
         return await migrate_postgres(url.get_secret_value())
-    except (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        raise OperatorError(f"The database can't be migrated: {words(error)}.") from None
+    except DRIVER_ERRORS as error:
+        raise DatabaseUnavailable(explain_error(error)) from None
 
 
 @asynccontextmanager
@@ -88,8 +85,8 @@ async def _opened(settings: Settings) -> AsyncIterator[Database]:
     async with AsyncExitStack() as stack:
         try:
             database = await stack.enter_async_context(open_database(url, options))
-        except StorageError:
-            raise DatabaseUnavailable from None
+        except StorageError as error:
+            raise DatabaseUnavailable(str(error)) from None
         yield database
 
 

@@ -10,10 +10,11 @@ import uvloop
 from domain.ports import StorageError
 from infrastructure.adapters import token_trust
 from infrastructure.app import create_app
+from infrastructure.commands.start_checks import allow_open_files, described, refuse_shared_address
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
 from infrastructure.failures import DatabaseUnavailable
-from infrastructure.server.uvicorn_server import Lifecycle, listen, serve
+from infrastructure.server.uvicorn_server import Lifecycle, listen, origin_of, serve
 from infrastructure.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -22,6 +23,7 @@ _log = structlog.get_logger(__name__)
 def run_node(settings: Settings, host: str, port: int) -> None:
     """Serves until it is told to stop. Raises `OperatorError`."""
     token_trust(settings)  # fails before anything is bound or opened
+    refuse_shared_address(settings, host, port)
     with (
         listen(host, port) as server,
         stop_deadline() as stopping,
@@ -39,8 +41,14 @@ def serve_on(
     stopping: Callable[[], None],
 ) -> None:
     """Serves on a socket that is bound already. Raises `OperatorError`."""
+    allow_open_files(settings)
+
+    def log_and_tell() -> None:
+        _log.info("started", address=origin_of(server), **described(settings))
+        started()
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(server, settings, started, stopping))
+        runner.run(_serve(server, settings, log_and_tell, stopping))
 
 
 async def _serve(
@@ -58,5 +66,5 @@ async def _serve(
                 on_stall=app.stalled,
                 stall_seconds=settings.slow_reader_seconds,
             )
-    except StorageError:
-        raise DatabaseUnavailable from None
+    except StorageError as error:
+        raise DatabaseUnavailable(str(error)) from None

@@ -1,4 +1,4 @@
-"""What becomes of a driver's exceptions: its words go to the server's log, nothing else leaves."""
+"""Drivers' exceptions become ours; their own words go to the server's log only."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import structlog
 from tortoise.exceptions import BaseORMException
 
 from domain.ports import StorageError
+from infrastructure.database.error_sentences import explain_error
 
 log = structlog.get_logger(__name__)
 
@@ -25,12 +26,12 @@ DRIVER_ERRORS = (
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Around a read: `StorageError` for whatever the driver raises."""
+    """Around a read: a driver's errors become `StorageError`, with a sentence for operators."""
     try:
         yield
     except DRIVER_ERRORS as error:
         log.warning("read_failed", error=words(error))
-        raise StorageError from None
+        raise StorageError(explain_error(error)) from None
 
 
 def words(error: Exception) -> str:

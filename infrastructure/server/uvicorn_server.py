@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import signal
 import socket
@@ -14,7 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from infrastructure.failures import InUse
+from infrastructure.failures import InUse, OperatorError
 from infrastructure.server.http_protocol import HttpProtocol, http_protocol
 from infrastructure.server.websocket_protocol import websocket_protocol
 
@@ -50,19 +51,36 @@ _log = structlog.get_logger(__name__)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 takes a free one. Raises `InUse`."""
+    """A bound socket; port 0 takes a free one. Raises `OperatorError`, `InUse` for a port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server = socket.socket(family)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         server.bind((host, port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host name at all
         server.close()
-        raise InUse(
-            f"Can't listen on {host}:{port}: {error.strerror or error}. "
-            "Choose another port with --port (0 takes a free one)."
-        ) from None
+        raise _cannot_listen(host, port, error) from None
     return server
+
+
+def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> OperatorError:
+    where = f"Can't listen on {host}:{port}"
+    match error:
+        case OSError(errno=errno.EADDRINUSE):
+            return InUse(
+                f"{where}: the port is taken. Choose another with --port (0 takes a free one)."
+            )
+        case OSError(errno=errno.EACCES):
+            return OperatorError(f"{where}: this user may not. Choose a port above 1023.")
+        case OSError(errno=errno.EADDRNOTAVAIL):
+            return OperatorError(
+                f"{where}: not an address of this machine. "
+                "127.0.0.1 serves this machine, 0.0.0.0 all networks."
+            )
+        case socket.gaierror() | UnicodeError():
+            return OperatorError(f"{where}: the host can't be resolved. Correct --host.")
+        case _:
+            return OperatorError(f"{where}: {error.strerror or type(error).__name__}.")
 
 
 def origin_of(server: socket.socket) -> str:
@@ -141,7 +159,6 @@ class _Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECT_AFTER)
-        _log.info("started", address=origin_of(sockets[0]) if sockets else None)
         self._lifecycle.started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

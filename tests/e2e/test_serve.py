@@ -1,6 +1,7 @@
 """`unplug serve`: one server on a file, told to stop it exits with 0, and settings are checked."""
 
 import signal
+from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import httpx
 import pytest
 
 from infrastructure.failures import ExitCode
-from tests.support.processes import SECRET, Server, bearer, connection_line, running, unplug
+from tests.support.processes import SECRET, UNPLUG, Server, bearer, connection_line, running, unplug
 
 USER, CONNECTION = UUID(int=7), UUID(int=1)
 DISCONNECT = (
@@ -17,7 +18,7 @@ DISCONNECT = (
 )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_told_to_stop_it_exits_with_0(tmp_path: Path, number: signal.Signals) -> None:
     server = Server(tmp_path)
     server.start()
@@ -52,6 +53,50 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(tmp_path: Path) -> None:
         assert done.returncode == ExitCode.IN_USE
         assert f"127.0.0.1:{port}" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_metrics_on_the_servers_own_address_are_refused(tmp_path: Path) -> None:
+    for host, metrics in (("127.0.0.1", "localhost"), ("0.0.0.0", "127.0.0.1")):  # noqa: S104
+        settings = {"TOKEN_SECRET": SECRET, "PORT": "8123", "METRICS_ADDRESS": f"{metrics}:8123"}
+        done = unplug("serve", "--host", host, cwd=tmp_path, **settings)
+        assert (done.returncode, done.stdout) == (ExitCode.WRONG_USAGE, "")
+        assert done.stderr.startswith("UNPLUG_METRICS_ADDRESS: port 8123 is the server's own")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "advice"),
+    [
+        ("unplug.invalid", "Correct --host"),
+        ("x" * 70, "Correct --host"),
+        ("192.0.2.1", "not an address of this machine"),
+    ],
+)
+def test_a_host_that_can_not_be_listened_on(tmp_path: Path, host: str, advice: str) -> None:
+    done = unplug("serve", "--host", host, "--port", "0", cwd=tmp_path, TOKEN_SECRET=SECRET)
+    assert done.returncode == ExitCode.FAILED
+    assert advice in done.stderr
+    assert "another port" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_first_line_says_what_was_started(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        (started,) = (entry for entry in server.log if entry["event"] == "started")
+    assert started["version"] == version("unplug")
+    assert started["database"] == f"sqlite://{tmp_path}/unplug.sqlite3"
+    assert started["wake_ups"] == "in-process"
+
+
+def test_too_few_open_files_are_raised_or_warned_of(tmp_path: Path) -> None:
+    limited = ("sh", "-c", 'ulimit -Sn 256; ulimit -Hn 4096; exec "$0" "$@"', UNPLUG)
+    for sockets, allowed, warned in (("5000", 4096, True), ("2000", 2110, False)):
+        with Server(tmp_path, executable=limited, MAX_SOCKETS=sockets) as server:
+            limits = Path(f"/proc/{server.pid}/limits").read_text()
+            (files,) = (line for line in limits.splitlines() if "open files" in line)
+            assert int(files.split()[3]) == allowed
+        warnings = [entry for entry in server.log if entry["event"] == "too_few_open_files"]
+        assert bool(warnings) is warned
 
 
 def test_without_a_way_to_verify_tokens_it_refuses_to_start(tmp_path: Path) -> None:

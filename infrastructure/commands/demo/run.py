@@ -18,6 +18,7 @@ from infrastructure.commands.demo.connections import demo_connections
 from infrastructure.commands.demo.instructions import instructions, page_address
 from infrastructure.commands.demo.settings import TOKEN_LIFE
 from infrastructure.commands.serve import serve_on
+from infrastructure.commands.start_checks import refuse_shared_address
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
 from infrastructure.security.issuing import issue
@@ -29,6 +30,7 @@ _log = structlog.get_logger(__name__)
 
 def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None:
     """Serves a new demo user and prints what to try. Raises `OperatorError`."""
+    refuse_shared_address(settings, host, port)
     with (
         listen(host, port) as server,
         stop_deadline() as stopping,

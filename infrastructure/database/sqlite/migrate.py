@@ -8,9 +8,10 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from infrastructure.database.error_sentences import explain_error
 from infrastructure.database.migrate import migrations
 from infrastructure.database.sqlite.connection import connect
-from infrastructure.failures import OperatorError
+from infrastructure.failures import DatabaseUnavailable, OperatorError
 
 
 def migrate_sqlite(path: Path) -> Sequence[str]:
@@ -25,7 +26,7 @@ def migrate_sqlite(path: Path) -> Sequence[str]:
     except OSError as error:
         raise OperatorError(f"{path} can't be made: {error.strerror}.") from None
     except sqlite3.Error as error:
-        raise OperatorError(f"{path} can't be migrated: {error}.") from None
+        raise DatabaseUnavailable(f"{path}: {explain_error(error)}") from None
 
 
 def _migrate(path: Path) -> Sequence[str]:

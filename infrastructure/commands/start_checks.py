@@ -1,0 +1,75 @@
+"""What a server checks and tells when it starts."""
+
+import resource
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+import structlog
+
+from infrastructure.failures import SettingsError
+from infrastructure.settings import Settings
+
+OTHER_FILES = 100
+"""Open files of a server besides its sockets and its database connections."""
+
+_ANY = {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
+_LOOPBACK = "127.0.0.1"
+_LOOPBACKS = {_LOOPBACK, "localhost"}
+
+_log = structlog.get_logger(__name__)
+
+
+def refuse_shared_address(settings: Settings, host: str, port: int) -> None:
+    """The metrics need an address of their own. Raises `SettingsError`.
+
+    Both may bind one address, and the system refuses the second only when it listens.
+    """
+    metrics = settings.metrics_address
+    if metrics is None or metrics.port != port or port == 0:
+        return
+    hosts = {_LOOPBACK if each in _LOOPBACKS else each for each in (host, metrics.host)}
+    if len(hosts) == 1 or hosts & _ANY:
+        raise SettingsError(
+            f"UNPLUG_METRICS_ADDRESS: port {port} is the server's own; choose another"
+        )
+
+
+def allow_open_files(settings: Settings) -> None:
+    """Raises the limit of open files as far as it may, and warns when sockets don't fit in it."""
+    needed = settings.max_sockets + settings.database_pool_size + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < settings.max_sockets:
+        _log.warning(
+            "too_few_open_files",
+            allowed=allowed,
+            needed=needed,
+            advice="raise the limit (ulimit -Hn, LimitNOFILE=) or lower UNPLUG_MAX_SOCKETS",
+        )
+
+
+def described(settings: Settings) -> dict[str, str]:
+    """Version, database and wake-ups, without secrets."""
+    return {
+        "version": version("unplug"),
+        "database": _database(settings),
+        "wake_ups": _wake_ups(settings),
+    }
+
+
+def _database(settings: Settings) -> str:
+    if settings.database_file is not None:
+        return f"sqlite://{settings.database_file}"
+    url = urlsplit(settings.database_url.get_secret_value())
+    return f"postgresql://{url.netloc.rpartition('@')[2]}{url.path}"
+
+
+def _wake_ups(settings: Settings) -> str:
+    if not settings.wake_ups:
+        return "off"
+    if settings.nats_url is not None:
+        return "nats"
+    return "in-process" if settings.database_file is not None else "postgresql"
