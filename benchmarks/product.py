@@ -17,12 +17,10 @@ from domain.identifiers import EventId, ProviderId, UserId
 from domain.ports import AccessToken
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
-from infrastructure.observability.logging import access_logger, configure_logging
+from infrastructure.observability.logging import JsonAccessLog, configure_logging
 from infrastructure.server.uvicorn_server import Lifecycle, listen, serve
-from schema.admission.access_log import AccessLog
-from schema.admission.draining import OpenStreams
 from schema.admission.telemetry import SilentTelemetry
-from schema.asgi import WireSettings, graphql_app
+from schema.asgi import Observers, WireSettings, graphql_app, viewer_gateway
 from schema.build import build_schema
 from schema.viewer.context import Services
 
@@ -55,8 +53,8 @@ async def _do_nothing(command: DisconnectProvider, /) -> Outcome:
 
 
 class _Tokens:
-    async def verify(self, _token: str, /) -> AccessToken | None:
-        return AccessToken(user_id=USER, expires_at=datetime.now(UTC) + timedelta(hours=1))
+    async def verify(self, _token: str, /) -> AccessToken[UserId] | None:
+        return AccessToken(caller=USER, expires_at=datetime.now(UTC) + timedelta(hours=1))
 
 
 def no_op() -> ASGIApp:
@@ -70,16 +68,10 @@ def no_op() -> ASGIApp:
         feed=cast("Any", None),
         new_id=uuid7,
     )
-    return graphql_app(
-        build_schema(),
-        services,
-        _Tokens(),
-        WireSettings(mutations_per_second=1_000_000),  # all of them are one user's
-        access_log=AccessLog(access_logger()),
-        telemetry=SilentTelemetry(),
-        streams=OpenStreams(),
-        otherwise=Starlette(),
-    )
+    settings = WireSettings(mutations_per_second=1_000_000)  # all of them are one user's
+    observers = Observers(access_log=JsonAccessLog(), telemetry=SilentTelemetry())
+    gateway = viewer_gateway(build_schema(), services, _Tokens(), settings, observers)
+    return graphql_app(gateway, settings, observers, uuid7, Starlette())
 
 
 def main() -> None:

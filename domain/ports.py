@@ -12,6 +12,7 @@ from domain.provider_connection import ConnectionStatus, ProviderConnection
 
 KeyT = TypeVar("KeyT")
 ItemT = TypeVar("ItemT")
+CallerT = TypeVar("CallerT")
 
 Now: TypeAlias = Callable[[], datetime]
 """The time, in UTC."""
@@ -182,17 +183,17 @@ class EventFeed(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccessToken:
-    """A verified token: who asks, and until when (UTC)."""
+class AccessToken(Generic[CallerT]):
+    """A verified token: who asks, and until when (UTC). A viewer's caller is the user's id."""
 
-    user_id: UserId
+    caller: CallerT
     expires_at: datetime
 
 
-class AccessTokens(Protocol):
+class AccessTokens(Protocol[CallerT]):
     """Verifies bearer tokens (JWT, RFC 7519)."""
 
-    async def verify(self, token: str) -> AccessToken | None:
+    async def verify(self, token: str) -> AccessToken[CallerT] | None:
         """None for every token that isn't valid now, whatever the reason.
 
         Raises `KeysUnavailable` when its signature can't be verified now.

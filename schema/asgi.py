@@ -1,48 +1,70 @@
-"""Handlers and readers in, ASGI app out."""
+"""Services and readers in, ASGI app out."""
 
 from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from domain.ports import AccessTokens
+from domain.identifiers import UserId
+from domain.ports import AccessTokens, CallerT, NewId
 from schema.admission.access_log import AccessLog
-from schema.admission.connection_limits import Seats
-from schema.admission.draining import OpenStreams
+from schema.admission.connection_limits import ConnectionLimiter, SelectionLimiter
+from schema.admission.entry import MOST_UNAUTHENTICATED, Admission
 from schema.admission.origins import CrossOrigin
-from schema.admission.rate_limits import MutationRate
+from schema.admission.rate_limits import MessageRate, MutationRate
 from schema.admission.telemetry import Telemetry
-from schema.build import UnplugSchema
-from schema.execution.document_limits import DocumentLimits
-from schema.execution.documents import Documents
-from schema.execution.executor import Operations
+from schema.build import UnplugSchema, viewer_schema
+from schema.execution.documents import DocumentRules, Documents
+from schema.execution.gateway import CallerLimits, Gateway, Reports
 from schema.execution.masking import Masking
-from schema.http.endpoint import HttpLimits, HttpTransport
+from schema.http.endpoint import HttpLimits, HttpRules, HttpTransport
+from schema.http.multipart import MultipartFraming
 from schema.http.negotiation import MediaType
-from schema.http.stream_framing import EventStreamFraming, MultipartFraming, StreamFraming
-from schema.http.streaming import HEARTBEAT_SECONDS, HttpStreams
+from schema.http.sse import EventStreamFraming
+from schema.http.streaming import HEARTBEAT_SECONDS, HttpStreams, StreamFraming
 from schema.viewer.context import Services
 from schema.websocket.endpoint import WebSocketTransport
-from schema.websocket.services import SocketLimits
+from schema.websocket.operations import SocketLimits, SocketParts
 
 PATH = "/graphql"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """How many sockets and streams may be open, and how many selections one user may follow.
+
+    `unauthenticated` sockets are not counted among the others; the one that has waited longest goes
+    when there are more.
+    """
+
+    sockets: int = 20_000
+    sockets_per_user: int = 100
+    selections_per_user: int = 20
+    unauthenticated: int = MOST_UNAUTHENTICATED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireSettings:
     """What operators may set about the wire.
 
-    `allowed_origins`: whose pages may talk to us, such as `https://app.example.com`; our own may
-    always.
+    `allowed_origins`: pages that may use the API, such as `https://app.example.com`. The server's
+    own page always may.
     """
 
-    document: DocumentLimits = field(default_factory=DocumentLimits)
+    documents: DocumentRules = field(default_factory=DocumentRules)
     http: HttpLimits = field(default_factory=HttpLimits)
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     sockets: SocketLimits = field(default_factory=SocketLimits)
     mutations_per_second: int = 50
-    hide_suggestions: bool = True
-    introspection: bool = False
     allowed_origins: frozenset[str] = frozenset()
     heartbeat_seconds: float = HEARTBEAT_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observers:
+    """Who is told what the wire does."""
+
+    access_log: AccessLog
+    telemetry: Telemetry
 
 
 class GraphQLApp:
@@ -51,9 +73,12 @@ class GraphQLApp:
     It stands in front, since a router costs as much as the rest of the transport.
     """
 
-    def __init__(self, http: ASGIApp, websocket: ASGIApp, otherwise: ASGIApp) -> None:
+    def __init__(
+        self, http: ASGIApp, websocket: ASGIApp, otherwise: ASGIApp, admission: Admission
+    ) -> None:
         self._transports = {"http": http, "websocket": websocket}
         self._otherwise = otherwise
+        self.admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI app."""
@@ -61,71 +86,64 @@ class GraphQLApp:
             return await self._transports[scope["type"]](scope, receive, send)
         return await self._otherwise(scope, receive, send)
 
+    async def drain(self) -> None:
+        """Ends sockets and streams so that their clients reconnect; returns when none is open."""
+        await self.admission.drain()
+
 
 def graphql_app(
-    schema: UnplugSchema,
-    services: Services,
-    tokens: AccessTokens,
+    gateway: Gateway[CallerT],
     settings: WireSettings,
-    *,
-    access_log: AccessLog,
-    telemetry: Telemetry,
-    streams: OpenStreams,
+    observers: Observers,
+    new_id: NewId,
     otherwise: ASGIApp,
 ) -> GraphQLApp:
-    """All transports at `/graphql`. `streams` will know what is open, for a shutdown to end it."""
-    documents = Documents(
-        schema.executable,
-        limits=settings.document,
-        telemetry=telemetry,
-        introspection=settings.introspection,
-        hide_suggestions=settings.hide_suggestions,
+    """All transports of one schema at `/graphql`."""
+    limits = settings.connections
+    limiter = ConnectionLimiter(limits.sockets, limits.sockets_per_user, observers.telemetry)
+    admission = Admission(
+        limiter, observers.access_log, observers.telemetry, limits.unauthenticated
     )
-    masking = Masking(services.new_id)
-    operations = Operations(
-        schema.executable,
-        services,
-        documents,
-        masking,
-        MutationRate(settings.mutations_per_second, telemetry),
-        hide_suggestions=settings.hide_suggestions,
-    )
-    seats = Seats(settings.sockets.sockets, settings.sockets.sockets_per_user, telemetry)
     framings: dict[MediaType, StreamFraming] = {
         MediaType.EVENT_STREAM: EventStreamFraming(),
         MediaType.MULTIPART: MultipartFraming(),
     }
     http = HttpTransport(
-        operations,
-        tokens,
-        masking=masking,
-        access_log=access_log,
-        telemetry=telemetry,
-        cross_origin=CrossOrigin(settings.allowed_origins),
-        new_id=services.new_id,
-        limits=settings.http,
-        streams={
-            media_type: HttpStreams(
-                framing,
-                operations,
-                telemetry=telemetry,
-                streams=streams,
-                seats=seats,
-                heartbeat_seconds=settings.heartbeat_seconds,
-            )
+        gateway,
+        HttpRules(limits=settings.http, cross_origin=CrossOrigin(settings.allowed_origins)),
+        {
+            media_type: HttpStreams(framing, gateway, admission, settings.heartbeat_seconds)
             for media_type, framing in framings.items()
         },
+        observers.telemetry,
+        new_id,
     )
-    websocket = WebSocketTransport(
-        operations,
-        tokens,
-        masking=masking,
-        access_log=access_log,
-        telemetry=telemetry,
-        allowed_origins=settings.allowed_origins,
-        new_id=services.new_id,
+    parts = SocketParts(
+        gateway=gateway,
+        admission=admission,
+        rate=MessageRate(settings.sockets.messages_per_second, observers.telemetry),
         limits=settings.sockets,
-        streams=streams,
-        seats=seats,
     )
-    return GraphQLApp(http, websocket, otherwise)
+    websocket = WebSocketTransport(parts, settings.allowed_origins, new_id)
+    return GraphQLApp(http, websocket, otherwise, admission)
+
+
+def viewer_gateway(
+    schema: UnplugSchema,
+    services: Services,
+    tokens: AccessTokens[UserId],
+    settings: WireSettings,
+    observers: Observers,
+) -> Gateway[UserId]:
+    """The viewers' schema, for `graphql_app`."""
+    telemetry = observers.telemetry
+    return Gateway(
+        viewer_schema(schema, services),
+        tokens,
+        Documents(schema.executable, settings.documents, telemetry),
+        CallerLimits(
+            mutations=MutationRate(settings.mutations_per_second, telemetry),
+            selections=SelectionLimiter(settings.connections.selections_per_user, telemetry),
+        ),
+        Reports(masking=Masking(services.new_id), access_log=observers.access_log),
+    )

@@ -10,13 +10,17 @@ from strawberry.schema.name_converter import NameConverter
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
+from domain.identifiers import UserId
+from schema.execution.executor import ExecutableSchema
+from schema.viewer.context import Context, Services
 from schema.viewer.mutation import Mutation
-from schema.viewer.query import Query
+from schema.viewer.query import Query, read_snapshot
 from schema.viewer.subscription import Subscription
 from schema.viewer.types import (
     ProviderDisconnectionAttempted,
     ProviderDisconnectionFailed,
     ProviderDisconnectionSucceeded,
+    to_graphql,
 )
 
 
@@ -73,4 +77,18 @@ def build_schema() -> UnplugSchema:
             ProviderDisconnectionFailed,
         ],
         config=StrawberryConfig(name_converter=CachedNames()),
+    )
+
+
+def viewer_schema(schema: UnplugSchema, services: Services) -> ExecutableSchema[UserId]:
+    """The viewers' schema, ready to run on these services."""
+
+    def context_for(viewer_id: UserId, resume_after: str | None) -> Context:
+        return Context(viewer_id=viewer_id, services=services, last_event_id=resume_after)
+
+    return ExecutableSchema(
+        schema=schema.executable,
+        context_for=context_for,
+        render_event=to_graphql,
+        preload={"eventCursor": read_snapshot},
     )

@@ -1,4 +1,4 @@
-"""Cursors as clients send them: opaque text, honoured or refused."""
+"""Cursors as clients send them: opaque text, resolved or refused."""
 
 import base64
 import binascii
@@ -16,10 +16,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-async def honoured(text: str, viewer_id: UserId, events: EventLog) -> EventCursor:
+async def resolve_cursor(text: str, viewer_id: UserId, events: EventLog) -> EventCursor:
     """A cursor of the viewer's log.
 
-    `INVALID_CURSOR` when it is malformed, somebody else's, of another list, of the future, or of a
+    `INVALID_CURSOR` when it is malformed, another user's, of another list, of the future, or of a
     history that was replaced.
     """
     cursor = EventCursor.decode(text)
@@ -36,7 +36,7 @@ def encode_connection_key(viewer_id: UserId, key: ConnectionKey) -> str:
 
 
 def decode_connection_key(text: str, viewer_id: UserId) -> ConnectionKey:
-    """`INVALID_CURSOR` when it is malformed, somebody else's, or of another list."""
+    """`INVALID_CURSOR` when it is malformed, another user's, or of another list."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         if len(raw) != _LENGTH or raw[:17] != _KIND + viewer_id.bytes:

@@ -1,7 +1,9 @@
 """Faults of a request, as GraphQL errors with a stable code."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
+import orjson
 from graphql import GraphQLError
 
 
@@ -19,6 +21,34 @@ class ErrorCode(StrEnum):
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
 
+class Limit(StrEnum):
+    """`extensions.limit` of a refusal, and the name under which hits are counted."""
+
+    BODY = "body"
+    LENGTH = "length"
+    TOKENS = "tokens"
+    DEPTH = "depth"
+    ALIASES = "aliases"
+    ROOT_FIELDS = "root_fields"
+    DIRECTIVES = "directives"
+    MUTATIONS = "mutations"
+    SUBSCRIPTIONS = "subscriptions"
+    SELECTIONS = "selections"
+    SOCKETS_PER_USER = "sockets_per_user"
+    SOCKETS = "sockets"
+    UNAUTHENTICATED_SOCKETS = "unauthenticated_sockets"
+    MESSAGES = "messages"
+    MESSAGE_SIZE = "message_size"
+
+
+class Refused(Exception):
+    """A request that is not run at all, with the errors that say why."""
+
+    def __init__(self, *errors: GraphQLError) -> None:
+        super().__init__("request refused")
+        self.errors: Sequence[GraphQLError] = errors
+
+
 def request_error(code: ErrorCode, message: str, **extensions: object) -> GraphQLError:
     """An error that a client may read: `message` is a fixed sentence, never an exception's text."""
     return GraphQLError(message, extensions={"code": code.value, **extensions})
@@ -30,10 +60,10 @@ def bad_user_input(message: str) -> GraphQLError:
 
 
 def invalid_cursor() -> GraphQLError:
-    """The cursor can't be honoured; why is not told, so that nothing can be probed with it."""
+    """The cursor is not valid here. The reason is not given, so that nothing can be probed."""
     return request_error(
         ErrorCode.INVALID_CURSOR,
-        "This cursor can't be honoured. Read the list and a new eventCursor, and go on from there.",
+        "This cursor is not valid. Refetch `eventCursor` and the lists, and resume from there.",
     )
 
 
@@ -41,3 +71,22 @@ def code_of(error: GraphQLError) -> str | None:
     """The stable code of an error that was made by `request_error`."""
     code = (error.extensions or {}).get("code")
     return code if isinstance(code, str) else None
+
+
+def outcome_of(errors: Sequence[GraphQLError] | None) -> str:
+    """For logs: `ok`, or the errors' codes."""
+    if not errors:
+        return "ok"
+    return ",".join(sorted({code_of(error) or "UNKNOWN" for error in errors}))
+
+
+def too_complex(limit: Limit, most: int) -> GraphQLError:
+    """`TOO_COMPLEX`, with the limit's name and value."""
+    name = limit.value.replace("_", " ")
+    message = f"The request exceeds a limit: at most {most} ({name})."
+    return request_error(ErrorCode.TOO_COMPLEX, message, limit=limit.value)
+
+
+def encode_errors(errors: Sequence[GraphQLError]) -> bytes:
+    """The response to a request that was not run at all: errors and no data."""
+    return orjson.dumps({"errors": [error.formatted for error in errors]})

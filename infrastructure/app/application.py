@@ -3,20 +3,19 @@
 import asyncio
 from dataclasses import dataclass
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from infrastructure.observability.metrics import Metrics
 from infrastructure.running_commands import RunningCommands
-from schema.admission.draining import OpenStreams
+from schema.asgi import GraphQLApp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """One node: an ASGI app whose parts are running."""
 
-    asgi: ASGIApp
+    asgi: GraphQLApp
     commands: RunningCommands
-    streams: OpenStreams
     metrics: Metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -26,7 +25,7 @@ class App:
     async def drain(self) -> None:
         """Running commands finish and are answered; sockets and streams end in the way that makes
         their clients reconnect."""
-        await asyncio.gather(self.commands.drain(), self.streams.end())
+        await asyncio.gather(self.commands.drain(), self.asgi.drain())
 
     def stalled(self) -> None:
         """A client that did not read was cut off."""

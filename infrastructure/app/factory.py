@@ -17,16 +17,14 @@ from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.failures import OperatorError, SchemaOutdated
 from infrastructure.live.sweep import Sweep
 from infrastructure.observability.health import Health
-from infrastructure.observability.logging import access_logger
+from infrastructure.observability.logging import JsonAccessLog
 from infrastructure.observability.metrics import Metrics, metrics_server
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.security.identity import access_tokens, verification_keys
 from infrastructure.security.signing_keys import VerificationKeys
 from infrastructure.settings import Settings
 from infrastructure.web.page import page_routes
-from schema.admission.access_log import AccessLog
-from schema.admission.draining import OpenStreams
-from schema.asgi import graphql_app
+from schema.asgi import Observers, graphql_app, viewer_gateway
 from schema.build import build_schema
 from schema.viewer.context import Services
 
@@ -54,25 +52,23 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
             Sweep(live.feed, log, writes.attempts.close_abandoned, metrics)
         )
         health = Health(database.schema_is_current, lambda: [*live.degraded(), *_degraded(keys)])
-        streams = OpenStreams()
-        asgi = graphql_app(
-            build_schema(),
-            Services(
-                disconnect_provider=writes.commands,
-                connection_repo=writes.repository,
-                connections=writes.repository,
-                events=log,
-                feed=live.feed,
-                new_id=uuid7,
-            ),
-            access_tokens(trust, keys),
-            wire_settings(settings),
-            access_log=AccessLog(access_logger(level=settings.log_level or "info")),
-            telemetry=metrics,
-            streams=streams,
-            otherwise=Starlette(routes=[*health.routes(), *_page(settings)]),
+        services = Services(
+            disconnect_provider=writes.commands,
+            connection_repo=writes.repository,
+            connections=writes.repository,
+            events=log,
+            feed=live.feed,
+            new_id=uuid7,
         )
-        yield App(asgi=asgi, commands=writes.commands, streams=streams, metrics=metrics)
+        wire = wire_settings(settings)
+        level = settings.log_level or "info"
+        observers = Observers(access_log=JsonAccessLog(level=level), telemetry=metrics)
+        gateway = viewer_gateway(
+            build_schema(), services, access_tokens(trust, keys), wire, observers
+        )
+        otherwise = Starlette(routes=[*health.routes(), *_page(settings)])
+        asgi = graphql_app(gateway, wire, observers, uuid7, otherwise)
+        yield App(asgi=asgi, commands=writes.commands, metrics=metrics)
 
 
 def sdl() -> str:

@@ -1,5 +1,6 @@
 """The server's log: JSON lines on stderr, all loggers through one pipeline, without secrets."""
 
+import contextlib
 import json
 import logging
 import re
@@ -13,6 +14,8 @@ import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 REDACTED = "[redacted]"
+LONGEST_NAME = 100
+"""Characters of an operation's name in the access log."""
 
 _SECRET_NAMES = re.compile(
     r"token|secret|password|passwd|credential|authorization|cookie|bearer|jwt"
@@ -81,6 +84,43 @@ def access_logger(
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     return logger.bind(logger="unplug.access")
+
+
+class JsonAccessLog:
+    """Implements the GraphQL layer's `AccessLog`: a JSON object per line on stderr.
+
+    `caller` is what the caller's field is called: `user_id`, or `service`.
+    """
+
+    def __init__(
+        self, stream: BinaryIO | None = None, *, level: str = "info", caller: str = "user_id"
+    ) -> None:
+        self._log = access_logger(stream, level=level)
+        self._caller = caller
+
+    def record(
+        self,
+        *,
+        request_id: str,
+        transport: str,
+        caller: str | None,
+        operation: str | None,
+        kind: str | None,
+        outcome: str,
+        seconds: float,
+    ) -> None:
+        """One line."""
+        with contextlib.suppress(OSError):  # the log's reader is gone; requests go on
+            self._log.info(
+                "operation",
+                request_id=request_id,
+                transport=transport,
+                **{self._caller: caller},
+                operation=operation[:LONGEST_NAME] if operation else None,
+                type=kind,
+                outcome=outcome,
+                duration_ms=round(seconds * 1000, 3),
+            )
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -57,9 +57,9 @@ class JwtAccessTokens:
         self._rules = rules
         self._now = now
         self._refusals = RefusalLog()
-        self._verified: dict[bytes, tuple[AccessToken, float]] = {}
+        self._verified: dict[bytes, tuple[AccessToken[UserId], float]] = {}
 
-    async def verify(self, token: str) -> AccessToken | None:
+    async def verify(self, token: str) -> AccessToken[UserId] | None:
         """None for every token that isn't valid now. Raises `KeysUnavailable`."""
         digest = sha256(token.encode(errors="surrogatepass")).digest()
         known = self._verified.get(digest)
@@ -79,11 +79,11 @@ class JwtAccessTokens:
         self._verified[digest] = (access, good_until)
         return access
 
-    async def _verify_anew(self, token: str) -> AccessToken:
+    async def _verify_anew(self, token: str) -> AccessToken[UserId]:
         if len(token) > MAX_TOKEN_LENGTH:
             raise TokenRefused(Refusal.TOO_LONG)
         claims = await self._signed_claims(token)
-        return AccessToken(user_id=_user_id(claims["sub"]), expires_at=self._expiry(claims))
+        return AccessToken(caller=_user_id(claims["sub"]), expires_at=self._expiry(claims))
 
     async def _signed_claims(self, token: str) -> Mapping[str, Any]:
         try:

@@ -11,7 +11,7 @@ from websockets.protocol import State
 
 from infrastructure.server.write_deadline import Stall
 
-OUTBOX = "unplug.outbox"
+FRAME_SENDER = "unplug.frame_sender"
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -40,15 +40,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.close_sent:
             extensions: dict[str, object] = self.scope["extensions"]  # type: ignore[assignment] # any name may be in it
-            extensions[OUTBOX] = self
+            extensions[FRAME_SENDER] = self
 
     @property
     def full(self) -> bool:
-        """See `Outbox`."""
+        """See `FrameSender`."""
         return not self.writable.is_set()
 
     def post(self, texts: Iterable[bytes]) -> None:
-        """See `Outbox`."""
+        """See `FrameSender`."""
         if self.conn.state is not State.OPEN or self.transport.is_closing():
             return
         for text in texts:
@@ -56,7 +56,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
 
     def close(self, code: int, reason: str) -> None:
-        """See `Outbox`. Like uvicorn's own, without waiting for a client who doesn't read."""
+        """See `FrameSender`. Like uvicorn's own, without waiting for a client who doesn't read."""
         if self.conn.state is not State.OPEN or self.transport.is_closing():
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
@@ -68,7 +68,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
 
     def drained(self) -> Awaitable[object]:
-        """See `Outbox`."""
+        """See `FrameSender`."""
         return self.writable.wait()
 
     def pause_writing(self) -> None:
@@ -91,7 +91,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         super().on_task_complete(task)
-        self.scope["extensions"].pop(OUTBOX, None)  # ends a cycle
+        self.scope["extensions"].pop(FRAME_SENDER, None)  # ends a cycle
         self.on_drained = None
         if not self.disconnected:
             self._stall.closing()

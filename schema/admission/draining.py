@@ -1,45 +1,40 @@
-"""All sockets and streams that are open in this process."""
+"""What has to end before the process may."""
 
 import asyncio
-from typing import Protocol
-
-
-class Stream(Protocol):
-    """A socket or a response without an end."""
-
-    def end(self) -> None:
-        """Ends it so that its client comes back, as soon as nothing of it is running. Leaves
-        `OpenStreams` once that is done."""
+from collections.abc import Callable
 
 
 class OpenStreams:
-    """Knows what has to end before the process may."""
+    """All sockets and streams of this process, each with the call that ends it.
+
+    A stream leaves as soon as it has ended; it may first finish what it is answering.
+    """
 
     def __init__(self) -> None:
-        self.ending = False
-        self._open: set[Stream] = set()
+        self.draining = False
+        self._open: dict[object, Callable[[], None]] = {}
         self._none_open = asyncio.Event()
         self._none_open.set()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def enter(self, stream: Stream) -> None:
-        """A new one; it is told to end at once when all are ending."""
-        self._open.add(stream)
+    def enter(self, stream: object, end: Callable[[], None]) -> None:
+        """A new one. It is told to end at once when all are ending."""
+        self._open[stream] = end
         self._none_open.clear()
-        if self.ending:
-            stream.end()
+        if self.draining:
+            end()
 
-    def leave(self, stream: Stream) -> None:
+    def leave(self, stream: object) -> None:
         """It has ended."""
-        self._open.discard(stream)
+        self._open.pop(stream, None)
         if not self._open:
             self._none_open.set()
 
-    async def end(self) -> None:
+    async def drain(self) -> None:
         """Ends them all; returns when none is open."""
-        self.ending = True
-        for stream in tuple(self._open):
-            stream.end()
+        self.draining = True
+        for end in tuple(self._open.values()):
+            end()
         await self._none_open.wait()

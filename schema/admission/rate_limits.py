@@ -1,54 +1,71 @@
-"""How often a user may ask."""
+"""How often a caller may ask."""
 
-from uuid import UUID
-
-from limits import RateLimitItemPerSecond
-from limits.strategies import FixedWindowRateLimiter
+import time
+from collections.abc import Hashable
 
 from schema.admission.telemetry import Telemetry
-from schema.admission.windows import Windows
-from schema.errors import ErrorCode, request_error
-from schema.execution.document_limits import Limit
-from schema.execution.documents import Refused
+from schema.errors import ErrorCode, Limit, Refused, request_error
 
 RETRY_AFTER = 1
-"""Seconds; the window is one second long."""
+"""Seconds; a window is one second long."""
+
+SWEEP_EVERY = 1.0
+
+
+class FixedWindowCounter:
+    """Counts hits per key in windows of one second, which begin with a key's first hit.
+
+    The first hit of a second drops the windows that have ended, so an idle key costs nothing.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._windows: dict[Hashable, tuple[int, float]] = {}
+        self._swept = 0.0
+
+    def hit(self, key: Hashable, cost: int = 1) -> bool:
+        """Counts `cost` hits; False when the key's window then has more than the limit."""
+        now = time.monotonic()
+        if now >= self._swept + SWEEP_EVERY:
+            self._windows = {k: window for k, window in self._windows.items() if window[1] > now}
+            self._swept = now
+        count, ends = self._windows.get(key, (0, 0.0))
+        if ends <= now:
+            count, ends = 0, now + 1.0
+        self._windows[key] = (count + cost, ends)
+        return count + cost <= self._most
 
 
 class MutationRate:
-    """Mutations per user on this process, over all transports, in windows of a second that begin
-    with a user's first mutation. A user who asks for nothing costs nothing.
-    """
+    """Mutations per caller on this process, over all transports."""
 
     def __init__(self, per_second: int, telemetry: Telemetry) -> None:
         self._most = per_second
-        self._limit = RateLimitItemPerSecond(per_second)
-        self._windows = FixedWindowRateLimiter(Windows())
+        self._counter = FixedWindowCounter(per_second)
         self._telemetry = telemetry
 
-    def admit(self, user_id: UUID, mutations: int) -> None:
+    def admit(self, caller: Hashable, mutations: int) -> None:
         """Counts them; raises `Refused` with `RATE_LIMITED` when they are too many.
 
-        A document with more than a second's worth is never run: it would get round the limit.
+        A document with more mutations than a second allows is never run.
         """
-        if self._windows.hit(self._limit, user_id.hex, cost=mutations):
+        if self._counter.hit(caller, mutations):
             return
         self._telemetry.limit_hit(Limit.MUTATIONS)
         message = f"At most {self._most} mutations per second. Try again later."
-        raise Refused([request_error(ErrorCode.RATE_LIMITED, message, retryAfter=RETRY_AFTER)])
+        raise Refused(request_error(ErrorCode.RATE_LIMITED, message, retryAfter=RETRY_AFTER))
 
 
 class MessageRate:
-    """Messages per second of one socket, counted from one full second to the next."""
+    """Messages per second of each socket."""
 
     def __init__(self, per_second: int, telemetry: Telemetry) -> None:
-        self._limit = RateLimitItemPerSecond(per_second)
-        self._windows = FixedWindowRateLimiter(Windows())
+        self._counter = FixedWindowCounter(per_second)
         self._telemetry = telemetry
 
     def admits(self, socket: str) -> bool:
         """Counts a message of this socket; False when it is one too many."""
-        if self._windows.hit(self._limit, socket):
+        if self._counter.hit(socket):
             return True
         self._telemetry.limit_hit(Limit.MESSAGES)
         return False

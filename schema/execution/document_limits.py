@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from graphql import (
     DocumentNode,
@@ -17,26 +16,7 @@ from graphql import (
     ValidationRule,
 )
 
-from schema.errors import ErrorCode, request_error
-
-
-class Limit(StrEnum):
-    """`extensions.limit` of `TOO_COMPLEX`, and the name under which hits are counted."""
-
-    BODY = "body"
-    LENGTH = "length"
-    TOKENS = "tokens"
-    DEPTH = "depth"
-    ALIASES = "aliases"
-    ROOT_FIELDS = "root_fields"
-    DIRECTIVES = "directives"
-    MUTATIONS = "mutations"
-    SUBSCRIPTIONS = "subscriptions"
-    SOCKETS_PER_USER = "sockets_per_user"
-    SOCKETS = "sockets"
-    MESSAGES = "messages"
-    MESSAGE_SIZE = "message_size"
-
+from schema.errors import Limit, too_complex
 
 LONG_NAME = 100
 
@@ -153,10 +133,3 @@ def _violations(size: _Size, limits: DocumentLimits) -> Iterable[GraphQLError]:
     ):
         if measured > most:
             yield too_complex(limit, most)
-
-
-def too_complex(limit: Limit, most: int) -> GraphQLError:
-    """`TOO_COMPLEX`, naming the limit and what it is."""
-    name = limit.value.replace("_", " ")
-    message = f"The request asks for too much: at most {most} ({name})."
-    return request_error(ErrorCode.TOO_COMPLEX, message, limit=limit.value)

@@ -1,6 +1,6 @@
 """Documents, parsed and validated once per text."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from graphql import (
@@ -15,9 +15,9 @@ from graphql import (
 )
 
 from schema.admission.telemetry import Telemetry
-from schema.errors import ErrorCode, code_of, request_error
-from schema.execution.document_limits import DocumentLimits, Limit, limit_rule, too_complex
-from schema.execution.operation import Operation, operations_of
+from schema.errors import ErrorCode, Limit, Refused, code_of, request_error, too_complex
+from schema.execution.document_limits import DocumentLimits, limit_rule
+from schema.execution.request import Operation, operations_of
 
 CACHED_DOCUMENTS = 256
 LONGEST_CACHED = 16_384
@@ -28,36 +28,29 @@ TOO_DEEP = "Syntax Error: Document is nested too deeply. Parsing aborted."
 """graphql-core's words; it has no types of its own for them."""
 
 
-class Refused(Exception):
-    """A request that is not run at all, with the errors that say why."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRules:
+    """What a document may hold, and how much a client is told about the schema."""
 
-    def __init__(self, errors: Sequence[GraphQLError]) -> None:
-        super().__init__("request refused")
-        self.errors = errors
+    limits: DocumentLimits = field(default_factory=DocumentLimits)
+    introspection: bool = False
+    hide_suggestions: bool = True
 
 
 class Documents:
-    """A bounded cache of valid documents. Invalid ones are told and forgotten.
+    """A bounded cache of valid documents. Invalid ones are refused and forgotten.
 
     Its rules are made once: a new rule class per request would defeat any cache.
     """
 
-    def __init__(
-        self,
-        schema: GraphQLSchema,
-        *,
-        limits: DocumentLimits,
-        telemetry: Telemetry,
-        introspection: bool,
-        hide_suggestions: bool,
-    ) -> None:
+    def __init__(self, schema: GraphQLSchema, rules: DocumentRules, telemetry: Telemetry) -> None:
         self._schema = schema
-        self._limits = limits
+        self._limits = rules.limits
         self._telemetry = telemetry
-        self._hide_suggestions = hide_suggestions
-        self._limit_rules = [limit_rule(limits)]
+        self.hide_suggestions = rules.hide_suggestions
+        self._limit_rules = [limit_rule(rules.limits)]
         self._rules = specified_rules
-        if not introspection:
+        if not rules.introspection:
             self._rules += (NoSchemaIntrospectionCustomRule,)
         self._operations = lru_cache(maxsize=CACHED_DOCUMENTS)(self._read)
         self.cache_info = self._operations.cache_info
@@ -69,52 +62,52 @@ class Documents:
         if name is None:
             if len(operations) == 1:
                 return next(iter(operations.values()))
-            message = "Say which of the document's operations to run: pass `operationName`."
+            message = "The document has several operations: name one of them in `operationName`."
         elif operation := operations.get(name):
             return operation
         else:
             message = "The document has no operation with this `operationName`."
-        raise Refused([request_error(ErrorCode.BAD_USER_INPUT, message)])
+        raise Refused(request_error(ErrorCode.BAD_USER_INPUT, message))
 
     def _read(self, text: str) -> dict[str | None, Operation]:
         document = self._parse(text)
         self._check_limits(document)  # first: the other rules can be made to work hard
         errors = validate(
-            self._schema, document, self._rules, hide_suggestions=self._hide_suggestions
+            self._schema, document, self._rules, hide_suggestions=self.hide_suggestions
         )
         if errors:
-            raise Refused([_with_code(error) for error in errors])
+            raise Refused(*[_with_code(error) for error in errors])
         operations = operations_of(text, document)
         if not operations:
             message = "The document has no operation."
-            raise Refused([request_error(ErrorCode.GRAPHQL_VALIDATION_FAILED, message)])
+            raise Refused(request_error(ErrorCode.GRAPHQL_VALIDATION_FAILED, message))
         return {operation.name: operation for operation in operations}
 
     def _parse(self, text: str) -> DocumentNode:
         if len(text) > self._limits.length:  # few tokens can be long, and take long to read
-            raise self._exceeded([too_complex(Limit.LENGTH, self._limits.length)])
+            raise self._exceeded(too_complex(Limit.LENGTH, self._limits.length))
         most = self._limits.tokens
         try:
             return parse(text, max_tokens=most)
         except GraphQLSyntaxError as error:
             if error.message == TOO_MANY_TOKENS.format(most):
-                raise self._exceeded([too_complex(Limit.TOKENS, most)]) from None
+                raise self._exceeded(too_complex(Limit.TOKENS, most)) from None
             if error.message == TOO_DEEP:
-                raise self._exceeded([too_complex(Limit.DEPTH, self._limits.depth)]) from None
+                raise self._exceeded(too_complex(Limit.DEPTH, self._limits.depth)) from None
             error.extensions = {"code": ErrorCode.GRAPHQL_PARSE_FAILED.value}
-            raise Refused([error]) from None
+            raise Refused(error) from None
 
     def _check_limits(self, document: DocumentNode) -> None:
         errors = validate(self._schema, document, self._limit_rules)
         if errors:
             # An error that isn't the rule's own: graphql-core gave up on nested fragments.
             too_deep = too_complex(Limit.DEPTH, self._limits.depth)
-            raise self._exceeded([error if code_of(error) else too_deep for error in errors])
+            raise self._exceeded(*[error if code_of(error) else too_deep for error in errors])
 
-    def _exceeded(self, errors: Sequence[GraphQLError]) -> Refused:
+    def _exceeded(self, *errors: GraphQLError) -> Refused:
         for error in errors:
             self._telemetry.limit_hit((error.extensions or {})["limit"])
-        return Refused(errors)
+        return Refused(*errors)
 
 
 def _with_code(error: GraphQLError) -> GraphQLError:

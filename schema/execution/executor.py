@@ -1,11 +1,12 @@
-"""Runs operations: GraphQL in, response payloads out. Transports build on it."""
+"""Runs operations on graphql-core."""
 
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import isawaitable
 from types import CoroutineType
-from typing import Any, TypeAlias, TypeGuard, cast
+from typing import Any, Generic, TypeAlias, TypeGuard, cast
 
 import orjson
 from graphql import (
@@ -17,17 +18,16 @@ from graphql import (
     create_source_event_stream,
 )
 
-from domain.identifiers import UserId
-from schema.admission.rate_limits import MutationRate
-from schema.execution.documents import Documents, Refused
-from schema.execution.event_responses import PayloadCache, Payloads, SharedPayloads
+from domain.events import RecordedEvent
+from domain.ports import CallerT
+from schema.errors import Refused
+from schema.execution.event_responses import EventResponses, EventSource, ResponseCache
 from schema.execution.masking import Masking
-from schema.execution.operation import Operation
-from schema.viewer.context import Context, Services
-from schema.viewer.subscription import EventStream
+from schema.execution.request import Operation
 
 Variables: TypeAlias = Mapping[str, Any]
-
+Context: TypeAlias = Any
+"""What a schema's resolvers get; each schema has its own."""
 
 IS_COROUTINE = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", CoroutineType.__instancecheck__)
 """`isinstance` without a Python frame: resolvers return nothing else that is awaited, and each
@@ -45,44 +45,58 @@ collector, whose pauses grow with the number of open sockets.
 """
 
 
-class Operations:
-    """Executes the schema's operations for a viewer.
+def _authorize_all(_operation: Operation, _caller: object) -> None:
+    """Every caller may run every operation."""
+
+
+def _render_nothing(_recorded: RecordedEvent) -> object:
+    raise NotImplementedError("this schema has no subscription")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutableSchema(Generic[CallerT]):
+    """A schema, and what running its operations needs to know of it.
+
+    - `context_for` makes the resolvers' context from the caller and, for a subscription that is
+      resumed by its transport, the cursor's text.
+    - `render_event` makes the value of a subscription field from an event.
+    - `preload` maps root query fields to what is read before any root field resolves.
+    - `authorize` raises `Refused` when the caller may not run an operation.
+    """
+
+    schema: GraphQLSchema
+    context_for: Callable[[CallerT, str | None], Context]
+    render_event: Callable[[RecordedEvent], object] = _render_nothing
+    preload: Mapping[str, Callable[[Context], Awaitable[None]]] = field(default_factory=dict)
+    authorize: Callable[[Operation, CallerT], None] = _authorize_all
+
+
+class SchemaExecutor(Generic[CallerT]):
+    """Executes one schema's operations.
 
     Every error that leaves here has a stable code, and none has an exception's text.
     """
 
     def __init__(
-        self,
-        schema: GraphQLSchema,
-        services: Services,
-        documents: Documents,
-        masking: Masking,
-        mutation_rate: MutationRate,
-        *,
-        hide_suggestions: bool,
+        self, schema: ExecutableSchema[CallerT], masking: Masking, *, hide_suggestions: bool
     ) -> None:
         self._schema = schema
-        self._services = services
         self._masking = masking
-        self._mutation_rate = mutation_rate
         self._hide_suggestions = hide_suggestions
-        self._shared: weakref.WeakValueDictionary[tuple[object, ...], SharedPayloads] = (
+        self._shared: weakref.WeakValueDictionary[tuple[object, ...], EventResponses] = (
             weakref.WeakValueDictionary()
         )
-        self._payloads = PayloadCache()
-        self.operation = documents.operation
+        self._responses = ResponseCache()
 
     async def execute(
-        self, operation: Operation, variables: Variables | None, viewer_id: UserId
+        self, operation: Operation, variables: Variables | None, caller: CallerT
     ) -> ExecutionResult:
-        """Runs a query or a mutation; raises `Refused` before anything of it is run."""
-        if operation.type is OperationType.MUTATION:
-            self._mutation_rate.admit(viewer_id, operation.root_fields)
-        context = Context(viewer_id=viewer_id, services=self._services)
+        """Runs a query or a mutation. Raises `Refused` before anything of it is run."""
+        context = self._schema.context_for(caller, None)
         executor = self._executor(operation, variables, context)
         try:
-            if operation.wants_snapshot:
-                context.snapshot = await self._services.events.head(viewer_id)
+            if operation.type is OperationType.QUERY and self._schema.preload:
+                await self._preload(operation, context)
             outcome = executor.execute_operation()
             if isawaitable(outcome):
                 outcome = await outcome
@@ -93,6 +107,31 @@ class Operations:
             result.errors = self._masking.mask(result.errors)
         return result
 
+    async def subscribe(
+        self,
+        operation: Operation,
+        variables: Variables | None,
+        caller: CallerT,
+        resume_after: str | None,
+    ) -> tuple[EventSource, EventResponses]:
+        """Where a subscription's events come from, and the responses to them.
+
+        Raises `Refused` before anything is sent.
+        """
+        context = self._schema.context_for(caller, resume_after)
+        executor = self._executor(operation, variables, context)
+        source = create_source_event_stream(executor)
+        if isawaitable(source):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            raise Refused(*self._masking.mask(source.errors or []))
+        return cast("EventSource", source), self._event_responses(operation, variables or {})
+
+    async def _preload(self, operation: Operation, context: Context) -> None:
+        for name, load in self._schema.preload.items():
+            if name in operation.root_fields:
+                await load(context)
+
     def _executor(
         self,
         operation: Operation,
@@ -101,7 +140,7 @@ class Operations:
         root_value: object = None,
     ) -> Executor[Any]:
         executor = Executor.build(
-            self._schema,
+            self._schema.schema,
             operation.document,
             root_value=root_value,
             context_value=context,
@@ -111,39 +150,23 @@ class Operations:
             hide_suggestions=self._hide_suggestions,
         )
         if isinstance(executor, list):
-            raise Refused(self._masking.bad_variables(executor))
+            raise Refused(*self._masking.bad_variables(executor))
         executor.async_helpers = _NO_HELPERS
         return executor
 
-    async def subscribe(
-        self,
-        operation: Operation,
-        variables: Variables | None,
-        viewer_id: UserId,
-        *,
-        last_event_id: str | None = None,
-    ) -> Payloads:
-        """Starts a subscription; raises `Refused` before anything is sent.
-
-        `last_event_id` is a cursor that wins over the operation's own `after` (the header of
-        server-sent events).
-        """
-        context = Context(viewer_id=viewer_id, services=self._services, last_event_id=last_event_id)
-        executor = self._executor(operation, variables, context)
-        source = create_source_event_stream(executor)
-        if isawaitable(source):
-            source = await source
-        if isinstance(source, ExecutionResult):
-            raise Refused(self._masking.mask(source.errors or []))
-        stream = cast("EventStream", source)  # the only subscription field gives nothing else
-        return Payloads(stream, self._shared_payloads(operation, variables or {}))
-
-    def _shared_payloads(self, operation: Operation, variables: Variables) -> SharedPayloads:
-        used = {name: variables[name] for name in operation.payload_variables if name in variables}
+    def _event_responses(self, operation: Operation, variables: Variables) -> EventResponses:
+        used = {n: variables[n] for n in operation.response_variables if n in variables}
         key = (operation.text, operation.name, orjson.dumps(used, option=orjson.OPT_SORT_KEYS))
-        shared = self._shared.get(key)
-        if shared is None:
-            executor = partial(self._executor, operation, variables)
-            shared = SharedPayloads(executor, self._services, self._masking, self._payloads)
-            self._shared[key] = shared
-        return shared
+        responses = self._shared.get(key)
+        if responses is None:
+            # Undeclared variables, which may be large, are not kept.
+            declared = {n: variables[n] for n in operation.variables if n in variables}
+            executor = partial(self._event_executor, operation, declared)
+            responses = EventResponses(executor, self._masking, self._responses)
+            self._shared[key] = responses
+        return responses
+
+    def _event_executor(
+        self, operation: Operation, variables: Variables, recorded: RecordedEvent
+    ) -> Executor[Any]:
+        return self._executor(operation, variables, None, self._schema.render_event(recorded))

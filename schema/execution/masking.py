@@ -9,7 +9,7 @@ from graphql import GraphQLError, ValueNode
 from domain.ports import NewId
 from schema.errors import ErrorCode, code_of, request_error
 
-INTERNAL = "Something went wrong on our side. The error's id helps us to find out what."
+INTERNAL = "Internal server error. The server's log has details under this error's id."
 
 
 class Masking:

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import Generic
 
 from graphql import GraphQLError
 from starlette.types import Message, Receive, Scope, Send
 
-from domain.identifiers import UserId
+from domain.ports import CallerT
 from schema.admission.origins import Header
-from schema.errors import bad_user_input
-from schema.execution.document_limits import Limit, too_complex
-from schema.execution.operation import Operation
+from schema.errors import Limit, bad_user_input, too_complex
+from schema.execution.gateway import Call
 
 SECURITY_HEADERS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -19,7 +19,7 @@ SECURITY_HEADERS: tuple[Header, ...] = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
-"""For answers that are data and never a page."""
+"""For responses that are data and never a page."""
 
 CLOSE: Header = (b"connection", b"close")
 
@@ -40,39 +40,30 @@ class HttpRefused(Exception):
         self.headers = headers
 
 
-class Exchange:
+class Exchange(Generic[CallerT]):
     """A request, read at most once, and its response, begun at most once.
 
     `headers` have lower-case names; the last of several with one name counts. `common` headers
-    go out with every response. `transport`, `user_id`, `operation` and `errors` are for the access
-    log, as far as they are known.
+    are sent with every response. `call` is what the gateway knows of it.
     """
 
     __slots__ = (
         "_receive",
         "_send",
+        "call",
         "common",
-        "errors",
         "headers",
-        "operation",
-        "request_id",
         "responding",
         "scope",
-        "transport",
-        "user_id",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, call: Call[CallerT]) -> None:
+        self.call = call
         self.scope = scope
         self._receive = receive
         self._send = send
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.common: Sequence[Header] = SECURITY_HEADERS
-        self.request_id = ""
-        self.transport = "http"
-        self.user_id: UserId | None = None
-        self.operation: Operation | None = None
-        self.errors: Sequence[GraphQLError] | None = None
         self.responding = False
 
     async def body(self, limit: int, timeout: float) -> bytes:
@@ -124,7 +115,7 @@ class Exchange:
             "status": status,
             "headers": [
                 (b"content-type", content_type.encode()),
-                (b"x-request-id", self.request_id.encode()),
+                (b"x-request-id", self.call.request_id.encode()),
                 *self.common,
                 *headers,
             ],

@@ -7,7 +7,7 @@ import strawberry
 from domain.identifiers import ConnectionId, EventId
 from domain.ports import ConnectionKey
 from domain.provider_connection import ConnectionStatus as DomainStatus
-from schema.cursors import decode_connection_key, encode_connection_key, honoured
+from schema.cursors import decode_connection_key, encode_connection_key, resolve_cursor
 from schema.relay import (
     After,
     Before,
@@ -21,7 +21,7 @@ from schema.relay import (
     parse_id,
     window,
 )
-from schema.viewer.context import Info
+from schema.viewer.context import Context, Info
 from schema.viewer.types import ConnectedProvider, ConnectionStatus, ProviderEvent, to_graphql
 
 UNSET = strawberry.UNSET
@@ -37,7 +37,7 @@ class Query:
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="A UUID.")],  # noqa: A002 (Relay's name)
     ) -> Node | None:
-        """None for what is missing and for what is somebody else's."""
+        """None for what is missing and for what is another user's."""
         node_id, viewer_id = parse_id(id, "id"), info.context.viewer_id
         services = info.context.services
         connection = await services.connection_repo.find_by_id(ConnectionId(node_id))
@@ -105,8 +105,8 @@ class Query:
         wanted = window(
             first,
             last,
-            None if after is None else (await honoured(after, viewer_id, events)).position,
-            None if before is None else (await honoured(before, viewer_id, events)).position,
+            None if after is None else (await resolve_cursor(after, viewer_id, events)).position,
+            None if before is None else (await resolve_cursor(before, viewer_id, events)).position,
         )
         page = await events.page(
             viewer_id,
@@ -130,8 +130,13 @@ class Query:
         )
     )
     async def event_cursor(self, info: Info) -> str:
-        """Read before any other root field resolves."""
+        """Read before any other root field resolves, see `read_snapshot`."""
         snapshot = info.context.snapshot
         if snapshot is None:
-            snapshot = await info.context.services.events.head(info.context.viewer_id)
+            raise RuntimeError("the snapshot was not read")
         return snapshot.encode()
+
+
+async def read_snapshot(context: Context) -> None:
+    """For an operation that selects `eventCursor`, before any root field resolves."""
+    context.snapshot = await context.services.events.head(context.viewer_id)

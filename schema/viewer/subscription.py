@@ -8,8 +8,8 @@ import strawberry
 
 from domain.events import EventCursor, RecordedEvent
 from domain.identifiers import ConnectionId
-from domain.ports import EventFeed
-from schema.cursors import honoured
+from domain.ports import Attachment, EventFeed, EventSubscriber
+from schema.cursors import resolve_cursor
 from schema.relay import given, parse_id
 from schema.viewer.context import Info
 from schema.viewer.types import ProviderEvent
@@ -17,10 +17,7 @@ from schema.viewer.types import ProviderEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventStream:
-    """What a subscription asked for: one user's events after a cursor, maybe of one connection.
-
-    Nothing happens until a transport follows the log, each in its own way.
-    """
+    """An `EventSource`: the viewer's events after a cursor, maybe of one connection only."""
 
     feed: EventFeed
     after: EventCursor
@@ -30,8 +27,12 @@ class EventStream:
         """Whether an event of the viewer is one of those that were asked for."""
         return self.connection_id in (None, recorded.event.connection_id)
 
+    def attach(self, subscriber: EventSubscriber) -> Attachment:
+        """Follows the viewer's log."""
+        return self.feed.attach(self.after, subscriber)
+
     def __aiter__(self) -> AsyncIterator[RecordedEvent]:
-        """What graphql-core takes for a stream. No transport iterates it."""
+        """What graphql-core accepts as a stream. No transport iterates it."""
         raise NotImplementedError
 
 
@@ -62,6 +63,6 @@ class Subscription:
         if after is None:
             start = await services.events.head(viewer_id)
         else:
-            start = await honoured(after, viewer_id, services.events)
+            start = await resolve_cursor(after, viewer_id, services.events)
         stream = EventStream(feed=services.feed, after=start, connection_id=only)
         return cast("AsyncGenerator[ProviderEvent, None]", stream)

@@ -3,15 +3,15 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
-OUTBOX = "unplug.outbox"
-"""Where `scope["extensions"]` of a WebSocket has its `Outbox`."""
+FRAME_SENDER = "unplug.frame_sender"
+"""Where `scope["extensions"]` of a WebSocket has its `FrameSender`."""
 
 
-class Outbox(Protocol):
+class FrameSender(Protocol):
     """Sends without waiting, and says when it is full: a plain ASGI `send` can do neither.
 
-    What a client doesn't read stays here, so whoever sends looks at `full` first. A client who
-    reads nothing for longer than the server's deadline is cut off; the application gets its
+    What a client doesn't read stays here, so look at `full` before sending. A client that reads
+    nothing for longer than the server's deadline is cut off; the application gets its
     `websocket.disconnect` then. Once the socket is closed, everything is ignored.
     """
 

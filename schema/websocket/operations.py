@@ -2,44 +2,66 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from time import perf_counter
+from dataclasses import dataclass
+from typing import Generic
 
 from graphql import GraphQLError, OperationType
 
-from domain.identifiers import UserId
-from schema.errors import ErrorCode, request_error
-from schema.execution.document_limits import Limit
-from schema.execution.documents import Refused
-from schema.execution.encoding import encode
-from schema.execution.operation import Operation
+from domain.ports import AccessToken, CallerT
+from schema.admission.entry import Admission
+from schema.admission.rate_limits import MessageRate
+from schema.errors import ErrorCode, Limit, Refused, request_error
+from schema.execution.gateway import Call, Gateway
 from schema.execution.request import GraphQLRequest
-from schema.websocket import protocol as transport_ws
-from schema.websocket.frame_sender import Outbox
-from schema.websocket.services import TRANSPORT, SocketServices
-from schema.websocket.subscription import SocketSubscription
+from schema.websocket import protocol
+from schema.websocket.frame_sender import FrameSender
+from schema.websocket.subscription import TRANSPORT, SocketSubscription
 
 
-class SocketOperations:
-    """The viewer's operations by their ids.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLimits:
+    """What may happen on each socket.
+
+    `operations` run at once: subscriptions above all. `init_seconds` is how long a client may take
+    to send `connection_init`.
+    """
+
+    operations: int = 50
+    messages_per_second: int = 100
+    init_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketParts(Generic[CallerT]):
+    """What all sockets of a process share."""
+
+    gateway: Gateway[CallerT]
+    admission: Admission
+    rate: MessageRate
+    limits: SocketLimits
+
+
+class SocketOperations(Generic[CallerT]):
+    """A caller's operations by their ids.
 
     A query or mutation has a task while it runs; a subscription has none. `lost` is called when a
     subscription can't go on.
     """
 
-    __slots__ = ("_lost", "_outbox", "_running", "_services", "_socket_id", "_viewer_id")
+    __slots__ = ("_lost", "_parts", "_running", "_sender", "_socket_id", "_token")
 
     def __init__(
         self,
         socket_id: str,
-        viewer_id: UserId,
-        services: SocketServices,
-        outbox: Outbox,
+        token: AccessToken[CallerT],
+        parts: SocketParts[CallerT],
+        sender: FrameSender,
         lost: Callable[[], None],
     ) -> None:
         self._socket_id = socket_id
-        self._viewer_id = viewer_id
-        self._services = services
-        self._outbox = outbox
+        self._token = token
+        self._parts = parts
+        self._sender = sender
         self._lost = lost
         self._running: dict[str, SocketSubscription | asyncio.Task[None]] = {}
 
@@ -47,29 +69,30 @@ class SocketOperations:
         return id_ in self._running
 
     async def start(self, id_: str, request: GraphQLRequest) -> None:
-        """Returns when a subscription has begun; a query or mutation goes on by itself."""
-        started, operation = perf_counter(), None
-        errors: Sequence[GraphQLError] | None = None
+        """Returns when a subscription has begun; a query or mutation continues in a task."""
+        call = Call(
+            request_id=self._socket_id, transport=TRANSPORT, token=self._token, request=request
+        )
         try:
             self._admit()
-            operation = self._services.operations.operation(request.query, request.operation_name)
-            if operation.type is not OperationType.SUBSCRIPTION:
-                execution = self._execute(id_, operation, request, started)
-                self._running[id_] = asyncio.create_task(execution)
+            call.operation = self._parts.gateway.prepare(request, self._token)
+            if call.operation.type is not OperationType.SUBSCRIPTION:
+                self._running[id_] = asyncio.create_task(self._execute(id_, call))
                 return
-            payloads = await self._services.operations.subscribe(
-                operation, request.variables, self._viewer_id
-            )
             self._running[id_] = SocketSubscription(
-                id_, payloads, self._outbox, self._services.telemetry, self._lost
+                id_,
+                await self._parts.gateway.subscribe(call),
+                self._sender,
+                self._parts.admission.telemetry,
+                self._lost,
             )
         except Refused as refused:
-            errors = refused.errors
-            self._outbox.post([transport_ws.error(id_, errors)])
-        self._log(operation, errors, started)
+            call.errors = refused.errors
+            self._sender.post([protocol.error(id_, refused.errors)])
+        self._parts.gateway.record(call)
 
     def stop(self, id_: str) -> None:
-        """Ends it if it still runs; what a mutation has begun is finished all the same."""
+        """Ends it if it still runs. A command that a mutation has begun is finished."""
         running = self._running.pop(id_, None)
         if isinstance(running, SocketSubscription):
             running.stop()
@@ -82,7 +105,7 @@ class SocketOperations:
             self.stop(id_)
 
     def resume(self) -> None:
-        """The outbox has room again."""
+        """The socket has room again."""
         for running in tuple(self._running.values()):
             if isinstance(running, SocketSubscription):
                 running.resume()
@@ -93,45 +116,31 @@ class SocketOperations:
             await asyncio.wait(tasks)
 
     def _admit(self) -> None:
-        most = self._services.limits.operations
+        most = self._parts.limits.operations
         if len(self._running) >= most:
-            self._services.telemetry.limit_hit(Limit.SUBSCRIPTIONS)
+            self._parts.admission.telemetry.limit_hit(Limit.SUBSCRIPTIONS)
             message = (
                 f"At most {most} operations run on one socket. Complete some, or open another."
             )
-            raise Refused([request_error(ErrorCode.TOO_MANY_SUBSCRIPTIONS, message)])
+            raise Refused(request_error(ErrorCode.TOO_MANY_SUBSCRIPTIONS, message))
 
-    async def _execute(
-        self, id_: str, operation: Operation, request: GraphQLRequest, started: float
-    ) -> None:
+    async def _execute(self, id_: str, call: Call[CallerT]) -> None:
         try:
-            result = await self._services.operations.execute(
-                operation, request.variables, self._viewer_id
-            )
-            errors: Sequence[GraphQLError] | None = result.errors
-            head = transport_ws.next_head(id_)
-            answer = [head + encode(result) + b"}", transport_ws.complete(id_)]
+            response = await self._parts.gateway.execute(call)
+            head = protocol.next_head(id_)
+            answer = [head + response.body + b"}", protocol.complete(id_)]
         except Refused as refused:
-            errors = refused.errors
-            answer = [transport_ws.error(id_, errors)]
+            answer = _error(id_, call, refused.errors)
         except Exception as error:  # noqa: BLE001 (masked and logged)
-            errors = [self._services.masking.unexpected(error)]
-            answer = [transport_ws.error(id_, errors)]
-        if self._outbox.full:
-            await self._outbox.drained()
-        # Nothing is awaited any more, so nobody can have stopped it.
+            answer = _error(id_, call, [self._parts.gateway.unexpected(error)])
+        if self._sender.full:
+            await self._sender.drained()
+        # Nothing is awaited any more, so the client can't have ended it.
         del self._running[id_]
-        self._outbox.post(answer)
-        self._log(operation, errors, started)
+        self._sender.post(answer)
+        self._parts.gateway.record(call)
 
-    def _log(
-        self, operation: Operation | None, errors: Sequence[GraphQLError] | None, started: float
-    ) -> None:
-        self._services.access_log.record(
-            request_id=self._socket_id,
-            transport=TRANSPORT,
-            user_id=self._viewer_id,
-            operation=operation,
-            errors=errors,
-            seconds=perf_counter() - started,
-        )
+
+def _error(id_: str, call: Call[CallerT], errors: Sequence[GraphQLError]) -> list[bytes]:
+    call.errors = errors
+    return [protocol.error(id_, errors)]

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import orjson
 from graphql import GraphQLError
 
-from schema.execution.documents import Refused
+from schema.errors import Refused
 from schema.execution.request import GraphQLRequest
 
 SUBPROTOCOL = "graphql-transport-ws"
@@ -52,7 +52,7 @@ class Subscribe:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """The client wants no more of an operation."""
+    """The client ends an operation."""
 
     id: str
 
@@ -115,7 +115,7 @@ def pong(payload: dict[str, Any] | None) -> bytes:
 
 
 def next_head(id_: str) -> bytes:
-    """What stands before an encoded response in a `next`; after it comes `}`."""
+    """A `next` up to its encoded response; `}` follows it."""
     return b'{"id":' + orjson.dumps(id_) + b',"type":"next","payload":'
 
 

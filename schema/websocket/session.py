@@ -1,58 +1,56 @@
 """One socket that speaks `graphql-transport-ws`, from its handshake to its end."""
 
 import asyncio
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic
 
 from starlette.types import Receive
 
-from domain.ports import AccessToken
-from schema.admission.authentication import authenticate
-from schema.execution.document_limits import Limit
-from schema.websocket import protocol as transport_ws
-from schema.websocket.frame_sender import Outbox
-from schema.websocket.operations import SocketOperations
+from domain.ports import CallerT
+from schema.admission.entry import EndReason, Entry, Peer
+from schema.errors import ErrorCode, Limit, Refused, outcome_of
+from schema.websocket import protocol
+from schema.websocket.frame_sender import FrameSender
+from schema.websocket.operations import SocketOperations, SocketParts
 from schema.websocket.protocol import Complete, ConnectionInit, Malformed, Ping, Pong, Subscribe
-from schema.websocket.services import SocketServices
+from schema.websocket.subscription import TRANSPORT
 
-LONGEST_TIMER = 86_400.0
 MESSAGE_TOO_BIG = 1009
 INTERNAL_ERROR = 1011
 SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 
 
-class SocketSession:
-    """Reads messages until the socket is closed, by whichever side.
+class SocketSession(Generic[CallerT]):
+    """Reads messages until either side closes the socket.
 
-    The close codes are the protocol's; 1012 and 1013 tell clients to come back, soon or later.
+    The close codes are the protocol's. 1012 and 1013 tell clients to reconnect, soon or later.
     """
 
     __slots__ = (
         "_closed",
-        "_ending",
+        "_draining",
+        "_entry",
         "_id",
         "_operations",
-        "_outbox",
+        "_parts",
         "_receive",
-        "_services",
+        "_sender",
         "_timer",
-        "_token",
     )
 
     def __init__(
-        self, id_: str, services: SocketServices, outbox: Outbox, receive: Receive
+        self, id_: str, parts: SocketParts[CallerT], sender: FrameSender, receive: Receive
     ) -> None:
         self._id = id_
-        self._services = services
-        self._outbox = outbox
+        self._parts = parts
+        self._sender = sender
         self._receive = receive
-        self._token: AccessToken | None = None
-        self._operations: SocketOperations | None = None
+        self._operations: SocketOperations[CallerT] | None = None
         self._closed = False
-        self._ending: asyncio.Task[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._entry: Entry = parts.admission.enter(Peer(id_, TRANSPORT), self.end)
         self._timer = asyncio.get_running_loop().call_later(
-            services.limits.init_seconds, self.close, 4408, "Connection initialisation timeout"
+            parts.limits.init_seconds, self._init_timeout
         )
 
     async def run(self) -> None:
@@ -62,15 +60,15 @@ class SocketSession:
                 message = await self._receive()
                 if message["type"] == "websocket.disconnect":
                     if message.get("code") == MESSAGE_TOO_BIG:
-                        self._services.telemetry.limit_hit(Limit.MESSAGE_SIZE)
+                        self._parts.admission.telemetry.limit_hit(Limit.MESSAGE_SIZE)
                     break
                 await self._handle(message.get("text"))
-                if self._outbox.full:
-                    await self._outbox.drained()
+                if self._sender.full:
+                    await self._sender.drained()
         except Malformed as malformed:
             self.close(4400, str(malformed))
         except Exception as error:  # noqa: BLE001 (masked and logged)
-            self._services.masking.unexpected(error)
+            self._parts.gateway.unexpected(error)
             self.close(INTERNAL_ERROR, "Internal error")
         finally:
             self._gone()
@@ -79,28 +77,44 @@ class SocketSession:
         """From our side, if it is still open."""
         if not self._closed:
             self._closed = True
-            self._outbox.close(code, reason)
+            self._sender.close(code, reason)
 
-    def end(self) -> None:
-        """See `Stream`: what was asked is answered first, and nothing new is begun."""
-        if self._ending is None:
-            self._ending = asyncio.create_task(self._end())
+    def end(self, reason: EndReason) -> None:
+        """Ends it for this reason, see `Admission.enter`."""
+        match reason:
+            case EndReason.TOKEN_EXPIRED:
+                self.close(4403, "Token expired")
+            case EndReason.DISPLACED:
+                self._refuse(TRY_AGAIN_LATER, "Too many sockets", "TOO_MANY_SUBSCRIPTIONS")
+            case EndReason.RESTART:
+                if self._draining is None:
+                    self._draining = asyncio.create_task(self._drain())
 
-    async def _end(self) -> None:
+    async def _drain(self) -> None:
+        """What was asked is answered first, and nothing new is begun."""
         if self._operations is not None:
             await self._operations.answered()
         self.close(SERVICE_RESTART, "Service restart")
 
+    def _refuse(self, code: int, reason: str, outcome: str) -> None:
+        """Closes it, and the access log says why."""
+        if not self._closed:
+            self._entry.refuse(outcome)
+        self.close(code, reason)
+
+    def _init_timeout(self) -> None:
+        self._refuse(4408, "Connection initialisation timeout", ErrorCode.UNAUTHENTICATED)
+
     async def _handle(self, text: str | None) -> None:
-        if not self._services.rate.admits(self._id):
-            return self.close(TRY_AGAIN_LATER, "Too many messages")
+        if not self._parts.rate.admits(self._id):
+            return self._refuse(TRY_AGAIN_LATER, "Too many messages", ErrorCode.RATE_LIMITED)
         if text is None:
             raise Malformed("A message is text")
-        match transport_ws.parse(text):
+        match protocol.parse(text):
             case ConnectionInit(payload):
                 await self._init(payload)
             case Ping(payload):
-                self._outbox.post([transport_ws.pong(payload)])
+                self._sender.post([protocol.pong(payload)])
             case Pong():
                 pass
             case Subscribe() as message:
@@ -112,41 +126,30 @@ class SocketSession:
 
     async def _subscribe(self, message: Subscribe) -> None:
         if self._operations is None:
-            self.close(4401, "Unauthorized")
+            self._refuse(4401, "Unauthorized", ErrorCode.UNAUTHENTICATED)
         elif message.id in self._operations:
             self.close(4409, _subscriber_exists(message.id))
-        elif self._ending is None:
+        elif self._draining is None:
             await self._operations.start(message.id, message.request)
 
     async def _init(self, payload: dict[str, Any]) -> None:
-        if self._token is not None:
+        if self._operations is not None:
             return self.close(4429, "Too many initialisation requests")
         self._timer.cancel()
         authorization = payload.get("authorization")
-        token = await authenticate(
-            authorization if isinstance(authorization, str) else None, self._services.tokens
-        )
-        if token is None:
-            return self.close(4403, "Forbidden")
-        if not self._services.seats.take_for(token.user_id):
-            return self.close(TRY_AGAIN_LATER, "Too many sockets")
-        self._token = token
-        self._operations = SocketOperations(
-            self._id, token.user_id, self._services, self._outbox, self._lost
-        )
-        self._outbox.on_drained = self._operations.resume
-        self._outbox.post([transport_ws.ACKNOWLEDGED])
-        return self._expire(token.expires_at)
-
-    def _expire(self, at: datetime) -> None:
-        left = (at - datetime.now(UTC)).total_seconds()
-        if left <= 0:
-            self.close(4403, "Token expired")
-        elif not self._closed:
-            # The wall clock may be set while we wait, so this looks at it again.
-            self._timer = asyncio.get_running_loop().call_later(
-                min(left, LONGEST_TIMER), self._expire, at
+        try:
+            token = await self._parts.gateway.authenticate(
+                authorization if isinstance(authorization, str) else None
             )
+        except Refused as refused:
+            return self._refuse(4403, "Forbidden", outcome_of(refused.errors))
+        try:
+            self._entry.admit(token)
+        except Refused as refused:
+            return self._refuse(TRY_AGAIN_LATER, "Too many sockets", outcome_of(refused.errors))
+        self._operations = SocketOperations(self._id, token, self._parts, self._sender, self._lost)
+        self._sender.on_drained = self._operations.resume
+        return self._sender.post([protocol.ACKNOWLEDGED])
 
     def _lost(self) -> None:
         self.close(TRY_AGAIN_LATER, "Try again later")
@@ -154,12 +157,11 @@ class SocketSession:
     def _gone(self) -> None:
         self._closed = True
         self._timer.cancel()
-        self._outbox.on_drained = None
+        self._sender.on_drained = None
         if self._operations is not None:
             self._operations.stop_all()
             self._operations = None
-        if self._token is not None:
-            self._services.seats.leave_for(self._token.user_id)
+        self._entry.leave()
 
 
 def _subscriber_exists(id_: str) -> str:

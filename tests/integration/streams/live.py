@@ -1,12 +1,11 @@
 """A wire whose subscriptions are fed as in production, on a world in memory."""
 
-import structlog
-
 from domain.events import RecordedEvent
 from domain.identifiers import UserId
 from infrastructure.live.event_feed import LiveEventFeed
 from infrastructure.live.event_tail import EventTail
 from infrastructure.live.log_reader import LogReader
+from infrastructure.observability.logging import JsonAccessLog
 from schema.asgi import WireSettings
 from tests.support.fakes import InMemoryEventLog, World
 from tests.support.logs import recorded
@@ -19,8 +18,8 @@ class LiveWire(Wire):
 
     def __init__(self, settings: WireSettings | None = None) -> None:
         self.wake_ups = ManualWakeUps()
-        silent = structlog.wrap_logger(structlog.ReturnLogger())
-        super().__init__(settings, feed=self._live_feed, logger=silent)
+        silent = JsonAccessLog(level="critical")
+        super().__init__(settings, feed=self._live_feed, access_log=silent)
 
     @property
     def registered(self) -> int:

@@ -11,9 +11,8 @@ from websockets.server import ServerProtocol
 from infrastructure.live.user_feed import UserFeed
 from infrastructure.server.http_protocol import HttpProtocol
 from infrastructure.server.websocket_protocol import WebSocketProtocol
-from schema.asgi import WireSettings
-from schema.http.response_stream import ResponseStream
-from schema.websocket.services import SocketLimits
+from schema.asgi import ConnectionLimits, WireSettings
+from schema.http.streaming import ResponseStream
 from schema.websocket.session import SocketSession
 from tests.integration.streams.live import LiveWire
 from tests.support.listening import Listening, listening
@@ -56,8 +55,8 @@ async def gone(wire: LiveWire, where: Listening, tasks: int) -> None:
 
 
 async def test_a_thousand_subscriptions_leave_nothing_behind() -> None:
-    limits = SocketLimits(sockets_per_user=1_000)
-    wire = LiveWire(WireSettings(sockets=limits))
+    limits = ConnectionLimits(sockets_per_user=1_000)
+    wire = LiveWire(WireSettings(connections=limits))
     random_ = random.Random(7)  # noqa: S311 (nothing secret)
     async with listening(wire.app) as where:
         tasks = len(asyncio.all_tasks())

@@ -8,8 +8,7 @@ import pytest
 
 from domain.identifiers import UserId
 from domain.ports import AccessToken
-from schema.asgi import WireSettings
-from schema.websocket.services import SocketLimits
+from schema.asgi import ConnectionLimits, WireSettings
 from tests.support.listening import listening
 from tests.support.raw_http import event_data, parts, raw_response
 from tests.support.woken import eventually
@@ -47,7 +46,7 @@ class Served:
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
     settings = WireSettings(
-        sockets=SocketLimits(sockets=3, sockets_per_user=2), heartbeat_seconds=0.1
+        connections=ConnectionLimits(sockets=3, sockets_per_user=2), heartbeat_seconds=0.1
     )
     wire = Wire(settings)
     async with listening(wire.app) as where:
@@ -182,8 +181,8 @@ async def test_a_query_that_takes_parts_only_is_one_part(served: Served) -> None
 @BOTH
 async def test_a_stream_ends_with_its_token_and_says_so(accept: str) -> None:
     class ShortTokens(NamedTokens):
-        async def verify(self, token: str) -> AccessToken | None:  # noqa: ARG002 (port)
-            return AccessToken(user_id=ADA, expires_at=datetime.now(UTC) + timedelta(seconds=0.3))
+        async def verify(self, token: str) -> AccessToken[UserId] | None:  # noqa: ARG002 (port)
+            return AccessToken(caller=ADA, expires_at=datetime.now(UTC) + timedelta(seconds=0.3))
 
     async with (
         listening(Wire(tokens=ShortTokens()).app) as where,
@@ -206,7 +205,7 @@ async def test_a_stream_ends_without_a_last_word_when_the_server_drains(
 ) -> None:
     async with raw_response(served.port, ADA, accept, EVENTS) as response:
         await response.chunk()
-        ended = asyncio.create_task(served.wire.streams.end())
+        ended = asyncio.create_task(served.wire.app.drain())
         body = await response.to_the_end()
         await asyncio.wait_for(ended, 5)
     assert response.complete

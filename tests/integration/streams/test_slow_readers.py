@@ -9,6 +9,7 @@ import pytest
 from domain.events import EventCursor
 from schema.asgi import WireSettings
 from schema.execution.document_limits import DocumentLimits
+from schema.execution.documents import DocumentRules
 from tests.integration.streams.live import LiveWire
 from tests.support.listening import Listening, listening
 from tests.support.raw_http import event_data, parts, raw_response
@@ -21,7 +22,7 @@ EVENTS = """subscription ($after: String) {
 }"""
 ALIASES = " ".join(f"{'a' * 200}{n}: id" for n in range(25))
 LONG_EVENTS = EVENTS.replace("{ id", f"{{ {ALIASES} id")
-LONG_NAMES = WireSettings(document=DocumentLimits(aliases=100))
+LONG_NAMES = WireSettings(documents=DocumentRules(limits=DocumentLimits(aliases=100)))
 STALL_SECONDS = 0.5
 SUBSCRIPTIONS = 8
 ROUNDS, ROUND = 10, 200
@@ -160,6 +161,6 @@ async def test_a_closed_socket_whose_client_does_not_read_is_gone_in_time() -> N
         while where.most_unread == 0:
             wire.grow(ADA, 1)
             await asyncio.sleep(0.001)
-        ended = asyncio.create_task(wire.streams.end())
+        ended = asyncio.create_task(wire.app.drain())
         await eventually(lambda: where.connections == 0, within=2 * STALL_SECONDS + 1)
         await ended

@@ -10,18 +10,26 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.identifiers import UserId
 from domain.ports import AccessToken
-from schema.asgi import WireSettings
-from schema.websocket.services import SocketLimits
+from schema.asgi import ConnectionLimits, WireSettings
+from schema.websocket.operations import SocketLimits
 from tests.support.listening import Listening, listening
 from tests.support.raw_socket import BINARY, TEXT, Json, raw_socket
-from tests.unit.schema.wire import ADA, BOB, NamedTokens, Wire
+from tests.support.woken import eventually
+from tests.unit.schema.wire import ADA, BOB, NamedTokens, RecordedAccess, Wire
 
 EVENTS = "subscription ($after: String) { providerEvents(after: $after) { position __typename } }"
 DISCONNECT = """mutation ($id: ID!) {
   disconnectProvider(input: {connectionId: $id}) { __typename }
 }"""
-INIT = {"type": "connection_init", "payload": {"authorization": f"Bearer {ADA}"}}
+
+
+def init(token: object) -> Json:
+    return {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}}
+
+
+INIT = init(ADA)
 
 MALFORMED: list[Json] = [
     b"{",
@@ -71,10 +79,12 @@ class Served:
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    limits = SocketLimits(
-        sockets=8, sockets_per_user=5, operations=3, messages_per_second=20, init_seconds=0.2
+    settings = WireSettings(
+        connections=ConnectionLimits(sockets=8, sockets_per_user=5),
+        sockets=SocketLimits(operations=3, messages_per_second=20, init_seconds=0.2),
+        allowed_origins=frozenset({"https://app.test"}),
     )
-    wire = Wire(WireSettings(sockets=limits, allowed_origins=frozenset({"https://app.test"})))
+    wire = Wire(settings)
     async with listening(wire.app) as where:
         yield Served(wire, where)
 
@@ -270,6 +280,7 @@ async def test_sockets_are_limited_per_user_and_per_process(served: Served) -> N
                 socket = await stack.enter_async_context(raw_socket(served.port))
                 await socket.init(user)
         full = await stack.enter_async_context(raw_socket(served.port))
+        full.send(init(BOB))
         assert await full.closed() == (1013, "Too many sockets")
     assert served.wire.telemetry.limits == ["sockets"]
     async with AsyncExitStack() as stack:
@@ -282,6 +293,83 @@ async def test_sockets_are_limited_per_user_and_per_process(served: Served) -> N
         other = await stack.enter_async_context(raw_socket(served.port))
         await other.init(BOB)
     assert served.wire.telemetry.limits == ["sockets", "sockets_per_user"]
+
+
+async def test_silent_sockets_hold_no_place(served: Served) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(10):
+            await stack.enter_async_context(raw_socket(served.port))
+        socket = await stack.enter_async_context(raw_socket(served.port))
+        await socket.init(ADA)
+
+
+async def test_the_socket_that_waited_longest_for_its_token_goes_first() -> None:
+    limits = ConnectionLimits(unauthenticated=3)
+    wire = Wire(WireSettings(connections=limits))
+    async with listening(wire.app) as where, AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(raw_socket(where.port)) for _ in range(5)]
+        for displaced in sockets[:2]:
+            assert await displaced.closed() == (1013, "Too many sockets")
+        for socket in sockets[2:]:
+            await socket.init(ADA)
+    assert wire.telemetry.limits == ["unauthenticated_sockets"] * 2
+
+
+async def test_a_socket_that_is_refused_has_a_line_in_the_access_log() -> None:
+    log = RecordedAccess()
+    settings = WireSettings(
+        connections=ConnectionLimits(sockets_per_user=1),
+        sockets=SocketLimits(init_seconds=0.2),
+    )
+    wire = Wire(settings, access_log=log)
+    async with listening(wire.app) as where:
+        async with raw_socket(where.port, origin="https://evil.test") as socket:
+            assert socket.status == 403
+        async with raw_socket(where.port) as socket:
+            socket.send(init("nonsense"))
+            assert await socket.closed() == (4403, "Forbidden")
+        async with raw_socket(where.port) as socket:
+            assert await socket.closed() == (4408, "Connection initialisation timeout")
+        async with raw_socket(where.port) as first, raw_socket(where.port) as second:
+            await first.init(ADA)
+            second.send(init(ADA))
+            assert await second.closed() == (1013, "Too many sockets")
+        await eventually(lambda: len(log.outcomes) == 4)
+    assert log.outcomes == [
+        ("websocket", "FORBIDDEN"),
+        ("websocket", "UNAUTHENTICATED"),
+        ("websocket", "UNAUTHENTICATED"),
+        ("websocket", "TOO_MANY_SUBSCRIPTIONS"),
+    ]
+
+
+async def test_a_user_follows_a_limited_number_of_selections() -> None:
+    limits = ConnectionLimits(selections_per_user=2)
+    wire = Wire(WireSettings(connections=limits))
+    selections = [f"subscription {{ providerEvents {{ {name} }} }}" for name in ("id", "cursor")]
+    third = "subscription { providerEvents { position } }"
+    async with (
+        listening(wire.app) as where,
+        raw_socket(where.port) as socket,
+        raw_socket(where.port) as other,
+    ):
+        await socket.init(ADA)
+        await other.init(ADA)
+        for number, query in enumerate([*selections, *selections]):
+            socket.subscribe(query, str(number))
+        other.subscribe(third, "third")
+        refused = await other.receive()
+        assert (refused["type"], refused["id"]) == ("error", "third")
+        assert refused["payload"][0]["extensions"] == {
+            "code": "TOO_MANY_SUBSCRIPTIONS",
+            "limit": "selections",
+        }
+        for number in (0, 2):
+            socket.send({"id": str(number), "type": "complete"})
+        await eventually(lambda: wire.telemetry.subscriptions["websocket"] == 2)
+        other.subscribe(third, "third")
+        await eventually(lambda: wire.telemetry.subscriptions["websocket"] == 3)
+    assert wire.telemetry.limits == ["selections"]
 
 
 async def test_compression_is_not_agreed_on(served: Served) -> None:
@@ -305,9 +393,9 @@ async def test_only_pages_of_allowed_origins_get_a_socket(
 
 async def test_a_socket_ends_with_its_token() -> None:
     class ShortTokens(NamedTokens):
-        async def verify(self, token: str) -> AccessToken | None:  # noqa: ARG002 (port)
+        async def verify(self, token: str) -> AccessToken[UserId] | None:  # noqa: ARG002 (port)
             expires_at = datetime.now(UTC) + timedelta(seconds=0.3)
-            return AccessToken(user_id=ADA, expires_at=expires_at)
+            return AccessToken(caller=ADA, expires_at=expires_at)
 
     wire = Wire(tokens=ShortTokens())
     connection = wire.connect(ADA, 1)
@@ -348,7 +436,7 @@ async def test_all_sockets_end_with_1012_when_the_server_drains(served: Served) 
         served.wire.world.at("succeeded", hold)
         busy.subscribe(DISCONNECT, "go", id=str(connection.id))
         await attempted.wait()
-        ended = asyncio.create_task(served.wire.streams.end())
+        ended = asyncio.create_task(served.wire.app.drain())
         assert await idle.closed() == (1012, "Service restart")
         assert not ended.done()
         await served.wire.world.heal()

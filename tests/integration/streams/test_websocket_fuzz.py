@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schema.asgi import WireSettings
-from schema.websocket.services import SocketLimits
+from schema.websocket.operations import SocketLimits
 from tests.integration.odd_requests import dumped, fuzzing, json_values, mostly, requests
 from tests.support.listening import listening
 from tests.support.raw_socket import (

@@ -6,7 +6,7 @@ import logging
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from schema.websocket.frame_sender import OUTBOX, Outbox
+from schema.websocket.frame_sender import FRAME_SENDER, FrameSender
 from tests.support.listening import listening
 from tests.support.raw_socket import CLOSE, TEXT, RawSocket, connect, raw_socket
 from tests.support.woken import eventually
@@ -62,12 +62,12 @@ async def test_text_that_is_not_utf8_closes_with_1007_and_no_traceback(
 
 
 async def test_an_outbox_of_a_closed_socket_ignores_everything() -> None:
-    outboxes: list[Outbox] = []
+    outboxes: list[FrameSender] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        outboxes.append(scope["extensions"][OUTBOX])
+        outboxes.append(scope["extensions"][FRAME_SENDER])
         while (await receive())["type"] != "websocket.disconnect":
             pass
 

@@ -247,7 +247,7 @@ async def test_an_issued_token_is_taken() -> None:
         token = issue(trust, str(USER), timedelta(hours=1))
         access = await access_tokens(trust, keys).verify(token)
     assert access is not None
-    assert access.user_id == USER
+    assert access.caller == USER
 
 
 def test_settings_show_no_secret() -> None:

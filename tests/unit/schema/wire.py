@@ -10,25 +10,20 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import httpx
-import structlog
 from starlette.applications import Starlette
-from structlog.typing import FilteringBoundLogger
 
 from domain.commands.disconnect_provider import DisconnectProviderHandler
 from domain.identifiers import UserId
 from domain.ports import AccessToken, AccessTokens, EventFeed
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from infrastructure.observability.logging import JsonAccessLog
 from infrastructure.running_commands import RunningCommands
 from schema.admission.access_log import AccessLog
 from schema.admission.draining import OpenStreams
-from schema.admission.rate_limits import MutationRate
-from schema.admission.telemetry import SilentTelemetry
-from schema.asgi import WireSettings, graphql_app
+from schema.asgi import Observers, WireSettings, graphql_app, viewer_gateway
 from schema.build import build_schema
-from schema.execution.document_limits import DocumentLimits
-from schema.execution.documents import Documents
-from schema.execution.executor import Operations
-from schema.execution.masking import Masking
+from schema.execution.gateway import Call, Gateway
+from schema.execution.request import GraphQLRequest
 from schema.viewer.context import Services
 from tests.support.fakes import (
     FakeClock,
@@ -51,12 +46,12 @@ Json: TypeAlias = Any
 class NamedTokens:
     """`AccessTokens`: a user's UUID is that user's token."""
 
-    async def verify(self, token: str) -> AccessToken | None:
+    async def verify(self, token: str) -> AccessToken[UserId] | None:
         try:
             user_id = UserId(UUID(token))
         except ValueError:
             return None
-        return AccessToken(user_id=user_id, expires_at=datetime.now(UTC) + timedelta(hours=1))
+        return AccessToken(caller=user_id, expires_at=datetime.now(UTC) + timedelta(hours=1))
 
 
 class CountingTelemetry:
@@ -83,6 +78,16 @@ class CountingTelemetry:
         self.limits.append(limit)
 
 
+class RecordedAccess:
+    """An `AccessLog` that keeps the transport and the outcome of each line."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[tuple[str, str]] = []
+
+    def record(self, *, transport: str, outcome: str, **_: object) -> None:
+        self.outcomes.append((transport, outcome))
+
+
 class Wire:
     """The GraphQL app on a world in memory."""
 
@@ -90,15 +95,14 @@ class Wire:
         self,
         settings: WireSettings | None = None,
         *,
-        tokens: AccessTokens | None = None,
-        logger: FilteringBoundLogger | None = None,
+        tokens: AccessTokens[UserId] | None = None,
+        access_log: AccessLog | None = None,
         feed: Callable[[World], EventFeed] = InMemoryEventFeed,
     ) -> None:
         self.world = World()
         self.clock = FakeClock()
         self.telemetry = CountingTelemetry()
         self.ids = FakeIds()
-        self.streams = OpenStreams()
         connections = InMemoryProviderConnectionRepository(self.world)
         handler = DisconnectProviderHandler(
             connections, InMemoryEventBus(self.world), now=self.clock, new_id=self.ids
@@ -111,30 +115,29 @@ class Wire:
             feed=feed(self.world),
             new_id=self.ids,
         )
-        self.app = graphql_app(
-            SCHEMA,
-            self.services,
-            tokens or NamedTokens(),
-            settings or WireSettings(),
-            access_log=AccessLog(logger or structlog.get_logger("unplug.access")),
-            telemetry=self.telemetry,
-            streams=self.streams,
-            otherwise=Starlette(),
+        settings = settings or WireSettings()
+        observers = Observers(
+            access_log=access_log or JsonAccessLog(level="critical"), telemetry=self.telemetry
         )
+        self.gateway: Gateway[UserId] = viewer_gateway(
+            SCHEMA, self.services, tokens or NamedTokens(), settings, observers
+        )
+        self.app = graphql_app(self.gateway, settings, observers, self.ids, Starlette())
 
-    def operations(self) -> Operations:
+    @property
+    def streams(self) -> OpenStreams:
+        """What is open."""
+        return self.app.admission.streams
+
+    def call(
+        self, query: str, variables: dict[str, object] | None = None, user_id: UserId = ADA
+    ) -> Call[UserId]:
         """What its transports run, without a transport."""
-        telemetry = SilentTelemetry()
-        documents = Documents(
-            SCHEMA.executable,
-            limits=DocumentLimits(),
-            telemetry=telemetry,
-            introspection=False,
-            hide_suggestions=True,
-        )
-        masking, rate = Masking(self.services.new_id), MutationRate(50, telemetry)
-        return Operations(
-            SCHEMA.executable, self.services, documents, masking, rate, hide_suggestions=True
+        token = AccessToken(caller=user_id, expires_at=datetime.now(UTC) + timedelta(hours=1))
+        request = GraphQLRequest(query, None, variables)
+        operation = self.gateway.prepare(request, token)
+        return Call(
+            request_id="1", transport="http", token=token, request=request, operation=operation
         )
 
     def connect(self, user_id: UserId, number: int, **fields: Json) -> ProviderConnection:

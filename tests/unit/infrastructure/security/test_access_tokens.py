@@ -49,7 +49,7 @@ def signed(claims: Mapping[str, object], secret: str = SECRET, algorithm: str = 
 async def test_a_valid_token_says_who_asks_and_until_when() -> None:
     access = await secret_tokens().verify(signed(CLAIMS))
     assert access is not None
-    assert access.user_id == USER
+    assert access.caller == USER
     assert access.expires_at == datetime.fromtimestamp(NOW + 86_400, UTC)
 
 
@@ -227,7 +227,7 @@ async def test_an_issued_token_is_taken_until_it_expires() -> None:
     token = issue(trust, str(USER), timedelta(hours=1))
     access = await secret_tokens(issuer="me", audience="unplug").verify(token)
     assert access is not None
-    assert access.user_id == USER
+    assert access.caller == USER
     assert abs(access.expires_at - datetime.now(UTC) - timedelta(hours=1)) < timedelta(seconds=5)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from schema.asgi import WireSettings
 from schema.execution.document_limits import DocumentLimits
-from schema.execution.documents import Documents
+from schema.execution.documents import DocumentRules, Documents
 from tests.unit.schema.wire import ADA, BOB, SCHEMA, CountingTelemetry, Wire, codes
 
 SMALL = DocumentLimits(length=2_000, tokens=60, depth=4, aliases=3, root_fields=4, directives=3)
@@ -40,7 +40,7 @@ DOUBLING = "{ ...A } fragment A on Query { a: __typename ...B ...B } " + (
     ],
 )  # fmt: skip
 async def test_too_much_of_anything_is_named_and_counted(limit: str, query: str) -> None:
-    wire = Wire(WireSettings(document=SMALL))
+    wire = Wire(WireSettings(documents=DocumentRules(limits=SMALL)))
     async with wire.client() as client:
         for _ in range(2):
             answer = await client.post(query)
@@ -54,7 +54,7 @@ async def test_too_much_of_anything_is_named_and_counted(limit: str, query: str)
     "query", ["{a" * 300, CHAIN, "{ eventCursor(a: " + "[" * 300 + "]" * 300 + ") }"]
 )
 async def test_what_is_nested_without_end_is_too_deep(query: str) -> None:
-    wire = Wire(WireSettings(document=DocumentLimits(tokens=100_000)))
+    wire = Wire(WireSettings(documents=DocumentRules(limits=DocumentLimits(tokens=100_000))))
     async with wire.client() as client:
         answer = await client.post(query)
     assert [error["extensions"] for error in answer.json()["errors"]] == [
@@ -71,7 +71,7 @@ async def test_fragments_in_a_circle_are_invalid() -> None:
 
 
 async def test_up_to_the_limits_everything_runs() -> None:
-    wire = Wire(WireSettings(document=SMALL))
+    wire = Wire(WireSettings(documents=DocumentRules(limits=SMALL)))
     async with wire.client() as client:
         await client.data("{ connectedProviders { edges { node { id } } } a: eventCursor }")
         await client.data("{ a: __typename b: __typename c: __typename __typename }")
@@ -80,13 +80,7 @@ async def test_up_to_the_limits_everything_runs() -> None:
 
 
 async def test_limits_and_masking_leave_the_document_cache_alone() -> None:
-    documents = Documents(
-        SCHEMA.executable,
-        limits=DocumentLimits(),
-        telemetry=CountingTelemetry(),
-        introspection=False,
-        hide_suggestions=True,
-    )
+    documents = Documents(SCHEMA.executable, DocumentRules(), CountingTelemetry())
     for _ in range(3):
         assert documents.operation("query A { eventCursor }", None).name == "A"
     assert documents.cache_info().hits == 2
@@ -102,7 +96,7 @@ async def test_introspection_and_suggestions_are_off_unless_they_are_wanted() ->
         assert set(codes(await client.post(introspection))) == {"GRAPHQL_VALIDATION_FAILED"}
         assert "Did you mean" not in (await client.post(typo)).text
         assert await client.data("{ __typename }")
-    open_ = Wire(WireSettings(introspection=True, hide_suggestions=False))
+    open_ = Wire(WireSettings(documents=DocumentRules(introspection=True, hide_suggestions=False)))
     async with open_.client() as client:
         assert await client.data(introspection) == {"__schema": {"queryType": {"name": "Query"}}}
         assert "Did you mean 'eventCursor'?" in (await client.post(typo)).text

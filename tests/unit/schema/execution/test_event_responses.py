@@ -18,8 +18,8 @@ from domain.events import (
     RecordedEvent,
 )
 from domain.identifiers import UserId
-from schema.execution.event_responses import PayloadCache, Payloads
-from schema.execution.executor import Operations
+from schema.execution.event_responses import ResponseCache
+from schema.execution.gateway import StartedSubscription
 from tests.support.ids import a_connection, a_provider, an_attempt
 from tests.support.logs import recorded as log_event
 from tests.unit.schema.wire import ADA, BOB, Json, Wire
@@ -39,11 +39,6 @@ def wire() -> Wire:
     return Wire()
 
 
-@pytest.fixture
-def operations(wire: Wire) -> Operations:
-    return wire.operations()
-
-
 def recorded(
     make: Callable[..., ProviderEvent], more: dict[str, object] | None = None, user_id: UserId = ADA
 ) -> RecordedEvent:
@@ -60,13 +55,13 @@ def recorded(
 
 
 async def subscribe(
-    operations: Operations, variables: dict[str, object] | None = None, user_id: UserId = ADA
-) -> Payloads:
-    return await operations.subscribe(operations.operation(EVERYTHING, None), variables, user_id)
+    wire: Wire, variables: dict[str, object] | None = None, user_id: UserId = ADA
+) -> StartedSubscription:
+    return await wire.gateway.subscribe(wire.call(EVERYTHING, variables, user_id))
 
 
-def result(payloads: Payloads, event: RecordedEvent) -> Json:
-    return orjson.loads(payloads.shared.payload(event))["data"]["providerEvents"]
+def result(subscription: StartedSubscription, event: RecordedEvent) -> Json:
+    return orjson.loads(subscription.response(event))["data"]["providerEvents"]
 
 
 @pytest.mark.parametrize(
@@ -78,57 +73,57 @@ def result(payloads: Payloads, event: RecordedEvent) -> Json:
     ],
 )
 async def test_no_field_of_any_event_has_to_be_awaited(
-    operations: Operations, make: Callable[..., ProviderEvent], more: dict[str, object]
+    wire: Wire, make: Callable[..., ProviderEvent], more: dict[str, object]
 ) -> None:
     event = recorded(make, more)
-    answer = result(await subscribe(operations), event)
+    answer = result(await subscribe(wire), event)
     assert answer["__typename"] == make.__name__
     assert answer["cursor"] == event.cursor.encode()
     assert answer["provider"] == {"id": str(PROVIDER.id), "slug": "schwab"}
 
 
-async def test_what_differs_above_the_payload_is_shared(operations: Operations, wire: Wire) -> None:
+async def test_what_differs_above_the_payload_is_shared(wire: Wire) -> None:
     start = (await wire.services.events.head(ADA)).encode()
-    mine = await subscribe(operations, {"after": start})
+    mine = await subscribe(wire, {"after": start})
     others = [
-        await subscribe(operations),
-        await subscribe(operations, {"after": None}),
-        await subscribe(operations, user_id=BOB),
+        await subscribe(wire),
+        await subscribe(wire, {"after": None}),
+        await subscribe(wire, user_id=BOB),
     ]
-    assert {payloads.shared for payloads in others} == {mine.shared}
     event = recorded(ProviderDisconnectionAttempted)
-    assert mine.shared.payload(event) is others[0].shared.payload(event)
+    response = mine.response(event)
+    assert all(other.response(event) is response for other in others)
 
 
-async def test_what_differs_in_the_payload_is_not_shared(operations: Operations) -> None:
-    whole = await subscribe(operations, {"with": True})
-    lean = await subscribe(operations, {"with": False})
+async def test_what_differs_in_the_payload_is_not_shared(wire: Wire) -> None:
+    whole = await subscribe(wire, {"with": True})
+    lean = await subscribe(wire, {"with": False})
     event = recorded(ProviderDisconnectionAttempted)
     assert "provider" in result(whole, event)
     assert "provider" not in result(lean, event)
 
 
-async def test_two_users_with_one_selection_get_their_own_events(operations: Operations) -> None:
-    ada, bob = await subscribe(operations), await subscribe(operations, user_id=BOB)
-    for payloads, user_id in ((ada, ADA), (bob, BOB)):
+async def test_two_users_with_one_selection_get_their_own_events(wire: Wire) -> None:
+    ada, bob = await subscribe(wire), await subscribe(wire, user_id=BOB)
+    for subscription, user_id in ((ada, ADA), (bob, BOB)):
         event = recorded(ProviderDisconnectionAttempted, user_id=user_id)
-        assert result(payloads, event)["id"] == str(event.event.id)
+        assert result(subscription, event)["id"] == str(event.event.id)
 
 
-async def test_nothing_but_the_response_outlives_an_event(operations: Operations) -> None:
-    payloads = await subscribe(operations)
+async def test_nothing_but_the_response_outlives_an_event(wire: Wire) -> None:
+    subscription = await subscribe(wire)
     events = [log_event(ADA, position) for position in range(1, 301)]
-    payloads.shared.payload(events[0])
+    subscription.response(events[0])
     gc.collect()
     before = len(gc.get_objects())
     for event in events:
-        payloads.shared.payload(event)
+        subscription.response(event)
     gc.collect()
     assert len(gc.get_objects()) - before < 3 * len(events)
 
 
-def test_the_oldest_payloads_go_when_all_together_are_too_long() -> None:
-    cache = PayloadCache(kept=100)
+def test_the_oldest_responses_go_when_all_together_are_too_long() -> None:
+    cache = ResponseCache(kept=100)
     for number in range(10):
         cache.put((1, UUID(int=number)), b"x" * 30)
     assert cache.size == 90

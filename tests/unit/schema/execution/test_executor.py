@@ -12,15 +12,13 @@ RUNS = 40
 
 async def test_an_operation_leaves_nothing_to_the_cyclic_collector() -> None:
     wire = Wire()
-    operations = wire.operations()
-    operation = operations.operation(MUTATION, None)
-    variables = {"id": str(wire.connect(ADA, 1).id)}
-    await operations.execute(operation, variables, ADA)
+    call = wire.call(MUTATION, {"id": str(wire.connect(ADA, 1).id)})
+    await wire.gateway.execute(call)
     gc.collect()
     gc.disable()
     try:
         for _ in range(RUNS):
-            result = await operations.execute(operation, variables, ADA)
+            result = await wire.gateway.execute(call)
             assert result.errors is None
         assert gc.collect() < RUNS
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from infrastructure.observability.logging import access_logger, configure_logging
+from infrastructure.observability.logging import JsonAccessLog, configure_logging
 from tests.unit.schema.wire import ADA, Wire, codes
 
 SECRET = "hunter2-hunter2"
@@ -101,7 +101,7 @@ class ClosedPipe(io.BytesIO):
 
 
 async def test_requests_go_on_when_nobody_reads_the_log() -> None:
-    async with Wire(logger=access_logger(ClosedPipe())).client() as client:
+    async with Wire(access_log=JsonAccessLog(ClosedPipe())).client() as client:
         assert await client.data("{ __typename }")
 
 
@@ -135,7 +135,7 @@ async def test_a_faulty_request_is_told_what_is_wrong_with_it(
 
 
 async def test_the_access_log_has_a_line_per_operation_and_no_more_than_names(log: Log) -> None:
-    wire = Wire(logger=access_logger(log.written))
+    wire = Wire(access_log=JsonAccessLog(log.written))
     connection = wire.connect(ADA, 1, alias=SECRET)
     mutation = """
     mutation Leave($id: ID!) {

@@ -1,0 +1,185 @@
+"""The path of every request, from its token to its response; one gateway per schema.
+
+What stays outside is each transport's own: parsing, statuses, close codes, origins and framing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+from typing import Generic
+
+from graphql import GraphQLError, OperationType
+
+from domain.ports import AccessToken, AccessTokens, Attachment, CallerT, EventSubscriber
+from schema.admission.access_log import AccessLog
+from schema.admission.authentication import authenticate
+from schema.admission.connection_limits import SelectionLimiter
+from schema.admission.rate_limits import MutationRate
+from schema.errors import outcome_of
+from schema.execution.documents import Documents
+from schema.execution.encoding import encode
+from schema.execution.event_responses import EventResponses, EventSource
+from schema.execution.executor import ExecutableSchema, SchemaExecutor
+from schema.execution.masking import Masking
+from schema.execution.request import GraphQLRequest, Operation
+
+
+@dataclass(slots=True, kw_only=True)
+class Call(Generic[CallerT]):
+    """One request on its way, as far as it is known; the access log tells of it.
+
+    `errors` are as the client saw them.
+    """
+
+    request_id: str
+    transport: str
+    token: AccessToken[CallerT] | None = None
+    operation: Operation | None = None
+    request: GraphQLRequest | None = None
+    errors: Sequence[GraphQLError] | None = None
+    started: float = field(default_factory=perf_counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An encoded response, and its errors as the client sees them."""
+
+    body: bytes
+    errors: Sequence[GraphQLError] | None
+
+
+class StartedSubscription:
+    """A subscription that a transport follows. It has no task."""
+
+    __slots__ = ("_attachment", "_closed", "_release", "_source", "response", "start", "wants")
+
+    def __init__(
+        self, source: EventSource, responses: EventResponses, release: Callable[[], None]
+    ) -> None:
+        self._source = source
+        self._release = release
+        self._attachment: Attachment | None = None
+        self._closed = False
+        self.start = source.after
+        self.wants = source.wants
+        self.response = responses.response
+
+    def attach(self, subscriber: EventSubscriber) -> Attachment:
+        """Tells `subscriber` all events of the user after the start, wanted or not. Once only."""
+        self._attachment = self._source.attach(subscriber)
+        return self._attachment
+
+    def close(self) -> None:
+        """The subscriber is told nothing more. May be repeated."""
+        if not self._closed:
+            self._closed = True
+            if self._attachment is not None:
+                self._attachment.detach()
+                self._attachment = None  # ends a cycle
+            self._release()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerLimits:
+    """What one caller may ask for. None: no limit."""
+
+    mutations: MutationRate | None = None
+    selections: SelectionLimiter | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """Where faults of ours and finished calls are written down."""
+
+    masking: Masking
+    access_log: AccessLog
+
+
+class Gateway(Generic[CallerT]):
+    """Everything that a transport asks of a schema."""
+
+    def __init__(
+        self,
+        schema: ExecutableSchema[CallerT],
+        tokens: AccessTokens[CallerT],
+        documents: Documents,
+        limits: CallerLimits,
+        reports: Reports,
+    ) -> None:
+        self._authorize = schema.authorize
+        self._tokens = tokens
+        self._documents = documents
+        self._limits = limits
+        self._reports = reports
+        self._executor = SchemaExecutor(
+            schema, reports.masking, hide_suggestions=documents.hide_suggestions
+        )
+
+    async def authenticate(self, authorization: str | None) -> AccessToken[CallerT]:
+        """The verified token of an `Authorization` header's text. Raises `Refused`."""
+        return await authenticate(authorization, self._tokens)
+
+    def prepare(self, request: GraphQLRequest, token: AccessToken[CallerT]) -> Operation:
+        """The operation to run, valid, within the limits and allowed to the caller.
+
+        Raises `Refused`; nothing of the operation has run then.
+        """
+        operation = self._documents.operation(request.query, request.operation_name)
+        self._authorize(operation, token.caller)
+        return operation
+
+    async def execute(self, call: Call[CallerT]) -> Response:
+        """Runs a prepared query or mutation. Raises `Refused` before anything of it is run."""
+        operation, request, caller = _prepared(call)
+        if operation.type is OperationType.MUTATION and self._limits.mutations is not None:
+            self._limits.mutations.admit(caller, len(operation.root_fields))
+        result = await self._executor.execute(operation, request.variables, caller)
+        call.errors = result.errors
+        return Response(encode(result), result.errors)
+
+    async def subscribe(
+        self, call: Call[CallerT], *, resume_after: str | None = None
+    ) -> StartedSubscription:
+        """Starts a prepared subscription. Raises `Refused` before anything is sent.
+
+        `resume_after` is a cursor that wins over the operation's own `after` (the `Last-Event-ID`
+        header of server-sent events).
+        """
+        operation, request, caller = _prepared(call)
+        source, responses = await self._executor.subscribe(
+            operation, request.variables, caller, resume_after
+        )
+        selections = self._limits.selections
+        if selections is None:
+            return StartedSubscription(source, responses, _nothing)
+        selections.acquire(caller, responses)
+        release = partial(selections.release, caller, responses)
+        return StartedSubscription(source, responses, release)
+
+    def unexpected(self, error: BaseException) -> GraphQLError:
+        """What a client is told about a fault of ours; the server's log has its origin."""
+        return self._reports.masking.unexpected(error)
+
+    def record(self, call: Call[CallerT]) -> None:
+        """One line in the access log. To be called once, when the call has ended."""
+        operation = call.operation
+        self._reports.access_log.record(
+            request_id=call.request_id,
+            transport=call.transport,
+            caller=None if call.token is None else str(call.token.caller),
+            operation=operation.name if operation else None,
+            kind=operation.type.value if operation else None,
+            outcome=outcome_of(call.errors),
+            seconds=perf_counter() - call.started,
+        )
+
+
+def _prepared(call: Call[CallerT]) -> tuple[Operation, GraphQLRequest, CallerT]:
+    if call.operation is None or call.request is None or call.token is None:
+        raise RuntimeError("the call is not prepared")
+    return call.operation, call.request, call.token.caller
+
+
+def _nothing() -> None:
+    """There is no place to give back."""
