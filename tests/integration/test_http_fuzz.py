@@ -33,7 +33,8 @@ class Served:
     """The app under one event loop, fed with raw ASGI."""
 
     def __init__(self) -> None:
-        self.wire = Wire(WireSettings(mutations_per_second=1_000_000))
+        self.access = RecordedAccess()
+        self.wire = Wire(WireSettings(mutations_per_second=1_000_000), access_log=self.access)
         self.wire.connect(ADA, 1)
         self.runner = asyncio.Runner()
 
