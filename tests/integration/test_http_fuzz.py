@@ -23,7 +23,7 @@ from tests.integration.odd_requests import (
     query_string,
     requests,
 )
-from tests.unit.schema.wire import ADA, Wire
+from tests.unit.schema.wire import ADA, RecordedAccess, Wire
 
 Message: TypeAlias = Any
 """An ASGI message, or a log entry: a dictionary of whatever."""
