@@ -13,7 +13,6 @@ from uuid import UUID
 
 import typer
 
-from domain.events import EventCursor
 from domain.identifiers import UserId
 from infrastructure.commands.help_texts import EXIT_CODES, NAMES, PlainCommand, PlainGroup
 from infrastructure.failures import ExitCode
@@ -179,7 +178,9 @@ def events(
     after: Annotated[
         str | None,
         typer.Option(
-            envvar="UNPLUG_AFTER", metavar="CURSOR", help="Only events after this cursor."
+            envvar="UNPLUG_AFTER",
+            metavar="CURSOR",
+            help="Only events after this cursor, the `cursor` of a line that was printed.",
         ),
     ] = None,
     follow: Annotated[
@@ -192,14 +193,20 @@ def events(
         ),
     ] = False,
 ) -> None:
-    """Print the audit trail as JSON lines, with the true reasons of failures."""
-    from infrastructure.commands.maintenance import print_events
+    """Print the audit trail as JSON lines, with the true reasons of failures.
+
+    Events come in the order in which they were committed.
+    A cursor stays valid until a restore removes its event, which is an error.
+    """
+    from infrastructure.commands.audit.show import print_events, starting_point
 
     configure_logging("warning")
-    cursor = None if after is None else _cursor(after, user_id)
-    whose = cursor.user_id if cursor else UserId(user_id) if user_id else None
     try:
-        asyncio.run(print_events(load_settings(), whose, cursor, follow=follow))
+        start = starting_point(UserId(user_id) if user_id else None, after)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--after") from None
+    try:
+        asyncio.run(print_events(load_settings(), start, follow=follow))
     except KeyboardInterrupt:
         if not follow:
             raise
@@ -231,12 +238,3 @@ def _duration(text: str) -> timedelta:
         return duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--expires-in") from None
-
-
-def _cursor(text: str, user_id: UUID | None) -> EventCursor:
-    cursor = EventCursor.decode(text)
-    if cursor is None:
-        raise typer.BadParameter("this is not a cursor", param_hint="--after")
-    if user_id not in {None, cursor.user_id}:
-        raise typer.BadParameter("this is another user's cursor", param_hint="--after")
-    return cursor

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
@@ -11,11 +10,6 @@ from typing import BinaryIO
 import typer
 from rich.progress import DownloadColumn, MofNCompleteColumn
 
-from domain.events import EventCursor
-from domain.identifiers import UserId
-from domain.ports import LogReplaced
-from infrastructure.commands.audit.output import write_events
-from infrastructure.commands.audit.trail import of_everybody, of_user
 from infrastructure.commands.database_setup import cipher, migrate, prepared, sole_use
 from infrastructure.commands.importing.connections import ImportConnections, Report
 from infrastructure.commands.importing.formats import refuse_other_formats
@@ -23,9 +17,6 @@ from infrastructure.commands.importing.lines import lines_of
 from infrastructure.commands.progress import progress_bar, say
 from infrastructure.commands.rotate_keys import RotateKeys, Rotation
 from infrastructure.database.sqlite.purge import purge
-from infrastructure.failures import OperatorError
-from infrastructure.persistence.all_events import TortoiseAllEvents
-from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.settings import Settings
 
@@ -84,26 +75,6 @@ async def rotate_all_keys(settings: Settings) -> Rotation:
                 ),
             ).run()
     return rotation
-
-
-async def print_events(
-    settings: Settings, user_id: UserId | None, after: EventCursor | None, *, follow: bool
-) -> None:
-    """The audit trail of one user or of all. Raises `OperatorError` or `StorageError`."""
-    async with prepared(settings) as database:
-        log = TortoiseEventLog(database.client)
-        if after is not None and not await log.holds(after):
-            raise OperatorError("That cursor's event is not in the log. Was the database restored?")
-        if user_id is None:
-            events = of_everybody(log, TortoiseAllEvents(database.client), follow=follow)
-        else:
-            events = of_user(log, after or EventCursor.start(user_id), follow=follow)
-        try:
-            await write_events(events, sys.stdout.buffer)
-        except LogReplaced:
-            raise OperatorError(
-                "The log was replaced meanwhile. Was the database restored?"
-            ) from None
 
 
 @contextmanager

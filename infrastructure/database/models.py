@@ -28,7 +28,10 @@ class ProviderConnectionRow(Model):
 
 
 class ProviderEventRow(Model):
-    """An event in its user's log. A row never changes."""
+    """An event in its user's log. A row never changes.
+
+    `commit_order` is the order of all users' events; those of one transaction may share it.
+    """
 
     id = fields.UUIDField(primary_key=True)
     user_id = fields.UUIDField()
@@ -40,6 +43,7 @@ class ProviderEventRow(Model):
     provider_id = fields.UUIDField(null=True)
     provider_slug = fields.CharField(max_length=50, null=True)
     reason = fields.CharField(max_length=20, null=True)
+    commit_order = fields.BigIntField()
 
     class Meta:
         table = "provider_events"

@@ -12,6 +12,7 @@ from domain.provider_connection import ProviderConnection
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.postgres.migrate import migrate_postgres
+from infrastructure.persistence.all_events import TortoiseAllEvents
 from infrastructure.persistence.event_bus import WriterEventBus
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
@@ -38,6 +39,7 @@ class PostgresWorld(World):
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
         self.bus = WriterEventBus(self._writer)
         self.log = self.heads = TortoiseEventLog(database.client)
+        self.all_events = TortoiseAllEvents(database.client)
         self.credentials = TortoiseStoredCredentials(database.client, database.store)
 
     @classmethod

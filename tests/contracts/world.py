@@ -20,12 +20,14 @@ from domain.events import (
 from domain.identifiers import AttemptId, ConnectionId, UserId
 from domain.ports import ConnectionList, EventBus, EventLog, ProviderConnectionRepository
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from infrastructure.commands.audit.trail import AllEvents
 from infrastructure.commands.rotate_keys import StoredCredentials
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.database import SqliteDatabase
 from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.live.event_feed import LiveEventFeed
 from infrastructure.live.sweep import Heads
+from infrastructure.persistence.all_events import TortoiseAllEvents
 from infrastructure.persistence.event_bus import WriterEventBus
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
@@ -50,6 +52,7 @@ class World:
     bus: EventBus
     log: EventLog
     heads: Heads
+    all_events: AllEvents
     credentials: StoredCredentials
     feed: LiveEventFeed | None = None
     """Is told what is committed; None stands for another node, whose wake-ups get lost."""
@@ -87,6 +90,7 @@ class FakeWorld(World):
         self.connections = fakes.InMemoryProviderConnectionRepository(self._world)
         self.bus = fakes.InMemoryEventBus(self._world)
         self.log = self.heads = fakes.InMemoryEventLog(self._world)
+        self.all_events = fakes.InMemoryAllEvents(self._world)
         self.credentials = fakes.InMemoryStoredCredentials(self._world)
         self._world.on_recorded = lambda recorded: self.committed([recorded])
 
@@ -98,10 +102,12 @@ class FakeWorld(World):
         self._world.add(*connections)
 
     async def back_up(self) -> None:
-        self._backup = deepcopy((self._world.logs, self._world.open_attempts))
+        kept = (self._world.logs, self._world.recorded, self._world.open_attempts)
+        self._backup = deepcopy(kept)
 
     async def restore(self) -> None:
-        self._world.logs, self._world.open_attempts = deepcopy(self._backup)
+        kept = deepcopy(self._backup)
+        self._world.logs, self._world.recorded, self._world.open_attempts = kept
 
     async def aclose(self) -> None:
         await self._world.heal()
@@ -118,6 +124,7 @@ class SqliteWorld(World):
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
         self.bus = WriterEventBus(self._writer)
         self.log = self.heads = TortoiseEventLog(database.client)
+        self.all_events = TortoiseAllEvents(database.client)
         self.credentials = TortoiseStoredCredentials(database.client, database.store)
 
     @classmethod

@@ -91,8 +91,9 @@ def test_log_refuses_to_change(
         {"id": D, "attempt_id": D},
         {"id": D, "user_id": D},
         {"id": D, "user_id": D, "kind": "failed", "reason": "interrupted"},
+        {"id": D, "user_id": D, "attempt_id": D, "commit_order": 1},
     ],
-    ids=["id", "position", "attempted twice", "other outcome"],
+    ids=["id", "position", "attempted twice", "other outcome", "commit order"],
 )
 @pytest.mark.parametrize(
     ("verb", "tail"),

@@ -28,6 +28,7 @@ from domain.ports import (
 )
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from infrastructure.database.store import StoredCredential
+from infrastructure.persistence.all_events import AllEventsCursor, CommittedEvent, Horizon
 
 Action: TypeAlias = Callable[[], Awaitable[None]]
 ItemT = TypeVar("ItemT")
@@ -68,6 +69,8 @@ class World:
     def __init__(self) -> None:
         self.connections: dict[ConnectionId, ProviderConnection] = {}
         self.logs: defaultdict[UserId, list[RecordedEvent]] = defaultdict(list)
+        self.recorded: list[RecordedEvent] = []
+        """The events of all logs, in the order of their commits."""
         self.open_attempts: set[AttemptId] = set()
         self.down = False
         self.grown = asyncio.Condition()
@@ -143,6 +146,7 @@ class World:
                 previous_id=log[-1].event.id if log else None,
             )
             log.append(recorded)
+            self.recorded.append(recorded)
             self.on_recorded(recorded)
         async with self.grown:
             self.grown.notify_all()
@@ -151,7 +155,7 @@ class World:
 
     def _check(self, event: ProviderEvent, connection: ProviderConnection | None) -> None:
         opens = isinstance(event, ProviderDisconnectionAttempted)
-        recorded = [r.event for log in self.logs.values() for r in log]
+        recorded = [recorded.event for recorded in self.recorded]
         if any(e.id == event.id or (opens and e.attempt_id == event.attempt_id) for e in recorded):
             raise StorageError
         if not opens and event.attempt_id not in self.open_attempts:
@@ -280,6 +284,31 @@ class InMemoryEventLog:
     async def _log(self, user_id: UserId) -> list[RecordedEvent]:
         await self._world.passed("read")
         return self._world.logs[user_id]
+
+
+class InMemoryAllEvents:
+    """`AllEvents`: events in the order in which they were recorded."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def horizon(self) -> Horizon:
+        await self._world.passed("read")
+        count = len(self._world.recorded)
+        return Horizon(settled=count + 1, begun=count + 1)
+
+    async def read(
+        self, after: AllEventsCursor | None, before: int, limit: int
+    ) -> Sequence[CommittedEvent]:
+        await self._world.passed("read")
+        events = [
+            CommittedEvent(recorded=recorded, commit_order=number)
+            for number, recorded in enumerate(self._world.recorded[: before - 1], 1)
+        ]
+        start = 0 if after is None else after.commit_order
+        if after is not None and (start > len(events) or events[start - 1].cursor != after):
+            raise LogReplaced
+        return events[start : start + limit]
 
 
 class InMemoryEventFeed:

@@ -1,4 +1,4 @@
-"""The audit trail on standard output, for as long as somebody reads it."""
+"""Lines on standard output, for as long as its other end is open."""
 
 import asyncio
 import os
@@ -7,17 +7,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import BinaryIO
 
-from domain.events import RecordedEvent
-from infrastructure.commands.audit.trail import json_line
-
 LOOK_AGAIN = 0.5
 """Seconds between two looks whether the pipe's other end is still open."""
 
 
-async def write_events(events: AsyncGenerator[RecordedEvent, None], out: BinaryIO) -> None:
-    """A line for each, written at once; ends when there are no more, or nobody reads them."""
+async def write_lines(lines: AsyncGenerator[bytes, None], out: BinaryIO) -> None:
+    """Each is written at once; ends when there are no more, or the pipe's reader is gone."""
     tasks = (
-        asyncio.create_task(_write(events, out)),
+        asyncio.create_task(_write(lines, out)),
         asyncio.create_task(_reader_gone(out.fileno())),
     )
     try:
@@ -34,10 +31,10 @@ async def write_events(events: AsyncGenerator[RecordedEvent, None], out: BinaryI
             raise written
 
 
-async def _write(events: AsyncGenerator[RecordedEvent, None], out: BinaryIO) -> None:
-    async with aclosing(events):
-        async for recorded in events:
-            out.write(json_line(recorded))
+async def _write(lines: AsyncGenerator[bytes, None], out: BinaryIO) -> None:
+    async with aclosing(lines):
+        async for line in lines:
+            out.write(line)
             out.flush()
 
 

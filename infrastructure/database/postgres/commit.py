@@ -104,10 +104,12 @@ WITH member AS (
     SELECT user_id, count(*) FROM accepted GROUP BY user_id ORDER BY user_id
     ON CONFLICT (user_id) DO UPDATE SET position = h.position + excluded.position
     RETURNING user_id, position
+), ordered AS MATERIALIZED (
+    SELECT next_commit_order() AS commit_order -- once, and not once a row
 ), appended AS (
-    INSERT INTO provider_events (position, {", ".join(_MEMBER)})
-    SELECT head.position - a.events + a.place, {_of("a", _MEMBER)}
-    FROM accepted a JOIN head ON head.user_id = a.user_id
+    INSERT INTO provider_events (position, commit_order, {", ".join(_MEMBER)})
+    SELECT head.position - a.events + a.place, ordered.commit_order, {_of("a", _MEMBER)}
+    FROM accepted a JOIN head ON head.user_id = a.user_id, ordered
     RETURNING id, position
 )
 SELECT j.is_open, j.is_current, appended.position, coalesce(a.previous_id, (

@@ -1,0 +1,54 @@
+-- All users' events have an order, in which no event comes to light behind one that could be read before: a base and the
+-- transaction's id. Ids begin anew on another server, so after a move the first append raises the base above all events.
+
+CREATE TABLE commit_order_base (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    system_identifier bigint NOT NULL,
+    base bigint NOT NULL CHECK (base >= 0)
+);
+
+ALTER TABLE provider_events ADD COLUMN commit_order bigint;
+
+CREATE FUNCTION next_commit_order() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    this_system bigint := (SELECT system_identifier FROM pg_control_system());
+    its_base bigint;
+BEGIN
+    LOOP
+        SELECT base INTO its_base FROM commit_order_base WHERE system_identifier = this_system;
+        IF FOUND THEN
+            RETURN its_base + pg_current_xact_id()::text::bigint;
+        END IF;
+        -- One of those who come first does it; the others wait for its commit.
+        INSERT INTO commit_order_base AS b (system_identifier, base)
+        SELECT this_system, coalesce(max(commit_order), 0) + 1 FROM provider_events
+        ON CONFLICT (only_row) DO UPDATE
+            SET system_identifier = excluded.system_identifier, base = excluded.base
+            WHERE b.system_identifier <> excluded.system_identifier;
+    END LOOP;
+END;
+$$;
+
+-- Events that are there already: by time, as far as the order within each user's log allows it.
+ALTER TABLE provider_events DISABLE TRIGGER provider_events_refuse_change;
+UPDATE provider_events AS e SET commit_order = o.commit_order
+FROM (
+    SELECT id, row_number() OVER (ORDER BY latest, position) AS commit_order
+    FROM (
+        SELECT id, position,
+            max(id::text COLLATE "C") OVER (PARTITION BY user_id ORDER BY position) AS latest
+        FROM provider_events
+    ) AS timed
+) AS o
+WHERE e.id = o.id;
+ALTER TABLE provider_events ENABLE TRIGGER provider_events_refuse_change;
+
+ALTER TABLE provider_events
+    ALTER COLUMN commit_order SET NOT NULL,
+    ALTER COLUMN commit_order SET DEFAULT next_commit_order();
+
+CREATE INDEX provider_events_by_commit ON provider_events (commit_order);
+
+INSERT INTO commit_order_base (system_identifier, base)
+SELECT system_identifier, (SELECT coalesce(max(commit_order), 0) + 1 FROM provider_events)
+FROM pg_control_system();
