@@ -6,7 +6,7 @@ them: values or text.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from domain.events import (
@@ -53,6 +53,13 @@ EVENT_COLUMNS = (
     "provider_slug",
     "reason",
 )
+
+
+class Row(Protocol):
+    """A tuple, or asyncpg's record, which is no `Sequence` to type checkers."""
+
+    def __getitem__(self, index: slice, /) -> Sequence[Any]: ...
+
 
 ATTEMPTED = "attempted"
 _KINDS: dict[type[ProviderEvent], str] = {
@@ -128,7 +135,7 @@ def event_row(recorded: RecordedEvent) -> tuple[Any, ...]:
     )
 
 
-def event_of(row: Sequence[Any]) -> RecordedEvent:
+def event_of(row: Row) -> RecordedEvent:
     """The inverse of `event_row`."""
     event_id, user_id, position, kind, occurred_at, connection_id, attempt_id = row[:7]
     provider_id, provider_slug, reason = row[7:]

@@ -9,6 +9,7 @@ from typing import Self
 from uuid import UUID
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from infrastructure.live.wake_ups import Listeners, Wake
 from infrastructure.observability.metrics import Metrics
@@ -100,7 +101,11 @@ class NotifyWakeUps:
             await asyncio.sleep(SPACING)
 
     def _received(
-        self, connection: asyncpg.Connection, pid: int, _channel: str, payload: object
+        self,
+        connection: asyncpg.Connection | PoolConnectionProxy,
+        pid: int,
+        _channel: str,
+        payload: object,
     ) -> None:
         if pid != connection.get_server_pid():
             users = _decode(str(payload))

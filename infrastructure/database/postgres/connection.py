@@ -56,7 +56,7 @@ class PostgresOptions:
         return arguments | {"server_settings": settings}
 
 
-class PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # it has no types
+class PlainConnection(asyncpg.Connection):
     """Nobody changes its session, so there is nothing to reset between two users of it."""
 
     __slots__ = ()

@@ -127,7 +127,7 @@ class PostgresStore:
         """See `Store.abandoned`. On the pool: the writer may be in the middle of a commit."""
         with reading():
             _, found = await self._client.execute_query(_ABANDONED, [older_than, limit])
-        return [event_of(tuple(row)).event for row in found]
+        return [event_of(row).event for row in found]
 
     async def aclose(self) -> None:
         """After the last commit."""

@@ -109,12 +109,12 @@ async def test_a_connection_that_fails_in_an_unknown_way_is_given_up(
     await node.writer.write(Write(event=attempted(ALICE, CONNECTION)))
     broken: list[PlainConnection] = []
 
-    async def fetch(self: PlainConnection, *arguments: object) -> object:
+    async def fetch(self: PlainConnection, query: str, *arguments: object) -> object:
         if not broken:
             broken.append(self)
         if self is broken[0]:
             raise RuntimeError("the handler is closed")  # uvloop's, of a connection that looks open
-        return await asyncpg.Connection.fetch(self, *arguments)
+        return await asyncpg.Connection.fetch(self, query, *arguments)
 
     monkeypatch.setattr(PlainConnection, "fetch", fetch)
     attempt = attempted(ALICE, CONNECTION)

@@ -74,7 +74,9 @@ async def test_what_commits_late_is_not_passed_by(node: Node, operator: asyncpg.
     first = await node.commit()
     late = operator.transaction()
     await late.start()
-    row = dict(await operator.fetchrow("SELECT * FROM provider_events"))
+    found = await operator.fetchrow("SELECT * FROM provider_events")
+    assert found is not None
+    row = dict(found)
     del row["commit_order"]
     row |= {"id": uuid4(), "user_id": uuid4(), "attempt_id": uuid4()}
     places = ", ".join(f"${number}" for number in range(1, len(row) + 1))

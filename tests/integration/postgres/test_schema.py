@@ -108,6 +108,7 @@ async def test_impossible_events_are_refused(
     db: asyncpg.Connection, values: dict[str, object], error: type[Exception] | None
 ) -> None:
     row = await db.fetchrow("SELECT * FROM provider_events")
+    assert row is not None
     event = dict(row) | {"id": uuid7(), "position": 2, "attempt_id": uuid7()} | values
     event["attempt_id"] = event["attempt_id"] or row["attempt_id"]
     places = ", ".join(f"${number}" for number in range(1, len(event) + 1))
