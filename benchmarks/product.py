@@ -18,7 +18,8 @@ from domain.ports import AccessToken
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
 from infrastructure.observability.logging import JsonAccessLog, configure_logging
-from infrastructure.server.uvicorn_server import Lifecycle, listen, serve
+from infrastructure.server.listening import listen
+from infrastructure.server.uvicorn_server import Lifecycle, serve
 from schema.admission.telemetry import SilentTelemetry
 from schema.asgi import Observers, WireSettings, graphql_app, viewer_gateway
 from schema.build import build_schema

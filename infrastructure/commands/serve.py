@@ -14,7 +14,8 @@ from infrastructure.commands.start_checks import allow_open_files, described, re
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
 from infrastructure.failures import DatabaseUnavailable
-from infrastructure.server.uvicorn_server import Lifecycle, listen, origin_of, serve
+from infrastructure.server.listening import listen, origin_of
+from infrastructure.server.uvicorn_server import Lifecycle, serve
 from infrastructure.settings import Settings
 
 _log = structlog.get_logger(__name__)

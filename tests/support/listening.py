@@ -8,7 +8,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
-from infrastructure.server.uvicorn_server import STALL_SECONDS, listen, server_config
+from infrastructure.server.listening import listen
+from infrastructure.server.uvicorn_server import STALL_SECONDS, server_config
 
 
 class _Server(uvicorn.Server):

@@ -22,7 +22,7 @@ from infrastructure.commands.start_checks import refuse_shared_address
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
 from infrastructure.security.issuing import issue
-from infrastructure.server.uvicorn_server import listen, origin_of
+from infrastructure.server.listening import listen, origin_of
 from infrastructure.settings import Settings
 
 _log = structlog.get_logger(__name__)

@@ -1,0 +1,58 @@
+"""Commands that run until they are stopped: `demo` and `serve`."""
+
+from typing import Annotated
+
+import typer
+
+from infrastructure.commands.command_line.application import command
+from infrastructure.observability.logging import configure_logging
+from infrastructure.settings import load_settings
+
+Host = Annotated[
+    str, typer.Option(envvar="UNPLUG_HOST", metavar="ADDRESS", help="Address to listen on.")
+]
+Port = Annotated[
+    int,
+    typer.Option(
+        envvar="UNPLUG_PORT",
+        metavar="PORT",
+        min=0,
+        max=65535,
+        help="Port to listen on; 0 takes a free one.",
+    ),
+]
+
+
+@command()
+def demo(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    browser: Annotated[
+        bool, typer.Option(envvar="UNPLUG_BROWSER", metavar="", help="Open the page in a browser.")
+    ] = True,
+) -> None:
+    """Try it: a server with a demo user, on its own database.
+
+    The database is ./unplug-demo.sqlite3, with a .key and a .lock file beside it.
+    All three can be deleted when the demo is stopped.
+    """
+    from infrastructure.commands.demo.run import run_demo
+    from infrastructure.commands.demo.settings import demo_settings
+
+    settings = demo_settings()
+    configure_logging(settings.log_level or "warning")
+    run_demo(settings, host, port, browser=browser)
+
+
+@command()
+def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Run the server until SIGTERM or Ctrl-C.
+
+    Requires UNPLUG_TOKEN_SECRET (or ..._PUBLIC_KEY or ..._JWKS_URL).
+    The database is UNPLUG_DATABASE_URL; by default the file ./unplug.sqlite3.
+    """
+    from infrastructure.commands.serve import run_node
+
+    settings = load_settings()
+    configure_logging(settings.log_level or "info")
+    run_node(settings, host, port)

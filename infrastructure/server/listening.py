@@ -1,0 +1,46 @@
+"""Listening sockets."""
+
+import errno
+import socket
+
+from infrastructure.failures import InUse, OperatorError
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises `OperatorError`, `InUse` for a port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    server = socket.socket(family)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind((host, port))
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host name at all
+        server.close()
+        raise _cannot_listen(host, port, error) from None
+    return server
+
+
+def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> OperatorError:
+    where = f"Can't listen on {host}:{port}"
+    match error:
+        case OSError(errno=errno.EADDRINUSE):
+            return InUse(
+                f"{where}: the port is taken. Choose another with --port (0 takes a free one)."
+            )
+        case OSError(errno=errno.EACCES):
+            return OperatorError(f"{where}: this user may not. Choose a port above 1023.")
+        case OSError(errno=errno.EADDRNOTAVAIL):
+            return OperatorError(
+                f"{where}: not an address of this machine. "
+                "127.0.0.1 serves this machine, 0.0.0.0 all networks."
+            )
+        case socket.gaierror() | UnicodeError():
+            return OperatorError(f"{where}: the host can't be resolved. Correct --host.")
+        case _:
+            return OperatorError(f"{where}: {error.strerror or type(error).__name__}.")
+
+
+def origin_of(server: socket.socket) -> str:
+    """Where browsers on this machine reach it, such as `http://127.0.0.1:8000`."""
+    host, port = server.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
