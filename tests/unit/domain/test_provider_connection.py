@@ -68,3 +68,19 @@ def test_nothing_of_the_credentials_is_in_their_text() -> None:
 def test_a_broken_invariant_raises(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"."):
         replace(connection(), **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"encrypted_data": b""},
+        {"credential_type": ""},
+        {"expires_at": NOW.replace(tzinfo=None)},
+        {"expires_at": NOW.astimezone(timezone(timedelta(hours=1)))},
+    ],
+)
+def test_credentials_that_cannot_be_raise(change: dict[str, object]) -> None:
+    credentials = ProviderCredentials(encrypted_data=SECRET, credential_type="oauth2")
+
+    with pytest.raises(ValueError, match=r"."):
+        replace(credentials, **change)  # type: ignore[arg-type]
