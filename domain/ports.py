@@ -190,6 +190,17 @@ class AccessToken(Generic[CallerT]):
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceCaller:
+    """A back end of the app: its name for logs, and what it may do."""
+
+    name: str
+    scopes: frozenset[str]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class AccessTokens(Protocol[CallerT]):
     """Verifies bearer tokens (JWT, RFC 7519)."""
 

@@ -1,12 +1,14 @@
 """Which adapters the settings ask for."""
 
+from pydantic import SecretStr
+
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.failures import SettingsError
 from infrastructure.live.nats import NatsWakeUps
 from infrastructure.live.postgres_notify import NotifyWakeUps
 from infrastructure.live.wake_ups import NoWakeUps, WakeUps
 from infrastructure.observability.metrics import Metrics
-from infrastructure.security.issuing import TokenTrust
+from infrastructure.security.token_trust import KeySource, TokenRules, TokenTrust
 from infrastructure.settings import Settings
 
 
@@ -23,22 +25,47 @@ def postgres_options(settings: Settings) -> PostgresOptions:
     )
 
 
-def token_trust(settings: Settings) -> TokenTrust:
-    """Which tokens users may present. Raises `SettingsError` when no setting says it."""
-    secret = settings.token_secret
-    if secret is None and settings.token_public_key is None and settings.token_jwks_url is None:
+def user_trust(settings: Settings) -> TokenTrust:
+    """Which tokens users may present."""
+    return TokenTrust(
+        keys=KeySource(
+            secret=_revealed(settings.token_secret),
+            public_key=settings.token_public_key,
+            url=settings.token_jwks_url,
+        ),
+        rules=TokenRules(
+            issuer=settings.token_issuer,
+            audience=settings.token_audience,
+            other_audience=settings.service_token_audience,
+            leeway=settings.token_leeway,
+        ),
+    )
+
+
+def service_trust(settings: Settings) -> TokenTrust:
+    """Which tokens services may present. Without keys of their own: the users' keys and issuer."""
+    own = KeySource(
+        secret=_revealed(settings.service_token_secret),
+        public_key=settings.service_token_public_key,
+        url=settings.service_token_jwks_url,
+    )
+    return TokenTrust(
+        keys=own or user_trust(settings).keys,
+        rules=TokenRules(
+            issuer=settings.service_token_issuer or (None if own else settings.token_issuer),
+            audience=settings.service_token_audience,
+            leeway=settings.token_leeway,
+        ),
+    )
+
+
+def require_keys(trust: TokenTrust) -> None:
+    """Raises `SettingsError` when no token can be verified."""
+    if not trust.keys:
         raise SettingsError(
             "UNPLUG_TOKEN_SECRET: set it (32 bytes or more: `openssl rand -base64 32`), or "
             "UNPLUG_TOKEN_PUBLIC_KEY, or UNPLUG_TOKEN_JWKS_URL, to say whose tokens are accepted."
         )
-    return TokenTrust(
-        secret=None if secret is None else secret.get_secret_value(),
-        public_key=settings.token_public_key,
-        keys_url=settings.token_jwks_url,
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        leeway=settings.token_leeway,
-    )
 
 
 def wake_ups(settings: Settings, metrics: Metrics) -> WakeUps:
@@ -52,3 +79,7 @@ def wake_ups(settings: Settings, metrics: Metrics) -> WakeUps:
         return NoWakeUps()
     url = settings.database_direct_url or settings.database_url
     return NotifyWakeUps(url.get_secret_value(), metrics)
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

@@ -28,7 +28,8 @@ from infrastructure.setting_types.values import (
 PREFIX = "UNPLUG_"
 
 OPTION_VARIABLES = frozenset(
-    PREFIX + name for name in ("AFTER", "BROWSER", "EXPIRES_IN", "FOLLOW", "HOST", "PORT")
+    PREFIX + name
+    for name in ("AFTER", "BROWSER", "EXPIRES_IN", "FOLLOW", "HOST", "PORT", "SCOPE", "SERVICE")
 )
 """Variables of the command line's options, which Typer reads."""
 
@@ -66,6 +67,13 @@ class Settings(BaseSettings):
     token_audience: str | None = None
     token_leeway: Leeway = 5.0
     """Seconds by which `nbf` and `iat` may lie in the future."""
+
+    service_token_secret: TokenSecret | None = None
+    service_token_public_key: PublicKey | None = None
+    service_token_jwks_url: KeysUrl | None = None
+    service_token_issuer: str | None = None
+    service_token_audience: str = "unplug-service"  # noqa: S105
+    """Without keys of their own, services' tokens are verified with the users' keys and issuer."""
 
     credentials_keys: FernetKeys = ()
 
@@ -108,10 +116,16 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_way_to_verify(self) -> Self:
-        ways = ["token_secret", "token_public_key", "token_jwks_url"]
-        given = [PREFIX + way.upper() for way in ways if getattr(self, way) is not None]
-        if len(given) > 1:
-            raise ValueError(f"{given[0]}: set {' or '.join(given)}, not both")
+        for whose in ("", "service_"):
+            ways = [f"{whose}token_{way}" for way in ("secret", "public_key", "jwks_url")]
+            given = [PREFIX + way.upper() for way in ways if getattr(self, way) is not None]
+            if len(given) > 1:
+                raise ValueError(f"{given[0]}: set {' or '.join(given)}, not both")
+        if self.token_audience == self.service_token_audience:
+            raise ValueError(
+                f"{PREFIX}TOKEN_AUDIENCE: must not be {PREFIX}SERVICE_TOKEN_AUDIENCE, by which "
+                "services' tokens are told from users'"
+            )
         return self
 
 

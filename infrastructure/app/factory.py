@@ -20,7 +20,7 @@ from infrastructure.observability.health import Health
 from infrastructure.observability.logging import JsonAccessLog
 from infrastructure.observability.metrics import Metrics, metrics_server
 from infrastructure.persistence.event_log import TortoiseEventLog
-from infrastructure.security.identity import access_tokens, verification_keys
+from infrastructure.security.identity import user_tokens, verification_keys
 from infrastructure.security.signing_keys import VerificationKeys
 from infrastructure.settings import Settings
 from infrastructure.web.page import page_routes
@@ -36,13 +36,16 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
     Raises `StorageError` when the database can't be reached, and `OperatorError`: its schema is
     outdated, no setting says which tokens are accepted, the metrics' address can't be bound.
     """
-    trust = adapters.token_trust(settings)
+    trust = adapters.user_trust(settings)
+    adapters.require_keys(trust)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         stack.enter_context(_metrics_address(settings, metrics))
         database = await stack.enter_async_context(_current_database(settings, metrics))
         log = TortoiseEventLog(database.client)
-        keys = await stack.enter_async_context(verification_keys(trust, proxies=settings.proxies))
+        keys = await stack.enter_async_context(
+            verification_keys(trust.keys, proxies=settings.proxies)
+        )
         live = await stack.enter_async_context(reading_live(settings, log, metrics))
         writes = await stack.enter_async_context(writing(database, live.committed, metrics))
         if settings.database_file is not None:
@@ -64,7 +67,7 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
         level = settings.log_level or "info"
         observers = Observers(access_log=JsonAccessLog(level=level), telemetry=metrics)
         gateway = viewer_gateway(
-            build_schema(), services, access_tokens(trust, keys), wire, observers
+            build_schema(), services, user_tokens(trust, keys), wire, observers
         )
         otherwise = Starlette(routes=[*health.routes(), *_page(settings)])
         asgi = graphql_app(gateway, wire, observers, uuid7, otherwise)

@@ -1,22 +1,20 @@
-"""Bearer tokens: signed JWTs (RFC 7519, RFC 8725) whose `sub` is the user's UUID."""
+"""Bearer tokens: signed JWTs (RFC 7519, RFC 8725)."""
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
-from uuid import UUID
+from typing import Any, Generic
 
 import jwt
 from jwt import PyJWK
 from jwt.exceptions import InvalidSubjectError
 
-from domain.identifiers import UserId
-from domain.ports import AccessToken
+from domain.ports import AccessToken, CallerT
 from infrastructure.security.refusals import Refusal, RefusalLog, TokenRefused
 from infrastructure.security.signing_keys import VerificationKeys
+from infrastructure.security.token_trust import TokenRules
 
 MAX_TOKEN_LENGTH = 16_384
 CACHED_TOKENS = 4096
@@ -31,35 +29,30 @@ _REASONS: Mapping[type[Exception], Refusal] = {
 _MISSING = {"iss": Refusal.ISSUER, "aud": Refusal.AUDIENCE, "sub": Refusal.SUBJECT}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenRules:
-    """What a token must say. `leeway`: seconds by which `nbf` and `iat` may lie in the future."""
-
-    issuer: str | None = None
-    audience: str | None = None
-    leeway: float = 0.0
-
-
-class JwtAccessTokens:
+class JwtAccessTokens(Generic[CallerT]):
     """Verifies tokens, and remembers for a minute those that were valid.
 
-    The reason of a refusal stands in the operators' log; its client learns only that it is one.
+    `caller_of` makes the caller of verified claims, or raises `TokenRefused`. The reason of a
+    refusal stands in the operators' log; its client learns only that it is one.
     """
 
     def __init__(
         self,
         keys: VerificationKeys,
         rules: TokenRules,
+        caller_of: Callable[[Mapping[str, Any]], CallerT],
+        refusals: RefusalLog,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
         self._rules = rules
         self._now = now
-        self._refusals = RefusalLog()
-        self._verified: dict[bytes, tuple[AccessToken[UserId], float]] = {}
+        self._caller_of = caller_of
+        self._refusals = refusals
+        self._verified: dict[bytes, tuple[AccessToken[CallerT], float]] = {}
 
-    async def verify(self, token: str) -> AccessToken[UserId] | None:
+    async def verify(self, token: str) -> AccessToken[CallerT] | None:
         """None for every token that isn't valid now. Raises `KeysUnavailable`."""
         digest = sha256(token.encode(errors="surrogatepass")).digest()
         known = self._verified.get(digest)
@@ -79,11 +72,14 @@ class JwtAccessTokens:
         self._verified[digest] = (access, good_until)
         return access
 
-    async def _verify_anew(self, token: str) -> AccessToken[UserId]:
+    async def _verify_anew(self, token: str) -> AccessToken[CallerT]:
         if len(token) > MAX_TOKEN_LENGTH:
             raise TokenRefused(Refusal.TOO_LONG)
         claims = await self._signed_claims(token)
-        return AccessToken(caller=_user_id(claims["sub"]), expires_at=self._expiry(claims))
+        other = self._rules.other_audience
+        if other is not None and other in _audiences(claims):
+            raise TokenRefused(Refusal.AUDIENCE)
+        return AccessToken(caller=self._caller_of(claims), expires_at=self._expiry(claims))
 
     async def _signed_claims(self, token: str) -> Mapping[str, Any]:
         try:
@@ -137,19 +133,13 @@ class JwtAccessTokens:
             raise TokenRefused(Refusal.MALFORMED) from None
 
 
+def _audiences(claims: Mapping[str, Any]) -> Sequence[object]:
+    audience = claims.get("aud")
+    return audience if isinstance(audience, list) else [audience] if audience is not None else []
+
+
 def _numeric_date(claim: object) -> int:
     """RFC 7519, section 2."""
     if isinstance(claim, bool) or not isinstance(claim, int | float) or not math.isfinite(claim):
         raise TokenRefused(Refusal.MALFORMED)
     return int(claim)
-
-
-def _user_id(claim: str) -> UserId:
-    """The subject, which must be a UUID in its usual form."""
-    try:
-        user_id = UserId(UUID(claim))
-    except ValueError:
-        raise TokenRefused(Refusal.SUBJECT) from None
-    if str(user_id) != claim.lower():
-        raise TokenRefused(Refusal.SUBJECT)
-    return user_id

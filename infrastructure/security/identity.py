@@ -3,37 +3,48 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from domain.identifiers import UserId
+from domain.ports import ServiceCaller
 from infrastructure.outbound_http import OutboundHttp
-from infrastructure.security.access_tokens import JwtAccessTokens, TokenRules
-from infrastructure.security.issuing import TokenTrust
+from infrastructure.security.access_tokens import JwtAccessTokens
+from infrastructure.security.callers import service_of, user_of
 from infrastructure.security.jwks import KEY_SET_LIMITS, PublishedKeys
+from infrastructure.security.refusals import RefusalLog
 from infrastructure.security.signing_keys import (
     SingleKey,
     VerificationKeys,
     public_key,
     shared_secret,
 )
+from infrastructure.security.token_trust import KeySource, TokenTrust
 
 
 @asynccontextmanager
-async def verification_keys(trust: TokenTrust, *, proxies: bool) -> AsyncIterator[VerificationKeys]:
+async def verification_keys(source: KeySource, *, proxies: bool) -> AsyncIterator[VerificationKeys]:
     """The keys that tokens may be signed with. A published key set is fetched until the end.
 
-    `proxies`: whether the environment's proxies are used for that.
+    `proxies`: whether the environment's proxies are used for that. Raises `ValueError` for a source
+    without a key.
     """
-    if trust.secret is not None:
-        yield SingleKey(shared_secret(trust.secret))
-    elif trust.public_key is not None:
-        yield SingleKey(public_key(trust.public_key))
-    elif trust.keys_url is not None:
+    if source.secret is not None:
+        yield SingleKey(shared_secret(source.secret))
+    elif source.public_key is not None:
+        yield SingleKey(public_key(source.public_key))
+    elif source.url is not None:
         async with (
             OutboundHttp(KEY_SET_LIMITS, proxies=proxies) as http,
-            PublishedKeys(trust.keys_url, http) as keys,
+            PublishedKeys(source.url, http) as keys,
         ):
             yield keys
+    else:
+        raise ValueError("there is no key")
 
 
-def access_tokens(trust: TokenTrust, keys: VerificationKeys) -> JwtAccessTokens:
-    """The verifier of users' tokens."""
-    rules = TokenRules(issuer=trust.issuer, audience=trust.audience, leeway=trust.leeway)
-    return JwtAccessTokens(keys, rules)
+def user_tokens(trust: TokenTrust, keys: VerificationKeys) -> JwtAccessTokens[UserId]:
+    """The verifier of users' tokens. Services' tokens are none, whoever signed them."""
+    return JwtAccessTokens(keys, trust.rules, user_of, RefusalLog("users"))
+
+
+def service_tokens(trust: TokenTrust, keys: VerificationKeys) -> JwtAccessTokens[ServiceCaller]:
+    """The verifier of services' tokens."""
+    return JwtAccessTokens(keys, trust.rules, service_of, RefusalLog("services"))

@@ -1,47 +1,37 @@
-"""Which tokens are accepted, and such tokens signed by Unplug itself."""
+"""Tokens that Unplug signs itself, with the shared secret."""
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import jwt
 
 from infrastructure.failures import SettingsError
 from infrastructure.security.signing_keys import shared_secret
+from infrastructure.security.token_trust import TokenTrust
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenTrust:
-    """Which tokens are accepted: one of `secret`, `public_key` (PEM) and `keys_url` is set.
-
-    `issuer` and `audience` are required of a token when they are set. `leeway` is in seconds.
-    """
-
-    secret: str | None = field(default=None, repr=False)
-    public_key: str | None = None
-    keys_url: str | None = None
-    issuer: str | None = None
-    audience: str | None = None
-    leeway: float = 0.0
-
-    @property
-    def claims(self) -> dict[str, str]:
-        """What an accepted token says beside its subject and times."""
-        claims = {"iss": self.issuer, "aud": self.audience}
-        return {name: value for name, value in claims.items() if value is not None}
-
-
-def issue(trust: TokenTrust, subject: str, expires_in: timedelta) -> str:
-    """A token, valid from now on for at least a second, signed with the shared secret.
+def issue(
+    trust: TokenTrust, subject: str, expires_in: timedelta, scopes: Sequence[str] | None = None
+) -> str:
+    """A token that `trust` accepts, for at least a second, signed with the shared secret.
 
     Raises `SettingsError` without one.
     """
-    if trust.secret is None:
+    if trust.keys.secret is None:
         raise SettingsError(
             "UNPLUG_TOKEN_SECRET: needed to sign tokens. "
             "With a public key or a JWKS URL, the issuer of its private key signs them."
         )
     now = int(time.time())
-    seconds = max(1, round(expires_in.total_seconds()))
-    claims = {"sub": subject, "iat": now, "exp": now + seconds, **trust.claims}
-    return jwt.encode(claims, shared_secret(trust.secret))
+    claims: dict[str, Any] = {
+        "sub": subject,
+        "iat": now,
+        "exp": now + max(1, round(expires_in.total_seconds())),
+        "iss": trust.rules.issuer,
+        "aud": trust.rules.audience,
+        "scope": None if scopes is None else " ".join(scopes),
+    }
+    said = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(said, shared_secret(trust.keys.secret))

@@ -23,6 +23,7 @@ class Refusal(StrEnum):
     ISSUER = "issuer"
     AUDIENCE = "audience"
     SUBJECT = "subject"
+    SCOPE = "scope"
 
 
 class TokenRefused(Exception):
@@ -34,9 +35,13 @@ class TokenRefused(Exception):
 
 
 class RefusalLog:
-    """Writes the reasons, never a token. Of more than ten in a second it counts the others."""
+    """Writes the reasons, never a token. Of more than ten in a second it counts the others.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `callers` says in each line whose tokens these are: users' or services'.
+    """
+
+    def __init__(self, callers: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._callers = callers
         self._clock = clock
         self._second = 0
         self._lines = 0
@@ -51,5 +56,10 @@ class RefusalLog:
             self._left_out += 1
             return
         self._lines += 1
-        _log.info("access_refused", reason=reason.value, left_out=self._left_out)
+        _log.info(
+            "access_refused",
+            callers=self._callers,
+            reason=reason.value,
+            left_out=self._left_out,
+        )
         self._left_out = 0

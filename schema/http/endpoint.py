@@ -116,6 +116,8 @@ class HttpTransport(Generic[CallerT]):
         try:
             return await self._gateway.authenticate(header.decode("latin-1") if header else None)
         except Refused as refused:
+            if _has(refused.errors, ErrorCode.SERVICE_UNAVAILABLE):
+                raise HttpRefused(503, refused.errors, [_retry_after(refused.errors)]) from None
             raise HttpRefused(401, refused.errors, [CHALLENGE]) from None
 
     async def _request(self, exchange: Exchange[CallerT], method: str) -> GraphQLRequest:
@@ -154,7 +156,7 @@ class HttpTransport(Generic[CallerT]):
     ) -> None:
         """A well-formed request that is not run: `application/json` knows only 200 for it."""
         exchange.call.errors = errors
-        if any(code_of(error) == ErrorCode.RATE_LIMITED for error in errors):
+        if _has(errors, ErrorCode.RATE_LIMITED):
             await _refuse(exchange, 429, errors, [_retry_after(errors)])
         elif accepts.single is None and (stream := self._stream(accepts)):
             await stream.refuse(exchange, errors)
@@ -190,6 +192,10 @@ async def _refuse(
     exchange.call.errors = errors
     media_type = accepted(exchange.headers.get(b"accept")).fallback
     await exchange.respond(status, CONTENT_TYPES[media_type], encode_errors(errors), headers)
+
+
+def _has(errors: Sequence[GraphQLError], code: ErrorCode) -> bool:
+    return any(code_of(error) == code for error in errors)
 
 
 def _retry_after(errors: Sequence[GraphQLError]) -> Header:

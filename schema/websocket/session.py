@@ -142,7 +142,10 @@ class SocketSession(Generic[CallerT]):
                 authorization if isinstance(authorization, str) else None
             )
         except Refused as refused:
-            return self._refuse(4403, "Forbidden", outcome_of(refused.errors))
+            outcome = outcome_of(refused.errors)
+            if outcome == ErrorCode.SERVICE_UNAVAILABLE:
+                return self._refuse(TRY_AGAIN_LATER, "Try again later", outcome)
+            return self._refuse(4403, "Forbidden", outcome)
         try:
             self._entry.admit(token)
         except Refused as refused:

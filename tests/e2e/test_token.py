@@ -21,6 +21,17 @@ def test_a_token_is_printed_and_nothing_else(tmp_path: Path) -> None:
     assert claims["exp"] - claims["iat"] == 5400
 
 
+def test_a_services_token_has_its_name_its_scopes_and_its_audience(tmp_path: Path) -> None:
+    scopes = ("--scope", "connections:read", "--scope", "credentials:read connections:write")
+    done = unplug("token", "--service", "sync", *scopes, cwd=tmp_path, TOKEN_SECRET=SECRET)
+    assert (done.returncode, done.stderr) == (0, "")
+    claims = jwt.decode(
+        done.stdout.strip(), SECRET, algorithms=["HS256"], audience="unplug-service"
+    )
+    assert claims["sub"] == "sync"
+    assert claims["scope"] == "connections:read credentials:read connections:write"
+
+
 def test_an_option_may_come_from_the_environment(tmp_path: Path) -> None:
     done = unplug("token", str(USER), cwd=tmp_path, TOKEN_SECRET=SECRET, EXPIRES_IN="2d")
     claims = jwt.decode(done.stdout.strip(), SECRET, algorithms=["HS256"])
@@ -34,7 +45,13 @@ def test_an_option_may_come_from_the_environment(tmp_path: Path) -> None:
         (("token", str(USER)), {"TOKEN_SECRET": "hunter2"}, "UNPLUG_TOKEN_SECRET: needs 32 bytes"),
         (("token", "alice"), {"TOKEN_SECRET": SECRET}, "USER_ID"),
         (("token", str(USER), "--expires-in", "soon"), {"TOKEN_SECRET": SECRET}, "--expires-in"),
-        (("token",), {"TOKEN_SECRET": SECRET}, "Missing argument"),
+        (("token",), {"TOKEN_SECRET": SECRET}, "name a user, or a service"),
+        (("token", str(USER), "--service", "x"), {"TOKEN_SECRET": SECRET}, "USER_ID"),
+        (("token", "--service", "x"), {"TOKEN_SECRET": SECRET}, "--scope"),
+        (("token", "--service", "x", "--scope", 'a"b'), {"TOKEN_SECRET": SECRET}, "--scope"),
+        (("token", "--service", " ", "--scope", "a"), {"TOKEN_SECRET": SECRET}, "--service"),
+        (("token", str(USER), "--scope", "a"), {"TOKEN_SECRET": SECRET}, "only services"),
+        (("token", "--service", "x", "--scope", "a"), {}, "UNPLUG_TOKEN_SECRET: needed"),
         (("tokens",), {}, "No such command"),
     ],
 )

@@ -14,9 +14,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from structlog.testing import capture_logs
 
+from domain.identifiers import UserId
 from domain.ports import KeysUnavailable
 from infrastructure.outbound_http import OutboundHttp, OutboundLimits
-from infrastructure.security.access_tokens import JwtAccessTokens, TokenRules
+from infrastructure.security.access_tokens import JwtAccessTokens
+from infrastructure.security.callers import user_of
 from infrastructure.security.jwks import (
     KEEP_FOR,
     KEY_SET_LIMITS,
@@ -24,6 +26,8 @@ from infrastructure.security.jwks import (
     RETRY_AFTER,
     PublishedKeys,
 )
+from infrastructure.security.refusals import RefusalLog
+from infrastructure.security.token_trust import TokenRules
 from tests.support.published_keys import jwk_of, signed
 from tests.support.quirk_server import Answer, QuirkServer, drip, flood, hang, quirk_server, reply
 
@@ -88,8 +92,8 @@ async def published_keys(
         yield keys
 
 
-def verifier(keys: PublishedKeys) -> JwtAccessTokens:
-    return JwtAccessTokens(keys, TokenRules())
+def verifier(keys: PublishedKeys) -> JwtAccessTokens[UserId]:
+    return JwtAccessTokens(keys, TokenRules(), user_of, RefusalLog("users"))
 
 
 async def test_keys_are_fetched_once_for_many_tokens(issuer: Issuer) -> None:

@@ -1,7 +1,6 @@
-"""Commands that print something: `events`, `token` and `schema`."""
+"""Commands that print what there is: `events` and `schema`."""
 
 import asyncio
-from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -59,38 +58,8 @@ def events(
 
 
 @command()
-def token(
-    user_id: Annotated[
-        UUID, typer.Argument(metavar="USER_ID", help="The user that the token authenticates.")
-    ],
-    expires_in: Annotated[
-        str,
-        typer.Option(
-            envvar="UNPLUG_EXPIRES_IN",
-            metavar="DURATION",
-            help="How long the token is valid, such as 90s, 15m, 1h30m or 7d.",
-        ),
-    ] = "1h",
-) -> None:
-    """Print a token signed with the shared secret (UNPLUG_TOKEN_SECRET)."""
-    from infrastructure.adapters import token_trust
-    from infrastructure.security.issuing import issue
-
-    typer.echo(issue(token_trust(load_settings()), str(user_id), _duration(expires_in)))
-
-
-@command()
 def schema() -> None:
     """Print the GraphQL schema."""
     from infrastructure.app import sdl
 
     typer.echo(sdl())
-
-
-def _duration(text: str) -> timedelta:
-    from infrastructure.commands.progress import duration
-
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--expires-in") from None

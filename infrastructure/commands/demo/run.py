@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from domain.identifiers import UserId
 from domain.provider_connection import ProviderConnection
-from infrastructure.adapters import token_trust
+from infrastructure.adapters import user_trust
 from infrastructure.commands.database_setup import cipher, prepared
 from infrastructure.commands.demo.connections import demo_connections
 from infrastructure.commands.demo.instructions import instructions, page_address
@@ -39,7 +39,7 @@ def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None
         user_id, now = UserId(uuid7()), datetime.now(UTC)
         connections = demo_connections(user_id, cipher(settings).encrypt, now)
         asyncio.run(_insert(settings, connections))
-        token, origin = issue(token_trust(settings), str(user_id), TOKEN_LIFE), origin_of(server)
+        token, origin = issue(user_trust(settings), str(user_id), TOKEN_LIFE), origin_of(server)
 
         def started() -> None:
             typer.echo(instructions(origin, user_id, token, connections))

@@ -24,6 +24,10 @@ def demo_settings() -> Settings:
         token_jwks_url=None,
         token_issuer=None,
         token_audience=None,
+        service_token_secret=None,
+        service_token_public_key=None,
+        service_token_jwks_url=None,
+        service_token_issuer=None,
     )
     friendly = {"page": True, "introspection": True, "log_level": "warning"}
     unset = {name: value for name, value in friendly.items() if getattr(settings, name) is None}

@@ -41,6 +41,8 @@ const FAILURES = {
     "We lost touch before the answer came. If you got through, it shows here in a moment. " +
     "Asking again does no harm.",
   RATE_LIMITED: () => "That was too much at once. Wait a moment, then try again.",
+  SERVICE_UNAVAILABLE: () =>
+    "We can’t check who you are at the moment, so nothing has changed. Try again in a while.",
   UNAUTHENTICATED: () => "You were signed out before you got through. Sign in, then try again.",
 };
 

@@ -17,7 +17,7 @@ from schema.websocket.operations import SocketLimits
 from tests.support.listening import Listening, listening
 from tests.support.raw_socket import BINARY, TEXT, Json, raw_socket
 from tests.support.woken import eventually
-from tests.unit.schema.wire import ADA, BOB, NamedTokens, RecordedAccess, Wire
+from tests.unit.schema.wire import ADA, BOB, NamedTokens, RecordedAccess, UnverifiableTokens, Wire
 
 EVENTS = "subscription ($after: String) { providerEvents(after: $after) { position __typename } }"
 DISCONNECT = """mutation ($id: ID!) {
@@ -313,6 +313,15 @@ async def test_the_socket_that_waited_longest_for_its_token_goes_first() -> None
         for socket in sockets[2:]:
             await socket.init(ADA)
     assert wire.telemetry.limits == ["unauthenticated_sockets"] * 2
+
+
+async def test_a_token_that_can_not_be_verified_now_is_to_be_sent_again() -> None:
+    log = RecordedAccess()
+    wire = Wire(tokens=UnverifiableTokens(), access_log=log)
+    async with listening(wire.app) as where, raw_socket(where.port) as socket:
+        socket.send(init(ADA))
+        assert await socket.closed() == (1013, "Try again later")
+    assert log.outcomes == [("websocket", "SERVICE_UNAVAILABLE")]
 
 
 async def test_a_socket_that_is_refused_has_a_line_in_the_access_log() -> None:

@@ -9,10 +9,10 @@ import typer
 from cryptography.fernet import Fernet
 
 from domain.identifiers import UserId
-from infrastructure.adapters import token_trust
+from infrastructure.adapters import require_keys, user_trust
 from infrastructure.commands.command_line import app
 from infrastructure.failures import SettingsError
-from infrastructure.security.identity import access_tokens, verification_keys
+from infrastructure.security.identity import user_tokens, verification_keys
 from infrastructure.security.issuing import issue
 from infrastructure.setting_types.values import Address
 from infrastructure.settings import OPTION_VARIABLES, load_settings
@@ -231,21 +231,21 @@ def test_tokens_are_verified_in_one_way(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_there_is_no_default_secret() -> None:
     with pytest.raises(SettingsError, match="UNPLUG_TOKEN_SECRET"):
-        token_trust(load_settings())
+        require_keys(user_trust(load_settings()))
 
 
 def test_without_the_secret_no_token_is_issued() -> None:
     settings = load_settings(token_jwks_url="https://id.example/keys")
     with pytest.raises(SettingsError, match="UNPLUG_TOKEN_SECRET"):
-        issue(token_trust(settings), str(USER), timedelta(hours=1))
+        issue(user_trust(settings), str(USER), timedelta(hours=1))
 
 
 async def test_an_issued_token_is_taken() -> None:
     settings = load_settings(token_secret=SECRET, token_issuer="me", token_audience="unplug")
-    trust = token_trust(settings)
-    async with verification_keys(trust, proxies=False) as keys:
+    trust = user_trust(settings)
+    async with verification_keys(trust.keys, proxies=False) as keys:
         token = issue(trust, str(USER), timedelta(hours=1))
-        access = await access_tokens(trust, keys).verify(token)
+        access = await user_tokens(trust, keys).verify(token)
     assert access is not None
     assert access.caller == USER
 

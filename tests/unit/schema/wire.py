@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from domain.commands.disconnect_provider import DisconnectProviderHandler
 from domain.identifiers import UserId
-from domain.ports import AccessToken, AccessTokens, EventFeed
+from domain.ports import AccessToken, AccessTokens, EventFeed, KeysUnavailable
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.observability.logging import JsonAccessLog
 from infrastructure.running_commands import RunningCommands
@@ -52,6 +52,14 @@ class NamedTokens:
         except ValueError:
             return None
         return AccessToken(caller=user_id, expires_at=datetime.now(UTC) + timedelta(hours=1))
+
+
+class UnverifiableTokens:
+    """`AccessTokens` while the issuer's keys can't be had."""
+
+    async def verify(self, token: str) -> AccessToken[UserId] | None:
+        del token
+        raise KeysUnavailable(2.4)
 
 
 class CountingTelemetry:

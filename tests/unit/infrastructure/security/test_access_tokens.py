@@ -17,11 +17,17 @@ from infrastructure.security.access_tokens import (
     CACHED_TOKENS,
     MAX_TOKEN_LENGTH,
     JwtAccessTokens,
-    TokenRules,
 )
-from infrastructure.security.issuing import TokenTrust, issue
+from infrastructure.security.callers import user_of
+from infrastructure.security.issuing import issue
 from infrastructure.security.refusals import LINES_PER_SECOND, Refusal, RefusalLog
-from infrastructure.security.signing_keys import SingleKey, public_key, shared_secret
+from infrastructure.security.signing_keys import (
+    SingleKey,
+    VerificationKeys,
+    public_key,
+    shared_secret,
+)
+from infrastructure.security.token_trust import KeySource, TokenRules, TokenTrust
 from tests.support.published_keys import PrivateKey, segment
 from tests.support.published_keys import signed as signed_with
 
@@ -37,9 +43,14 @@ def secret_tokens(
     audience: str | None = None,
     leeway: float = 0.0,
     now: Callable[[], float] = time.time,
-) -> JwtAccessTokens:
+) -> JwtAccessTokens[UserId]:
     rules = TokenRules(issuer=issuer, audience=audience, leeway=leeway)
-    return JwtAccessTokens(SingleKey(shared_secret(SECRET)), rules, now=now)
+    keys = SingleKey(shared_secret(SECRET))
+    return JwtAccessTokens(keys, rules, user_of, RefusalLog("users"), now=now)
+
+
+def verifier(keys: VerificationKeys) -> JwtAccessTokens[UserId]:
+    return JwtAccessTokens(keys, TokenRules(), user_of, RefusalLog("users"))
 
 
 def signed(claims: Mapping[str, object], secret: str = SECRET, algorithm: str = "HS256") -> str:
@@ -119,7 +130,7 @@ async def test_the_leeway_lengthens_no_tokens_life() -> None:
 
 def test_a_flood_of_refusals_is_counted_and_not_written() -> None:
     times = [5.0]
-    log = RefusalLog(clock=lambda: times[0])
+    log = RefusalLog("users", clock=lambda: times[0])
     with capture_logs() as lines:
         for _ in range(1000):
             log.record(Refusal.EXPIRED)
@@ -131,7 +142,7 @@ def test_a_flood_of_refusals_is_counted_and_not_written() -> None:
 
 
 async def test_the_right_secret_with_another_algorithm_is_refused() -> None:
-    tokens = JwtAccessTokens(SingleKey(shared_secret(SECRET * 2)), TokenRules())
+    tokens = verifier(SingleKey(shared_secret(SECRET * 2)))
     assert await tokens.verify(signed(CLAIMS, SECRET * 2, "HS256")) is not None
     assert await tokens.verify(signed(CLAIMS, SECRET * 2, "HS384")) is None
     assert await tokens.verify(signed(CLAIMS, SECRET * 2, "HS512")) is None
@@ -192,26 +203,26 @@ RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 async def test_a_public_key_takes_what_its_private_key_signed(
     private: PrivateKey, algorithm: str
 ) -> None:
-    tokens = JwtAccessTokens(SingleKey(public_key(pem(private))), TokenRules())
+    tokens = verifier(SingleKey(public_key(pem(private))))
     assert await tokens.verify(jwt.encode(CLAIMS, private, algorithm=algorithm)) is not None
     assert await tokens.verify(signed(CLAIMS)) is None
 
 
 async def test_ed25519_has_two_names() -> None:
     private = ed25519.Ed25519PrivateKey.generate()
-    tokens = JwtAccessTokens(SingleKey(public_key(pem(private))), TokenRules())
+    tokens = verifier(SingleKey(public_key(pem(private))))
     assert await tokens.verify(signed_with(CLAIMS, private, "Ed25519")) is not None
 
 
 async def test_a_public_key_is_bound_to_one_algorithm() -> None:
-    tokens = JwtAccessTokens(SingleKey(public_key(pem(RSA_KEY))), TokenRules())
+    tokens = verifier(SingleKey(public_key(pem(RSA_KEY))))
     assert await tokens.verify(jwt.encode(CLAIMS, RSA_KEY, algorithm="RS512")) is None
     assert await tokens.verify(jwt.encode(CLAIMS, RSA_KEY, algorithm="PS256")) is None
 
 
 async def test_a_public_key_is_no_secret_to_sign_with() -> None:
     text = pem(RSA_KEY)
-    tokens = JwtAccessTokens(SingleKey(public_key(text)), TokenRules())
+    tokens = verifier(SingleKey(public_key(text)))
     secrets = [text.encode(), text.strip().encode()]
     for secret in secrets:
         key = jwt.PyJWK({"kty": "oct", "k": base64.urlsafe_b64encode(secret).decode()}, "HS256")
@@ -223,7 +234,8 @@ async def test_a_public_key_is_no_secret_to_sign_with() -> None:
 
 
 async def test_an_issued_token_is_taken_until_it_expires() -> None:
-    trust = TokenTrust(secret=SECRET, issuer="me", audience="unplug")
+    rules = TokenRules(issuer="me", audience="unplug")
+    trust = TokenTrust(keys=KeySource(secret=SECRET), rules=rules)
     token = issue(trust, str(USER), timedelta(hours=1))
     access = await secret_tokens(issuer="me", audience="unplug").verify(token)
     assert access is not None

@@ -11,8 +11,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt import PyJWK
 
-from infrastructure.security.access_tokens import JwtAccessTokens, TokenRules
+from infrastructure.security.access_tokens import JwtAccessTokens
+from infrastructure.security.callers import user_of
 from infrastructure.security.key_set import KeySet, parse_key_set
+from infrastructure.security.refusals import RefusalLog
+from infrastructure.security.token_trust import TokenRules
 from tests.support.published_keys import Jwk, PrivateKey, jwk_of, signed
 
 RSA, OTHER_RSA = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
@@ -40,7 +43,9 @@ class FixedKeys:
 
 
 async def accepted(token: str, *jwks: object) -> bool:
-    return await JwtAccessTokens(FixedKeys(*jwks), TokenRules()).verify(token) is not None
+    keys = FixedKeys(*jwks)
+    tokens = JwtAccessTokens(keys, TokenRules(), user_of, RefusalLog("users"))
+    return await tokens.verify(token) is not None
 
 
 RS256_SIG = {"alg": "RS256", "use": "sig"}

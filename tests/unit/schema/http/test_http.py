@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from schema.http.endpoint import TRANSPORTS
-from tests.unit.schema.wire import ADA, Wire, codes
+from tests.unit.schema.wire import ADA, RecordedAccess, UnverifiableTokens, Wire, codes
 
 RESPONSE = "application/graphql-response+json"
 TYPENAME = {"query": "{ __typename }"}
@@ -129,3 +129,20 @@ async def test_a_request_id_comes_back_when_it_is_sane(given: str) -> None:
         made_up = (await client.send(TYPENAME, x_request_id=given)).headers["x-request-id"]
     assert made_up
     assert made_up != given
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "multipart/mixed"])
+async def test_tokens_that_can_not_be_verified_now_are_not_refused(accept: str) -> None:
+    log = RecordedAccess()
+    async with Wire(tokens=UnverifiableTokens(), access_log=log).client() as client:
+        answer = await client.send(TYPENAME, accept=accept)
+        no_token = await client.send(TYPENAME, accept=accept, authorization="")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "3"
+    assert "www-authenticate" not in answer.headers
+    assert answer.json()["errors"][0]["extensions"] == {
+        "code": "SERVICE_UNAVAILABLE",
+        "retryAfter": 3,
+    }
+    assert no_token.status_code == 401
+    assert [outcome for _, outcome in log.outcomes] == ["SERVICE_UNAVAILABLE", "UNAUTHENTICATED"]

@@ -20,7 +20,7 @@ def test_help_lists_every_exit_code() -> None:
     ("command", "usage"),
     [
         ((), " [OPTIONS] COMMAND"),
-        (("token",), "token [OPTIONS] USER_ID"),
+        (("token",), "token [OPTIONS] [USER_ID]"),
         (("events",), "events [OPTIONS] [USER_ID]"),
         (("import",), "import [OPTIONS] FILE.jsonl"),
         (("demo",), "demo [OPTIONS]"),
