@@ -21,14 +21,12 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from uuid_utils.compat import uuid7
 
-from schema.viewer.types import (
-    ConnectedProvider,
-    ConnectionStatus,
+from schema.viewer.results import (
     DisconnectProviderInput,
     DisconnectProviderResult,
     DisconnectProviderSuccess,
-    Provider,
 )
+from schema.viewer.types import ConnectedProvider, ConnectionStatus, Provider
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 ANSWER = b'{"data":{"disconnectProvider":{"__typename":"DisconnectProviderSuccess"}}}'

@@ -1,5 +1,6 @@
 """The schema, put together."""
 
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -13,14 +14,22 @@ from strawberry.types.field import StrawberryField
 from domain.identifiers import UserId
 from schema.execution.executor import ExecutableSchema
 from schema.viewer.context import Context, Services
-from schema.viewer.mutation import Mutation
-from schema.viewer.query import Query, read_snapshot
-from schema.viewer.subscription import Subscription
-from schema.viewer.types import (
+from schema.viewer.events import (
     ProviderDisconnectionAttempted,
     ProviderDisconnectionFailed,
     ProviderDisconnectionSucceeded,
     to_graphql,
+)
+from schema.viewer.mutation import Mutation
+from schema.viewer.query import Query, read_snapshot
+from schema.viewer.subscription import Subscription
+
+DATE_TIME = strawberry.scalar(
+    name="DateTime",
+    description="A date and time with its UTC offset, such as `2026-01-31T09:30:00+00:00`.",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+    serialize=datetime.isoformat,
+    parse_value=datetime.fromisoformat,
 )
 
 
@@ -76,7 +85,7 @@ def build_schema() -> UnplugSchema:
             ProviderDisconnectionSucceeded,
             ProviderDisconnectionFailed,
         ],
-        config=StrawberryConfig(name_converter=CachedNames()),
+        config=StrawberryConfig(name_converter=CachedNames(), scalar_map={datetime: DATE_TIME}),
     )
 
 

@@ -21,40 +21,42 @@ DEFAULT_PAGE = 50
 LARGEST_PAGE = 100
 
 First: TypeAlias = Annotated[
-    int | None, strawberry.argument(description="How many from the start: 1 to 100.")
+    int | None, strawberry.argument(description="Number of items from the start: 1 to 100.")
 ]
 Last: TypeAlias = Annotated[
-    int | None, strawberry.argument(description="How many from the end: 1 to 100.")
+    int | None, strawberry.argument(description="Number of items from the end: 1 to 100.")
 ]
 After: TypeAlias = Annotated[
-    str | None, strawberry.argument(description="Only what comes after this cursor.")
+    str | None, strawberry.argument(description="Only items after this cursor.")
 ]
 Before: TypeAlias = Annotated[
-    str | None, strawberry.argument(description="Only what comes before this cursor.")
+    str | None, strawberry.argument(description="Only items before this cursor.")
 ]
 
 
-@strawberry.interface(description="Anything that can be fetched again by its id.")
+@strawberry.interface(description="An object that can be fetched by its id.")
 class Node:
     """Relay's global object identification; ids are the UUIDs themselves."""
 
     id: strawberry.ID = strawberry.field(description="A UUID.")
 
 
-@strawberry.type(description="An item of a list, and its place in it.")
+@strawberry.type(description="An item of a list, with its cursor.")
 class Edge(Generic[NodeT]):
     """Relay's edge."""
 
     node: NodeT = strawberry.field(description="The item.")
-    cursor: str = strawberry.field(description="Its place; pass it as `after` or `before`.")
+    cursor: str = strawberry.field(description="Opaque cursor. Pass it as `after` or `before`.")
 
 
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[NodeT]):
     """Relay's connection."""
 
-    edges: list[Edge[NodeT]] = strawberry.field(description="The items of this page, in order.")
-    page_info: PageInfo = strawberry.field(description="Whether the list goes on, and where.")
+    edges: list[Edge[NodeT]] = strawberry.field(description="Items of this page, in order.")
+    page_info: PageInfo = strawberry.field(
+        description="Whether there are more items, and the cursors to continue from."
+    )
 
 
 def page_info(cursors: Sequence[str], *, has_previous: bool, has_next: bool) -> PageInfo:
@@ -68,14 +70,14 @@ def page_info(cursors: Sequence[str], *, has_previous: bool, has_next: bool) -> 
 
 
 def given(value: ValueT | None) -> ValueT | None:
-    """An argument that was left out is as good as null."""
+    """None for an argument that was left out."""
     return None if value is strawberry.UNSET else value
 
 
 def window(
     first: int | None, last: int | None, after: KeyT | None, before: KeyT | None
 ) -> Window[KeyT]:
-    """What to read for Relay's arguments; `BAD_USER_INPUT` when they make no sense."""
+    """What to read for Relay's arguments; raises `BAD_USER_INPUT`."""
     first, last = given(first), given(last)
     if first is not None and last is not None:
         raise bad_user_input("Pass `first` or `last`, not both.")

@@ -1,4 +1,4 @@
-"""The one thing that a client can change."""
+"""The viewers' mutations."""
 
 from typing import Annotated, assert_never
 
@@ -9,31 +9,30 @@ from domain.identifiers import AttemptId, ConnectionId
 from domain.result import Failure, Success
 from schema.relay import parse_id
 from schema.viewer.context import Info
-from schema.viewer.types import (
-    MESSAGES,
-    NOT_FOUND,
-    ConnectedProvider,
+from schema.viewer.events import MESSAGES, NOT_FOUND, DisconnectionFailureReason
+from schema.viewer.results import (
     ConnectionNotFound,
     DisconnectionFailed,
-    DisconnectionFailureReason,
     DisconnectProviderInput,
     DisconnectProviderResult,
     DisconnectProviderSuccess,
 )
+from schema.viewer.types import ConnectedProvider
 
 
-@strawberry.type(description="What the viewer may change.")
+@strawberry.type(description="Mutations.")
 class Mutation:
     """Root of all mutations."""
 
     @strawberry.mutation(
-        description="Destroys a connection's credentials. May be repeated; changes it once."
+        description="Disconnects a provider and destroys its credentials. Repeating it is safe."
     )
     async def disconnect_provider(
         self,
         info: Info,
         input: Annotated[  # noqa: A002 (the contract's name)
-            DisconnectProviderInput, strawberry.argument(description="What to disconnect.")
+            DisconnectProviderInput,
+            strawberry.argument(description="The connection to disconnect."),
         ],
     ) -> DisconnectProviderResult:
         """Expected failures are data; faults of the request are errors."""

@@ -22,16 +22,17 @@ from schema.relay import (
     window,
 )
 from schema.viewer.context import Context, Info
-from schema.viewer.types import ConnectedProvider, ConnectionStatus, ProviderEvent, to_graphql
+from schema.viewer.events import ProviderEvent, to_graphql
+from schema.viewer.types import ConnectedProvider, ConnectionStatus
 
 UNSET = strawberry.UNSET
 
 
-@strawberry.type(description="What the viewer may read: their own data only.")
+@strawberry.type(description="Queries. They return the viewer's own data only.")
 class Query:
     """Root of all queries."""
 
-    @strawberry.field(description="A connection or an event of the viewer's, by its id.")
+    @strawberry.field(description="Fetches one of the viewer's connections or events by its id.")
     async def node(
         self,
         info: Info,
@@ -46,7 +47,7 @@ class Query:
         recorded = await services.events.find(viewer_id, EventId(node_id))
         return to_graphql(recorded) if recorded else None
 
-    @strawberry.field(description="In order of creation.")
+    @strawberry.field(description="The viewer's connections, in order of creation.")
     async def connected_providers(
         self,
         info: Info,
@@ -56,7 +57,7 @@ class Query:
         before: Before = UNSET,
         status: Annotated[
             list[ConnectionStatus] | None,
-            strawberry.argument(description="Only connections in one of these states."),
+            strawberry.argument(description="Only connections with one of these statuses."),
         ] = UNSET,
     ) -> Connection[ConnectedProvider]:
         """A page of the viewer's connections."""
@@ -85,7 +86,10 @@ class Query:
         )
 
     @strawberry.field(
-        description="In order of position; `last` and `before` walk back through history."
+        description=(
+            "The viewer's events, in order of position. `last` and `before` page back through "
+            "history."
+        )
     )
     async def provider_events(
         self,
@@ -125,8 +129,8 @@ class Query:
 
     @strawberry.field(
         description=(
-            "Pass it to the subscription as `after`, to miss nothing that happens after this "
-            "snapshot."
+            "Cursor of the viewer's latest event. Pass it to the subscription as `after` to "
+            "receive every event that happens after this snapshot."
         )
     )
     async def event_cursor(self, info: Info) -> str:

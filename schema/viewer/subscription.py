@@ -12,7 +12,7 @@ from domain.ports import Attachment, EventFeed, EventSubscriber
 from schema.cursors import resolve_cursor
 from schema.relay import given, parse_id
 from schema.viewer.context import Info
-from schema.viewer.types import ProviderEvent
+from schema.viewer.events import ProviderEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +36,21 @@ class EventStream:
         raise NotImplementedError
 
 
-@strawberry.type(description="What the viewer may follow.")
+@strawberry.type(description="Subscriptions.")
 class Subscription:
     """Root of all subscriptions."""
 
     @strawberry.subscription(
-        description="From `after`, else from now. The viewer's own events only."
+        description=(
+            "The viewer's events: those after the cursor `after`, or those that happen from now on "
+            "when it is omitted."
+        )
     )
     async def provider_events(
         self,
         info: Info,
         after: Annotated[
-            str | None, strawberry.argument(description="Only what comes after this cursor.")
+            str | None, strawberry.argument(description="Only events after this cursor.")
         ] = strawberry.UNSET,
         connection_id: Annotated[
             strawberry.ID | None,
