@@ -25,7 +25,7 @@ from schema.viewer.context import Services
 from schema.websocket.endpoint import WebSocketTransport
 from schema.websocket.operations import SocketLimits, SocketParts
 
-PATH = "/graphql"
+PATHS = frozenset({"/graphql", "/graphql/"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class GraphQLApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI app."""
-        if scope.get("path") == PATH:
+        if scope.get("path") in PATHS:
             return await self._transports[scope["type"]](scope, receive, send)
         return await self._otherwise(scope, receive, send)
 

@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     TOO_MANY_SUBSCRIPTIONS = "TOO_MANY_SUBSCRIPTIONS"
     RATE_LIMITED = "RATE_LIMITED"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
 
@@ -66,6 +67,14 @@ def invalid_cursor() -> GraphQLError:
         ErrorCode.INVALID_CURSOR,
         "This cursor is not valid. Refetch `eventCursor` and the lists, and resume from there.",
     )
+
+
+def persisted_query_not_supported() -> GraphQLError:
+    """Clients that send a hash first recognise code and message, and send the whole document.
+
+    https://www.apollographql.com/docs/apollo-server/performance/apq
+    """
+    return request_error(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
 
 
 def code_of(error: GraphQLError) -> str | None:

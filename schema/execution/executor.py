@@ -89,7 +89,7 @@ class SchemaExecutor(Generic[CallerT]):
         self._responses = ResponseCache()
 
     async def execute(
-        self, operation: Operation, variables: Variables | None, caller: CallerT
+        self, operation: Operation, variables: Variables, caller: CallerT
     ) -> ExecutionResult:
         """Runs a query or a mutation. Raises `Refused` before anything of it is run."""
         context = self._schema.context_for(caller, None)
@@ -110,7 +110,7 @@ class SchemaExecutor(Generic[CallerT]):
     async def subscribe(
         self,
         operation: Operation,
-        variables: Variables | None,
+        variables: Variables,
         caller: CallerT,
         resume_after: str | None,
     ) -> tuple[EventSource, EventResponses]:
@@ -125,7 +125,7 @@ class SchemaExecutor(Generic[CallerT]):
             source = await source
         if isinstance(source, ExecutionResult):
             raise Refused(*self._masking.mask(source.errors or []))
-        return cast("EventSource", source), self._event_responses(operation, variables or {})
+        return cast("EventSource", source), self._event_responses(operation, variables)
 
     async def _preload(self, operation: Operation, context: Context) -> None:
         for name, load in self._schema.preload.items():
@@ -135,7 +135,7 @@ class SchemaExecutor(Generic[CallerT]):
     def _executor(
         self,
         operation: Operation,
-        variables: Variables | None,
+        variables: Variables,
         context: Context,
         root_value: object = None,
     ) -> Executor[Any]:
@@ -144,7 +144,7 @@ class SchemaExecutor(Generic[CallerT]):
             operation.document,
             root_value=root_value,
             context_value=context,
-            raw_variable_values=dict(variables or {}),
+            raw_variable_values=dict(variables),
             operation_name=operation.name,
             is_awaitable=IS_COROUTINE,
             hide_suggestions=self._hide_suggestions,

@@ -20,23 +20,25 @@ from schema.errors import outcome_of
 from schema.execution.documents import Documents
 from schema.execution.encoding import encode
 from schema.execution.event_responses import EventResponses, EventSource
-from schema.execution.executor import ExecutableSchema, SchemaExecutor
+from schema.execution.executor import ExecutableSchema, SchemaExecutor, Variables
 from schema.execution.masking import Masking
 from schema.execution.request import GraphQLRequest, Operation
 
 
 @dataclass(slots=True, kw_only=True)
 class Call(Generic[CallerT]):
-    """One request on its way, as far as it is known; the access log tells of it.
+    """One request, as far as it is known; the access log tells of it.
 
-    `errors` are as the client saw them.
+    `errors` are as the client saw them. `prepared` is the operation with its variables, until it
+    has started.
     """
 
     request_id: str
     transport: str
     token: AccessToken[CallerT] | None = None
-    operation: Operation | None = None
-    request: GraphQLRequest | None = None
+    name: str | None = None
+    type: OperationType | None = None
+    prepared: tuple[Operation, Variables] | None = None
     errors: Sequence[GraphQLError] | None = None
     started: float = field(default_factory=perf_counter)
 
@@ -120,21 +122,24 @@ class Gateway(Generic[CallerT]):
         """The verified token of an `Authorization` header's text. Raises `Refused`."""
         return await authenticate(authorization, self._tokens)
 
-    def prepare(self, request: GraphQLRequest, token: AccessToken[CallerT]) -> Operation:
-        """The operation to run, valid, within the limits and allowed to the caller.
+    def prepare(self, call: Call[CallerT], request: GraphQLRequest) -> OperationType:
+        """Finds the operation: valid, within the limits and allowed to the caller.
 
         Raises `Refused`; nothing of the operation has run then.
         """
         operation = self._documents.operation(request.query, request.operation_name)
-        self._authorize(operation, token.caller)
-        return operation
+        call.name, call.type = operation.name, operation.type
+        self._authorize(operation, _caller(call))
+        call.prepared = (operation, request.variables or {})
+        return operation.type
 
     async def execute(self, call: Call[CallerT]) -> Response:
         """Runs a prepared query or mutation. Raises `Refused` before anything of it is run."""
-        operation, request, caller = _prepared(call)
+        operation, variables = _started(call)
+        caller = _caller(call)
         if operation.type is OperationType.MUTATION and self._limits.mutations is not None:
             self._limits.mutations.admit(caller, len(operation.root_fields))
-        result = await self._executor.execute(operation, request.variables, caller)
+        result = await self._executor.execute(operation, variables, caller)
         call.errors = result.errors
         return Response(encode(result), result.errors)
 
@@ -146,9 +151,10 @@ class Gateway(Generic[CallerT]):
         `resume_after` is a cursor that wins over the operation's own `after` (the `Last-Event-ID`
         header of server-sent events).
         """
-        operation, request, caller = _prepared(call)
+        operation, variables = _started(call)
+        caller = _caller(call)
         source, responses = await self._executor.subscribe(
-            operation, request.variables, caller, resume_after
+            operation, variables, caller, resume_after
         )
         selections = self._limits.selections
         if selections is None:
@@ -163,22 +169,29 @@ class Gateway(Generic[CallerT]):
 
     def record(self, call: Call[CallerT]) -> None:
         """One line in the access log. To be called once, when the call has ended."""
-        operation = call.operation
         self._reports.access_log.record(
             request_id=call.request_id,
             transport=call.transport,
             caller=None if call.token is None else str(call.token.caller),
-            operation=operation.name if operation else None,
-            kind=operation.type.value if operation else None,
+            operation=call.name,
+            kind=call.type.value if call.type else None,
             outcome=outcome_of(call.errors),
             seconds=perf_counter() - call.started,
         )
 
 
-def _prepared(call: Call[CallerT]) -> tuple[Operation, GraphQLRequest, CallerT]:
-    if call.operation is None or call.request is None or call.token is None:
+def _caller(call: Call[CallerT]) -> CallerT:
+    if call.token is None:
+        raise RuntimeError("the call is not authenticated")
+    return call.token.caller
+
+
+def _started(call: Call[CallerT]) -> tuple[Operation, Variables]:
+    """What to run. The call drops it: a stream may be long, and a document large."""
+    prepared, call.prepared = call.prepared, None
+    if prepared is None:
         raise RuntimeError("the call is not prepared")
-    return call.operation, call.request, call.token.caller
+    return prepared
 
 
 def _nothing() -> None:

@@ -21,7 +21,7 @@ from graphql import (
     visit,
 )
 
-from schema.errors import Refused, bad_user_input
+from schema.errors import Refused, bad_user_input, persisted_query_not_supported
 
 MAX_QUERY_PARAMETERS = 16
 
@@ -43,6 +43,8 @@ class GraphQLRequest:
             raise _refused("A GraphQL request is a JSON object.")
         query, name = parameters.get("query"), parameters.get("operationName")
         variables, extensions = parameters.get("variables"), parameters.get("extensions")
+        if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
+            raise Refused(persisted_query_not_supported())
         if not isinstance(query, str):
             raise _refused("`query` is not a string.")
         if name is not None and not isinstance(name, str):

@@ -93,7 +93,7 @@ class HttpTransport(Generic[CallerT]):
                 call.errors = [masked]  # too late for the client; the server cuts the connection
             else:
                 await _refuse(exchange, 500, [masked])
-        if call.operation or call.errors:
+        if call.type or call.errors:
             self._gateway.record(call)
 
     async def _answer(self, exchange: Exchange[CallerT]) -> None:
@@ -103,10 +103,10 @@ class HttpTransport(Generic[CallerT]):
         if method not in ("POST", "GET"):
             raise HttpRefused(405, [bad_user_input("Use POST, or GET for queries.")], [ALLOW])
         exchange.call.token = await self._authenticate(exchange)
-        exchange.call.request = await self._request(exchange, method)
         accepts = accepted(exchange.headers.get(b"accept"))
         try:
-            await self._run(exchange, exchange.call.request, exchange.call.token, accepts)
+            type_ = self._gateway.prepare(exchange.call, await self._request(exchange, method))
+            await self._run(exchange, type_, accepts)
         except Refused as refused:
             await self._refuse_operation(exchange, refused.errors, accepts)
         return None
@@ -130,19 +130,16 @@ class HttpTransport(Generic[CallerT]):
             limits = self._rules.limits
             return GraphQLRequest.from_json(await exchange.body(limits.body, limits.body_timeout))
         except Refused as refused:
+            if code_of(refused.errors[0]) == ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED:
+                raise  # a well-formed request
             raise HttpRefused(400, refused.errors) from None
 
     async def _run(
-        self,
-        exchange: Exchange[CallerT],
-        request: GraphQLRequest,
-        token: AccessToken[CallerT],
-        accepts: Accepted,
+        self, exchange: Exchange[CallerT], type_: OperationType, accepts: Accepted
     ) -> None:
-        operation = exchange.call.operation = self._gateway.prepare(request, token)
-        if operation.type is OperationType.MUTATION and exchange.scope["method"] == "GET":
+        if type_ is OperationType.MUTATION and exchange.scope["method"] == "GET":
             raise HttpRefused(405, [bad_user_input("Send mutations by POST.")], [ALLOW_POST])
-        if operation.type is OperationType.SUBSCRIPTION:
+        if type_ is OperationType.SUBSCRIPTION:
             if stream := self._stream(accepts):
                 return await stream.subscribe(exchange)
             raise HttpRefused(400, [bad_user_input(TRANSPORTS)])

@@ -68,15 +68,11 @@ class SocketOperations(Generic[CallerT]):
     def __contains__(self, id_: str) -> bool:
         return id_ in self._running
 
-    async def start(self, id_: str, request: GraphQLRequest) -> None:
+    async def start(self, id_: str, request: GraphQLRequest | Refused) -> None:
         """Returns when a subscription has begun; a query or mutation continues in a task."""
-        call = Call(
-            request_id=self._socket_id, transport=TRANSPORT, token=self._token, request=request
-        )
+        call = Call(request_id=self._socket_id, transport=TRANSPORT, token=self._token)
         try:
-            self._admit()
-            call.operation = self._parts.gateway.prepare(request, self._token)
-            if call.operation.type is not OperationType.SUBSCRIPTION:
+            if self._prepare(call, request) is not OperationType.SUBSCRIPTION:
                 self._running[id_] = asyncio.create_task(self._execute(id_, call))
                 return
             self._running[id_] = SocketSubscription(
@@ -92,12 +88,12 @@ class SocketOperations(Generic[CallerT]):
         self._parts.gateway.record(call)
 
     def stop(self, id_: str) -> None:
-        """Ends it if it still runs. A command that a mutation has begun is finished."""
+        """Ends a subscription. A query or mutation runs to its end, as over HTTP, and its answer
+        is dropped.
+        """
         running = self._running.pop(id_, None)
         if isinstance(running, SocketSubscription):
             running.stop()
-        elif running is not None:
-            running.cancel()
 
     def stop_all(self) -> None:
         """Ends everything."""
@@ -114,6 +110,12 @@ class SocketOperations(Generic[CallerT]):
         """Returns when no query and no mutation runs."""
         while tasks := [r for r in self._running.values() if isinstance(r, asyncio.Task)]:
             await asyncio.wait(tasks)
+
+    def _prepare(self, call: Call[CallerT], request: GraphQLRequest | Refused) -> OperationType:
+        if isinstance(request, Refused):
+            raise request
+        self._admit()
+        return self._parts.gateway.prepare(call, request)
 
     def _admit(self) -> None:
         most = self._parts.limits.operations
@@ -133,11 +135,12 @@ class SocketOperations(Generic[CallerT]):
             answer = _error(id_, call, refused.errors)
         except Exception as error:  # noqa: BLE001 (masked and logged)
             answer = _error(id_, call, [self._parts.gateway.unexpected(error)])
-        if self._sender.full:
+        task = asyncio.current_task()
+        if self._running.get(id_) is task and self._sender.full:
             await self._sender.drained()
-        # Nothing is awaited any more, so the client can't have ended it.
-        del self._running[id_]
-        self._sender.post(answer)
+        if self._running.get(id_) is task:  # the client has not ended it
+            del self._running[id_]
+            self._sender.post(answer)
         self._parts.gateway.record(call)
 
 

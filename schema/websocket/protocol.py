@@ -3,6 +3,7 @@
 https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -10,7 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 from graphql import GraphQLError
 
-from schema.errors import Refused
+from schema.errors import ErrorCode, Refused, bad_user_input, code_of
 from schema.execution.request import GraphQLRequest
 
 SUBPROTOCOL = "graphql-transport-ws"
@@ -44,10 +45,10 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Runs an operation under an id of the client's choice."""
+    """Runs an operation under an id of the client's choice, or refuses this one operation."""
 
     id: str
-    request: GraphQLRequest
+    request: GraphQLRequest | Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,15 @@ class Complete:
 ClientMessage: TypeAlias = ConnectionInit | Ping | Pong | Subscribe | Complete
 
 
-def parse(text: str | bytes) -> ClientMessage:
+def parse(text: str) -> ClientMessage:
     """Raises `Malformed`."""
     try:
-        message = orjson.loads(text)
+        return _message(orjson.loads(text))
     except orjson.JSONDecodeError:
-        raise Malformed("A message is JSON") from None
+        return _message_with_lone_surrogates(text)
+
+
+def _message(message: object) -> ClientMessage:
     if not isinstance(message, dict):
         raise Malformed("A message is a JSON object")
     match message.get("type"):
@@ -84,6 +88,33 @@ def parse(text: str | bytes) -> ClientMessage:
             raise Malformed("Unknown message type")
 
 
+def _message_with_lone_surrogates(text: str) -> ClientMessage:
+    """What JavaScript's `JSON.stringify` may write and is not Unicode (RFC 8259, section 8.2)."""
+    try:
+        message = _message(orjson.loads(_ESCAPE.sub(_replaced, text)))
+    except orjson.JSONDecodeError:
+        raise Malformed("A message is JSON") from None
+    match message:
+        case Subscribe(id_):
+            if "\ufffd" in id_:
+                raise Malformed("`id` is not valid Unicode")
+            error = bad_user_input("A string has a lone surrogate: it is not valid Unicode.")
+            return Subscribe(id_, Refused(error))
+        case _:
+            return message
+
+
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair
+    r"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    r"|\\."
+)
+
+
+def _replaced(escape: re.Match[str]) -> str:
+    return r"\ufffd" if escape[1] else escape[0]
+
+
 def _id(message: dict[str, Any]) -> str:
     id_ = message.get("id")
     if not isinstance(id_, str) or not id_ or len(id_) > LONGEST_ID:
@@ -98,10 +129,12 @@ def _payload(message: dict[str, Any]) -> dict[str, Any] | None:
     return payload
 
 
-def _request(message: dict[str, Any]) -> GraphQLRequest:
+def _request(message: dict[str, Any]) -> GraphQLRequest | Refused:
     try:
         return GraphQLRequest.of(message.get("payload"))
     except Refused as refused:
+        if code_of(refused.errors[0]) == ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED:
+            return refused
         raise Malformed(refused.errors[0].message.rstrip(".")) from None
 
 

@@ -136,7 +136,9 @@ class SocketSession(Generic[CallerT]):
         if self._operations is not None:
             return self.close(4429, "Too many initialisation requests")
         self._timer.cancel()
-        authorization = payload.get("authorization")
+        authorization = next(
+            (value for name, value in payload.items() if name.lower() == "authorization"), None
+        )
         try:
             token = await self._parts.gateway.authenticate(
                 authorization if isinstance(authorization, str) else None

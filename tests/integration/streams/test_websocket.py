@@ -146,13 +146,20 @@ async def test_subscribing_before_the_acknowledgement_closes_with_4401(served: S
 @pytest.mark.parametrize(
     "payload",
     [None, {}, {"authorization": None}, {"authorization": 5}, {"authorization": "Bearer"},
-     {"authorization": f"Basic {ADA}"}, {"authorization": "Bearer nonsense"},
-     {"Authorization": f"Bearer {ADA}"}],
+     {"authorization": f"Basic {ADA}"}, {"authorization": "Bearer nonsense"}],
 )  # fmt: skip
 async def test_no_valid_token_closes_with_4403(served: Served, payload: Json) -> None:
     async with raw_socket(served.port) as socket:
         socket.send({"type": "connection_init", "payload": payload})
         assert await socket.closed() == (4403, "Forbidden")
+
+
+@pytest.mark.parametrize("name", ["authorization", "Authorization", "AUTHORIZATION"])
+async def test_the_token_has_a_name_in_any_letter_case(served: Served, name: str) -> None:
+    async with raw_socket(served.port) as socket:
+        payload = {"x": 1, name: f"Bearer {ADA}"}
+        socket.send({"type": "connection_init", "payload": payload})
+        assert await socket.receive() == {"type": "connection_ack"}
 
 
 @pytest.mark.parametrize("offered", ["", "graphql-ws", "graphql-ws, other"])
@@ -174,6 +181,58 @@ async def test_an_id_that_is_in_use_closes_with_4409(served: Served) -> None:
         socket.subscribe(EVENTS, "a" * 256)
         socket.subscribe(EVENTS, "a" * 256)
         assert await socket.closed() == (4409, f"Subscriber for {'a' * 80} already exists")
+
+
+@pytest.mark.parametrize("lone", ["\\ud800", "\\uDFFF x", "\\ud800\\ud800\\udc00", "\\\\\\ud800"])
+async def test_a_lone_surrogate_refuses_one_operation_only(served: Served, lone: str) -> None:
+    payload = f'{{"query":"{{ __typename }}","variables":{{"x":"{lone}"}}}}'
+    async with raw_socket(served.port) as socket:
+        await socket.init(ADA)
+        socket.send(f'{{"type":"subscribe","id":"1","payload":{payload}}}')
+        message = await socket.receive()
+        assert (message["id"], message["type"]) == ("1", "error")
+        assert message["payload"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+        socket.send(f'{{"type":"ping","payload":{{"x":"{lone}"}}}}')
+        assert (await socket.receive())["type"] == "pong"
+        socket.subscribe("{ __typename }", x="😀", y="\\ud800")
+        assert (await socket.receive())["type"] == "next"
+
+
+async def test_an_id_with_a_lone_surrogate_closes_with_4400(served: Served) -> None:
+    async with raw_socket(served.port) as socket:
+        await socket.init(ADA)
+        socket.send('{"type":"subscribe","id":"\\ud800","payload":{"query":"{ __typename }"}}')
+        assert await socket.closed() == (4400, "`id` is not valid Unicode")
+
+
+async def test_a_persisted_query_is_refused_in_the_words_that_clients_know(
+    served: Served,
+) -> None:
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
+    async with raw_socket(served.port) as socket:
+        await socket.init(ADA)
+        socket.send({"type": "subscribe", "id": "1", "payload": {"extensions": extensions}})
+        message = await socket.receive()
+        assert (message["id"], message["type"]) == ("1", "error")
+        assert message["payload"] == [
+            {
+                "message": "PersistedQueryNotSupported",
+                "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"},
+            }
+        ]
+
+
+async def test_a_mutation_whose_client_does_not_stay_is_run_to_its_end(served: Served) -> None:
+    ended, left = served.wire.connect(ADA, 1), served.wire.connect(ADA, 2)
+    async with raw_socket(served.port) as socket:
+        await socket.init(ADA)
+        socket.subscribe(DISCONNECT, "go", id=str(ended.id))
+        socket.send({"type": "complete", "id": "go"}, {"type": "ping"})
+        assert await socket.receive() == {"type": "pong"}
+        await eventually(lambda: served.wire.telemetry.commands == ["success"])
+        socket.subscribe(DISCONNECT, "go", id=str(left.id))
+        socket.writer.close()
+    await eventually(lambda: served.wire.telemetry.commands == ["success"] * 2)
 
 
 async def test_an_id_may_be_used_again_when_its_operation_has_ended(served: Served) -> None:

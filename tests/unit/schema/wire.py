@@ -142,11 +142,9 @@ class Wire:
     ) -> Call[UserId]:
         """What its transports run, without a transport."""
         token = AccessToken(caller=user_id, expires_at=datetime.now(UTC) + timedelta(hours=1))
-        request = GraphQLRequest(query, None, variables)
-        operation = self.gateway.prepare(request, token)
-        return Call(
-            request_id="1", transport="http", token=token, request=request, operation=operation
-        )
+        call = Call(request_id="1", transport="http", token=token)
+        self.gateway.prepare(call, GraphQLRequest(query, None, variables))
+        return call
 
     def connect(self, user_id: UserId, number: int, **fields: Json) -> ProviderConnection:
         """A connection of the user's, `number` minutes after the first."""

@@ -11,6 +11,7 @@ from schema.http.endpoint import HttpLimits
 from tests.unit.schema.wire import Wire, codes
 
 TYPENAME = {"query": "{ __typename }"}
+RESPONSE = "application/graphql-response+json"
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,25 @@ async def test_a_body_that_does_not_come_is_given_up() -> None:
     assert answer.status_code == 408
     assert codes(answer) == ["BAD_USER_INPUT"]
     assert answer.headers["connection"] == "close"
+
+
+async def test_a_persisted_query_is_refused_in_the_words_that_clients_know() -> None:
+    """Apollo's and urql's links send the whole document then."""
+    persisted = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}}
+    async with Wire().client() as client:
+        for accept, status in (("application/json", 200), (None, 200), (RESPONSE, 400)):
+            answer = await client.send(persisted, **({"accept": accept} if accept else {}))
+            assert answer.status_code == status
+            assert answer.json() == {
+                "errors": [
+                    {
+                        "message": "PersistedQueryNotSupported",
+                        "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"},
+                    }
+                ]
+            }
+            both = await client.send(persisted | TYPENAME)
+            assert both.json() == {"data": {"__typename": "Query"}}
 
 
 async def test_batching_is_off_and_says_so() -> None:

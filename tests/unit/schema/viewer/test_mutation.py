@@ -14,7 +14,7 @@ mutation Disconnect($id: ID!) {
     }
     ... on Error { message }
     ... on ConnectionNotFound { attemptId }
-    ... on DisconnectionFailed { maybe: attemptId }
+    ... on DisconnectionFailed { attemptId }
   }
 }
 """
@@ -91,7 +91,7 @@ async def test_a_database_that_is_down_is_data_and_leaves_no_attempt() -> None:
     assert data["disconnectProvider"] == {
         "__typename": "DisconnectionFailed",
         "message": "Database error occurred",
-        "maybe": None,
+        "attemptId": None,
     }
     assert wire.telemetry.commands == ["database_error"]
 
