@@ -4,9 +4,12 @@ from pathlib import Path
 
 from graphql import (
     GraphQLEnumType,
+    GraphQLID,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
+    GraphQLScalarType,
+    is_specified_scalar_type,
 )
 
 from schema.build import build_schema
@@ -16,6 +19,26 @@ COMMITTED = Path(__file__).parents[3] / "schema" / "schema.graphql"
 
 def test_the_committed_sdl_is_the_schema() -> None:
     assert COMMITTED.read_text() == build_schema().as_str() + "\n"
+
+
+def test_a_field_name_has_one_type_so_that_clients_need_no_aliases() -> None:
+    types = [
+        type_.fields["attemptId"].type
+        for type_ in build_schema().executable.type_map.values()
+        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
+        and "attemptId" in type_.fields
+    ]
+    assert types == [GraphQLID] * 7
+
+
+def test_every_scalar_of_our_own_says_what_specifies_it() -> None:
+    own = [
+        type_
+        for type_ in build_schema().executable.type_map.values()
+        if isinstance(type_, GraphQLScalarType) and not is_specified_scalar_type(type_)
+    ]
+    assert [scalar.name for scalar in own] == ["DateTime"]
+    assert all(scalar.specified_by_url for scalar in own)
 
 
 def test_every_element_has_a_description() -> None:

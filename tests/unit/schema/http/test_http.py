@@ -19,6 +19,12 @@ async def test_other_methods_are_told_which_there_are(method: str) -> None:
     assert answer.headers["allow"] == "GET, POST, OPTIONS"
 
 
+async def test_the_address_may_end_with_a_slash() -> None:
+    async with Wire().client() as client:
+        answer = await client.http.post("/graphql/", json=TYPENAME)
+    assert answer.json() == {"data": {"__typename": "Query"}}
+
+
 @pytest.mark.parametrize(
     "content_type",
     [None, "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"],
