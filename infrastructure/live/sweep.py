@@ -23,9 +23,10 @@ class Heads(Protocol):
     """What the sweep asks of the event log."""
 
     async def moved(self, known: Sequence[EventCursor]) -> Mapping[UserId, int]:
-        """The last positions of the logs that don't end with the events known.
+        """The last positions of the logs that end with another event than the one known.
 
-        0 for a log that doesn't hold that event any more. Raises `StorageError`.
+        0 for a log that does not go on behind it: that history was replaced. For one that goes on,
+        reading tells. Raises `StorageError`.
         """
 
     async def open_attempts(self) -> int:

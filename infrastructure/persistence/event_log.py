@@ -17,19 +17,15 @@ from infrastructure.database.paging import read_page
 from infrastructure.database.rows import EVENT_COLUMNS, as_uuid, event_of
 
 _MOVED = {
-    "sqlite": "SELECT known.value ->> 0, CASE WHEN e.id IS known.value ->> 2 THEN h.position"
-    " ELSE 0 END FROM json_each(?) AS known"
-    " LEFT JOIN log_heads AS h ON h.user_id = known.value ->> 0"
-    " LEFT JOIN provider_events AS e"
-    " ON e.user_id = known.value ->> 0 AND e.position = known.value ->> 1"
-    " WHERE coalesce(h.position, 0) <> known.value ->> 1 OR e.id IS NOT known.value ->> 2",
-    "postgres": "SELECT known.user_id, CASE WHEN e.id IS NOT DISTINCT FROM known.id"
-    " THEN h.position ELSE 0 END"
-    " FROM unnest($1::uuid[], $2::int[], $3::uuid[]) AS known (user_id, position, id)"
+    "sqlite": "SELECT known.value ->> 0,"
+    " CASE WHEN position > known.value ->> 1 THEN position ELSE 0 END"
+    " FROM json_each(?) AS known LEFT JOIN log_heads ON user_id = known.value ->> 0"
+    " WHERE event_id IS NOT known.value ->> 2",
+    "postgres": "SELECT known.user_id,"
+    " CASE WHEN h.position > known.position THEN h.position ELSE 0 END"
+    " FROM unnest($1::uuid[], $2::int[], $3::uuid[]) AS known (user_id, position, event_id)"
     " LEFT JOIN log_heads AS h ON h.user_id = known.user_id"
-    " LEFT JOIN provider_events AS e"
-    " ON e.user_id = known.user_id AND e.position = known.position"
-    " WHERE coalesce(h.position, 0) <> known.position OR e.id IS DISTINCT FROM known.id",
+    " WHERE h.event_id IS DISTINCT FROM known.event_id",
 }
 _KNOWN: dict[str, Callable[[Sequence[EventCursor]], list[Any]]] = {
     "sqlite": lambda known: [orjson.dumps([_parts(end) for end in known], default=str).decode()],
@@ -95,10 +91,7 @@ class TortoiseEventLog:
         return event_of(found[0]) if found else None
 
     async def moved(self, known: Sequence[EventCursor]) -> Mapping[UserId, int]:
-        """The last positions of the logs that don't end with the events known.
-
-        0 for a log that doesn't hold that event any more. Raises `StorageError`.
-        """
+        """See `Heads.moved`."""
         dialect = self._client.capabilities.dialect
         with reading():
             _, rows = await self._client.execute_query(_MOVED[dialect], _KNOWN[dialect](known))

@@ -21,14 +21,14 @@ async def test_only_logs_that_end_elsewhere_are_named(world: World) -> None:
     assert await world.heads.moved([]) == {}
 
 
-async def test_logs_without_the_event_that_was_known_end_at_0(world: World) -> None:
+async def test_logs_that_do_not_go_on_behind_what_was_known_end_at_0(world: World) -> None:
     first, second = [
         (await world.bus.publish(attempted(USER, CONNECTION))).cursor for _ in range(2)
     ]
     for gone in (
-        replace(second, position=3),
+        replace(second, position=3, event_id=an_event()),
         replace(second, event_id=an_event()),
-        replace(first, event_id=second.event_id),
+        replace(second, event_id=first.event_id),
     ):
         assert await world.heads.moved([gone]) == {USER: 0}
     assert await world.heads.moved([replace(first, user_id=STRANGER)]) == {STRANGER: 0}

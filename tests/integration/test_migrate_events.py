@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from domain.events import RecordedEvent
 from infrastructure.database.migrate import migrations
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.database import SqliteDatabase
@@ -50,7 +51,9 @@ async def test_events_get_an_order_that_later_commits_continue(path: Path) -> No
     migrate_sqlite(path)
     database = await SqliteDatabase.open(path)
     event = attempted(a_user(version_1.ALICE.int), a_connection())
-    await database.store.commit([Write(event=event)])
+    (outcome,) = await database.store.commit([Write(event=event)])
+    assert isinstance(outcome, RecordedEvent)
+    assert outcome.previous_id == UUID(int=3)
     events = TortoiseAllEvents(database.client)
     horizon = await events.horizon()
     read = await events.read(None, horizon.settled, 100)

@@ -273,7 +273,7 @@ class InMemoryEventLog:
     async def moved(self, known: Sequence[EventCursor]) -> Mapping[UserId, int]:
         ends = {end: await self.head(end.user_id) for end in known}
         return {
-            end.user_id: head.position if await self.holds(end) else 0
+            end.user_id: head.position if head.position > end.position else 0
             for end, head in ends.items()
             if head != end
         }

@@ -100,10 +100,14 @@ WITH member AS (
     DELETE FROM open_attempts o USING accepted a
     WHERE o.attempt_id = a.attempt_id AND a.kind <> '{ATTEMPTED}'
 ), head AS (
-    INSERT INTO log_heads AS h (user_id, position)
-    SELECT user_id, count(*) FROM accepted GROUP BY user_id ORDER BY user_id
-    ON CONFLICT (user_id) DO UPDATE SET position = h.position + excluded.position
-    RETURNING user_id, position
+    INSERT INTO log_heads AS h (user_id, position, event_id)
+    SELECT user_id, count(*), (array_agg(id ORDER BY n DESC))[1]
+    FROM accepted GROUP BY user_id ORDER BY user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        position = h.position + excluded.position,
+        event_id = excluded.event_id,
+        previous_id = h.event_id
+    RETURNING user_id, position, previous_id
 ), ordered AS MATERIALIZED (
     SELECT next_commit_order() AS commit_order -- once, and not once a row
 ), appended AS (
@@ -112,12 +116,11 @@ WITH member AS (
     FROM accepted a JOIN head ON head.user_id = a.user_id, ordered
     RETURNING id, position
 )
-SELECT j.is_open, j.is_current, appended.position, coalesce(a.previous_id, (
-    -- Null when it became visible during the wait for the head: this statement can't see it.
-    SELECT e.id FROM provider_events e
-    WHERE e.user_id = a.user_id AND e.position = appended.position - 1
-))
-FROM judged j LEFT JOIN accepted a ON a.id = j.id LEFT JOIN appended ON appended.id = j.id
+SELECT j.is_open, j.is_current, appended.position, coalesce(a.previous_id, head.previous_id)
+FROM judged j
+    LEFT JOIN appended ON appended.id = j.id
+    LEFT JOIN accepted a ON a.id = j.id
+    LEFT JOIN head ON head.user_id = a.user_id
 ORDER BY j.n
 """  # noqa: S608
 

@@ -54,8 +54,8 @@ _REPLACE = (
 )
 # Makes the head of a new user too, so that there is something to wait for. It is rolled back.
 _LOCK_HEADS = (
-    "INSERT INTO log_heads AS h (user_id, position)"
-    " SELECT user_id, 1 FROM unnest($1::uuid[]) AS user_id ORDER BY user_id"
+    "INSERT INTO log_heads AS h (user_id, position, event_id)"
+    " SELECT user_id, 1, user_id FROM unnest($1::uuid[]) AS user_id ORDER BY user_id"
     " ON CONFLICT (user_id) DO UPDATE SET position = h.position"
 )
 

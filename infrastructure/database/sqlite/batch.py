@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from domain.events import ProviderDisconnectionAttempted, RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
@@ -13,12 +13,19 @@ from infrastructure.database.store import Outcome, Write
 Row: TypeAlias = tuple[Any, ...]
 
 
+class Head(NamedTuple):
+    """The last position of a user's log after a batch, and the event in front of the batch's."""
+
+    position: int
+    previous_id: EventId | None
+
+
 class Batch:
     """A transaction's members.
 
     A store locks and reads what `connection_ids` and `closing` name, lets `decide` judge the
     members in their order, writes `changes`, `opened` and `closed`, adds `counts` to the users'
-    heads, and writes the events that `record` puts behind them.
+    heads and names `last_ids` there, and writes the events that `record` puts behind them.
     """
 
     def __init__(self, writes: Sequence[Write]) -> None:
@@ -32,6 +39,8 @@ class Batch:
         self.closed: list[AttemptId] = []
         self.counts: Counter[UserId] = Counter()
         """New events by user."""
+        self.last_ids: dict[UserId, EventId] = {}
+        """The last of them."""
 
     def decide(
         self,
@@ -65,30 +74,25 @@ class Batch:
                 still_open.remove(attempt_id)
                 self.closed.append(attempt_id)
             self.counts[event.user_id] += 1
+            self.last_ids[event.user_id] = event.id
 
-    def record(
-        self, heads: Mapping[UserId, int], last_ids: Mapping[UserId, EventId]
-    ) -> Sequence[Outcome]:
-        """Positions in the order of members; `heads` already count this batch's events.
-
-        `last_ids` are the users' last events before this batch.
-        """
-        last = {user_id: heads[user_id] - count for user_id, count in self.counts.items()}
-        previous = dict(last_ids)
+    def record(self, heads: Mapping[UserId, Head]) -> Sequence[Outcome]:
+        """Positions in the order of members; `heads` are those of the users after this batch."""
+        last = {
+            user_id: (heads[user_id].position - count, heads[user_id].previous_id)
+            for user_id, count in self.counts.items()
+        }
         outcomes: list[Outcome] = []
         for index, write in enumerate(self._writes):
             refused = self._refused.get(index)
             if refused is not None:
                 outcomes.append(refused)
                 continue
-            event, user_id = write.event, write.event.user_id
-            last[user_id] += 1
-            outcomes.append(
-                RecordedEvent(
-                    event=event, position=last[user_id], previous_id=previous.get(user_id)
-                )
-            )
-            previous[user_id] = event.id
+            event = write.event
+            position, previous_id = last[event.user_id]
+            position += 1
+            outcomes.append(RecordedEvent(event=event, position=position, previous_id=previous_id))
+            last[event.user_id] = (position, event.id)
         return outcomes
 
 

@@ -28,7 +28,7 @@ from infrastructure.database.rows import (
     event_of,
     event_row,
 )
-from infrastructure.database.sqlite.batch import Batch, Row
+from infrastructure.database.sqlite.batch import Batch, Head, Row
 from infrastructure.database.sqlite.bulk import insert_connections, replace_credentials
 from infrastructure.database.sqlite.connection import BUSY_TIMEOUT, connect
 from infrastructure.database.sqlite.purge import mark_destroyed
@@ -52,13 +52,11 @@ _FIND_OPEN = f"SELECT attempt_id FROM open_attempts WHERE attempt_id IN {_LISTED
 _OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(?)"
 _CLOSE = f"DELETE FROM open_attempts WHERE attempt_id IN {_LISTED}"
 _ADVANCE_HEADS = (
-    "INSERT INTO log_heads (user_id, position) SELECT key, value FROM json_each(?) WHERE true"
-    " ON CONFLICT (user_id) DO UPDATE SET position = log_heads.position + excluded.position"
-    " RETURNING user_id, position"
-)
-_LAST_IDS = (
-    "SELECT user_id, id FROM provider_events NATURAL JOIN log_heads"
-    f" WHERE log_heads.user_id IN {_LISTED}"
+    "INSERT INTO log_heads (user_id, position, event_id)"
+    " SELECT key, value ->> 0, value ->> 1 FROM json_each(?) WHERE true"
+    " ON CONFLICT (user_id) DO UPDATE SET position = log_heads.position + excluded.position,"
+    " event_id = excluded.event_id, previous_id = log_heads.event_id"
+    " RETURNING user_id, position, previous_id"
 )
 _APPEND = (
     f"INSERT INTO provider_events ({', '.join(EVENT_COLUMNS)})"
@@ -160,17 +158,20 @@ def _commit(db: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Outcome
         db.executemany(_CHANGE_CONNECTION, [row[FIXED:-1] + row[:1] for row in batch.changes])
     _listed(db, _OPEN, batch.opened)
     _listed(db, _CLOSE, batch.closed)
-    last_ids = _listed(db, _LAST_IDS, batch.counts)
-    counts = {str(user_id): count for user_id, count in batch.counts.items()}
-    heads = db.execute(_ADVANCE_HEADS, (orjson.dumps(counts).decode(),)).fetchall()
-    outcomes = batch.record(
-        {UserId(UUID(user_id)): position for user_id, position in heads},
-        {UserId(UUID(user_id)): EventId(UUID(event_id)) for user_id, event_id in last_ids},
-    )
+    outcomes = batch.record(_advanced(db, batch))
     recorded = [outcome for outcome in outcomes if isinstance(outcome, RecordedEvent)]
     db.executemany(_APPEND, [_text(event_row(item)) for item in recorded])
     db.execute("COMMIT")
     return outcomes
+
+
+def _advanced(db: sqlite3.Connection, batch: Batch) -> dict[UserId, Head]:
+    new = {str(user): [count, str(batch.last_ids[user])] for user, count in batch.counts.items()}
+    rows = db.execute(_ADVANCE_HEADS, (orjson.dumps(new).decode(),)).fetchall()
+    return {
+        UserId(UUID(user_id)): Head(position, EventId(UUID(previous)) if previous else None)
+        for user_id, position, previous in rows
+    }
 
 
 def _stored(db: sqlite3.Connection, ids: Sequence[UUID]) -> dict[ConnectionId, Row]:

@@ -49,6 +49,12 @@ ALTER TABLE provider_events
 
 CREATE INDEX provider_events_by_commit ON provider_events (commit_order);
 
+-- A head names its event, so that a commit can tell which event it follows.
+ALTER TABLE log_heads ADD COLUMN event_id uuid, ADD COLUMN previous_id uuid;
+UPDATE log_heads AS h SET event_id = e.id
+FROM provider_events AS e WHERE e.user_id = h.user_id AND e.position = h.position;
+ALTER TABLE log_heads ALTER COLUMN event_id SET NOT NULL;
+
 INSERT INTO commit_order_base (system_identifier, base)
 SELECT system_identifier, (SELECT coalesce(max(commit_order), 0) + 1 FROM provider_events)
 FROM pg_control_system();

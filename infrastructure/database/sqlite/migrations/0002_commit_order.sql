@@ -28,6 +28,18 @@ FROM (SELECT *, max(id) OVER (PARTITION BY user_id ORDER BY position) AS latest 
 DROP TABLE provider_events;
 ALTER TABLE ordered_events RENAME TO provider_events;
 
+-- A head names its event, so that a commit can tell which event it follows.
+CREATE TABLE named_heads (
+    user_id TEXT NOT NULL PRIMARY KEY CHECK (length(user_id) = 36),
+    position INTEGER NOT NULL CHECK (position BETWEEN 1 AND 2147483647),
+    event_id TEXT NOT NULL CHECK (length(event_id) = 36),
+    previous_id TEXT CHECK (length(previous_id) = 36)
+) STRICT, WITHOUT ROWID;
+INSERT INTO named_heads (user_id, position, event_id)
+SELECT user_id, position, id FROM log_heads JOIN provider_events USING (user_id, position);
+DROP TABLE log_heads;
+ALTER TABLE named_heads RENAME TO log_heads;
+
 CREATE UNIQUE INDEX provider_events_by_position ON provider_events (user_id, position);
 CREATE UNIQUE INDEX provider_events_one_attempted ON provider_events (attempt_id)
     WHERE kind = 'attempted';
