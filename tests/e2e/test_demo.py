@@ -80,7 +80,7 @@ def test_the_subscription_shows_what_the_mutation_does(demo: Server) -> None:
 
 def test_the_python_program_runs(demo: Server) -> None:
     text = demo.output_with(END)
-    program = text[text.index("uv run python") :]
+    program = text[text.index("uv run --group client python") :]
     output, errors = pasted(program).communicate(timeout=DEADLINE)
     assert "DisconnectProviderSuccess" in output, errors
     assert "ProviderDisconnectionAttempted" in output

@@ -63,7 +63,7 @@ def _curl(origin: str, token: str, document: str, variables: dict[str, str], *op
 
 def _python(origin: str, token: str, connection_id: ConnectionId) -> str:
     return f"""\
-uv run python - <<'END'
+uv run --group client python - <<'END'
 import asyncio
 from gql import Client, GraphQLRequest
 from gql.transport.websockets import WebsocketsTransport

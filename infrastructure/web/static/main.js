@@ -14,7 +14,7 @@ const signIn = new SignIn();
 const store = new Store();
 const announcements = new Announcements();
 
-// README: connect
+// guide: connect
 const client = new UnplugClient({
   url: new URL("graphql", document.baseURI),
   token: signIn.token,
@@ -22,7 +22,7 @@ const client = new UnplugClient({
   onEvent: (event) => happens(event),
   onState: (state) => show(state),
 });
-// README: end
+// guide: end
 
 const requests = new Requests(store, client);
 const status = new Status(() => client.reconnect());

@@ -77,12 +77,12 @@ export class UnplugError extends Error {
   }
 }
 
-// README: back-off
+// guide: back-off
 /** How long to wait before try number `failures` + 1: exponential, with full jitter. */
 export function backOff(failures, random = Math.random) {
   return random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** failures);
 }
-// README: end
+// guide: end
 
 export class UnplugClient {
   #url;
@@ -134,7 +134,7 @@ export class UnplugClient {
     }
   }
 
-  // README: recover
+  // guide: recover
   async #recover(problem, failures) {
     const delay = backOff(failures);
     switch (problem.code) {
@@ -152,7 +152,7 @@ export class UnplugClient {
         await this.#wait(delay, "waiting");
     }
   }
-  // README: end
+  // guide: end
 
   /** Ends everything; the callbacks are not called again. */
   stop() {
@@ -178,7 +178,7 @@ export class UnplugClient {
     this.#onState({ name: "stale" });
   }
 
-  // README: snapshot
+  // guide: snapshot
   /**
    * The cursor is read before the lists, so the lists may be newer than it, never older: what happens
    * in between arrives as an event, perhaps once more.
@@ -200,7 +200,7 @@ export class UnplugClient {
     });
     this.#cursor = first.eventCursor;
   }
-  // README: end
+  // guide: end
 
   /** Follows the events after the cursor; resolves with the problem that ended it. */
   async #follow() {
@@ -268,7 +268,7 @@ export class UnplugClient {
     });
   }
 
-  // README: take
+  // guide: take
   /** Advance the cursor with every event, and drop what was seen: a resume may repeat an event. */
   #take(event) {
     if (event.position <= this.#position) return;
@@ -276,9 +276,9 @@ export class UnplugClient {
     this.#cursor = event.cursor;
     this.#onEvent(event);
   }
-  // README: end
+  // guide: end
 
-  // README: disconnect
+  // guide: disconnect
   /**
    * Resolves with the API's `DisconnectProviderResult`. Rejects with `UNREACHABLE` when the answer was
    * lost: what became of it arrives as events, and disconnecting again does no harm.
@@ -287,7 +287,7 @@ export class UnplugClient {
     const data = await this.request(DISCONNECT, { input: { connectionId } });
     return data.disconnectProvider;
   }
-  // README: end
+  // guide: end
 
   /** A page of events, oldest first, before the cursor `before` (else the newest ones). */
   async history({ before = null, connectionId = null, last = PAGE } = {}) {

@@ -1,7 +1,7 @@
-"""The pictures of the README: made by these tests, so that they show the page as it is.
+"""The pictures of the documents: made by these tests, so that they show the page as it is.
 
-`WRITE_PICTURES=1 uv run pytest tests/e2e/page/test_pictures.py` makes them anew. Other runs compare
-their size only, because fonts differ between machines.
+`WRITE_PICTURES=1 uv run --group dev pytest tests/e2e/page/test_pictures.py` makes them anew. Other
+runs compare their size only, because fonts differ between machines.
 """
 
 import os

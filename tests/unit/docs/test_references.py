@@ -1,0 +1,53 @@
+"""Codes, limits, metrics, files and links in the documents exist, and no code is left out."""
+
+import re
+
+import pytest
+
+from infrastructure.observability.metrics import Metrics
+from schema.errors import ErrorCode
+from schema.execution.document_limits import DocumentLimits
+from tests.unit.docs.pages import OPERATORS, PAGES, README, ROOT, WEB_DEVELOPERS, Page
+
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)")
+FILE = re.compile(r"`((?:benchmarks|docs|domain|infrastructure|schema|tests)/[\w./-]*)`")
+LIMIT = re.compile(r"`(\w+)` \((?:of the document, )?([\d,]+)")
+
+
+def test_every_error_code_is_listed() -> None:
+    listed = {row[0].strip("`") for row in WEB_DEVELOPERS.table("`extensions.code`")}
+    assert listed == set(ErrorCode)
+
+
+def test_limits_of_documents_are_those_of_the_code() -> None:
+    (row,) = [row for row in WEB_DEVELOPERS.table("`extensions.code`") if "TOO_COMPLEX" in row[0]]
+    listed = {name: int(number.replace(",", "")) for name, number in LIMIT.findall(row[1])}
+    limits = DocumentLimits()
+    for name in DocumentLimits.__dataclass_fields__:
+        assert listed[name] == getattr(limits, name)
+
+
+def test_every_metric_is_listed() -> None:
+    families = Metrics().registry.collect()
+    kept = {family.name + "_total" * (family.type == "counter") for family in families}
+    assert {row[0].strip("`") for row in OPERATORS.table("metric")} == kept
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_links_lead_somewhere(page: Page) -> None:
+    for target, anchor in LINK.findall(page.prose):
+        file = (page.path.parent / target).resolve() if target else page.path
+        assert file.exists(), target
+        assert file.is_relative_to(ROOT), target
+        if anchor:
+            assert anchor in Page(file).headings(), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_files_that_are_named_exist(page: Page) -> None:
+    for name in FILE.findall(page.prose):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.text.splitlines()) <= 200
