@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from pydantic import SecretStr
 
 from infrastructure.settings import OPTION_VARIABLES, PREFIX, Settings
 from tests.unit.docs.pages import OPERATORS, PAGES, Page
@@ -37,8 +38,10 @@ def test_defaults_are_those_of_the_code(name: str, default: str) -> None:
             assert float(default) == number
         case None | () | frozenset():
             assert not default.isdecimal()
+        case SecretStr() as secret:
+            assert default == f"`{secret.get_secret_value()}`"
         case text:
-            assert default == f"`{text.get_secret_value()}`"
+            assert default == f"`{text}`"
 
 
 def test_every_variable_of_an_option_is_listed() -> None:
