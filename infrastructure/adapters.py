@@ -8,6 +8,7 @@ from infrastructure.live.nats import NatsWakeUps
 from infrastructure.live.postgres_notify import NotifyWakeUps
 from infrastructure.live.wake_ups import NoWakeUps, WakeUps
 from infrastructure.observability.metrics import Metrics
+from infrastructure.security.credentials_cipher import GivenKeys
 from infrastructure.security.token_trust import KeySource, TokenRules, TokenTrust
 from infrastructure.settings import Settings
 
@@ -83,3 +84,14 @@ def wake_ups(settings: Settings, metrics: Metrics) -> WakeUps:
 
 def _revealed(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
+
+
+def given_keys(settings: Settings) -> GivenKeys:
+    """The keys that encrypt credentials. Raises `SettingsError` when nothing can hold them."""
+    keys = tuple(key.get_secret_value() for key in settings.credentials_keys)
+    if not keys and settings.database_file is None:
+        raise SettingsError(
+            "UNPLUG_CREDENTIALS_KEYS: needed with PostgreSQL, to encrypt credentials; "
+            "make one with `openssl rand -base64 32 | tr +/ -_`."
+        )
+    return GivenKeys(keys=keys, database_file=settings.database_file)

@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     DATABASE_UNAVAILABLE = 3
     SCHEMA_OUTDATED = 4
     IN_USE = 5
+    KEY_MISSING = 6
     INTERRUPTED = 130
 
     @property
@@ -28,6 +29,7 @@ _MEANINGS = {
     ExitCode.DATABASE_UNAVAILABLE: "the database can't be reached, read or written",
     ExitCode.SCHEMA_OUTDATED: "the database's schema is missing or outdated: run unplug migrate",
     ExitCode.IN_USE: "another process uses the database file or the address",
+    ExitCode.KEY_MISSING: "a key that encrypts credentials in the database is missing",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",
 }
 
@@ -74,3 +76,9 @@ class InUse(OperatorError):
     """Another process uses the database file or the address."""
 
     exit_code = ExitCode.IN_USE
+
+
+class KeyMissing(OperatorError):
+    """Credentials in the database are encrypted with a key that was not given."""
+
+    exit_code = ExitCode.KEY_MISSING

@@ -29,7 +29,17 @@ PREFIX = "UNPLUG_"
 
 OPTION_VARIABLES = frozenset(
     PREFIX + name
-    for name in ("AFTER", "BROWSER", "EXPIRES_IN", "FOLLOW", "HOST", "PORT", "SCOPE", "SERVICE")
+    for name in (
+        "AFTER",
+        "BROWSER",
+        "EXPIRES_IN",
+        "FOLLOW",
+        "FORGET",
+        "HOST",
+        "PORT",
+        "SCOPE",
+        "SERVICE",
+    )
 )
 """Variables of the command line's options, which Typer reads."""
 

@@ -19,6 +19,7 @@ from infrastructure.live.sweep import Sweep
 from infrastructure.observability.health import Health
 from infrastructure.observability.logging import JsonAccessLog
 from infrastructure.observability.metrics import Metrics, metrics_server
+from infrastructure.persistence.credentials_keys import CredentialsKeys
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.security.identity import user_tokens, verification_keys
 from infrastructure.security.signing_keys import VerificationKeys
@@ -86,6 +87,8 @@ async def _current_database(settings: Settings, metrics: Metrics) -> AsyncIterat
     async with open_database(url, adapters.postgres_options(settings)) as database:
         if not await database.schema_is_current():
             raise SchemaOutdated
+        if settings.database_file is not None or settings.credentials_keys:
+            await CredentialsKeys(database).check(adapters.given_keys(settings))
         if isinstance(database, PostgresDatabase):
             metrics.watch_pool(database.connections_used, database.connections_idle)
         yield database

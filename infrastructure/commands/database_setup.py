@@ -16,9 +16,7 @@ from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.failures import (
     DatabaseUnavailable,
     SchemaOutdated,
-    SettingsError,
 )
-from infrastructure.security.credentials_cipher import CredentialsCipher, keys_beside
 from infrastructure.settings import Settings
 
 
@@ -88,17 +86,3 @@ async def _opened(settings: Settings) -> AsyncIterator[Database]:
         except StorageError as error:
             raise DatabaseUnavailable(str(error)) from None
         yield database
-
-
-def cipher(settings: Settings) -> CredentialsCipher:
-    """For credentials at rest. Raises `OperatorError` when there are no keys."""
-    keys = [key.get_secret_value() for key in settings.credentials_keys]
-    path = settings.database_file
-    if keys or path is None:
-        if not keys:
-            raise SettingsError(
-                "UNPLUG_CREDENTIALS_KEYS: needed with PostgreSQL, to encrypt credentials; "
-                "make one with `openssl rand -base64 32 | tr +/ -_`."
-            )
-        return CredentialsCipher(keys)
-    return CredentialsCipher(keys_beside(path))

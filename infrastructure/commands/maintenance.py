@@ -10,13 +10,15 @@ from typing import BinaryIO
 import typer
 from rich.progress import DownloadColumn, MofNCompleteColumn
 
-from infrastructure.commands.database_setup import cipher, migrate, prepared, sole_use
+from infrastructure.adapters import given_keys
+from infrastructure.commands.database_setup import migrate, prepared, sole_use
 from infrastructure.commands.importing.connections import ImportConnections, Report
 from infrastructure.commands.importing.formats import refuse_other_formats
 from infrastructure.commands.importing.lines import lines_of
 from infrastructure.commands.progress import progress_bar, say
 from infrastructure.commands.rotate_keys import RotateKeys, Rotation
 from infrastructure.database.sqlite.purge import purge
+from infrastructure.persistence.credentials_keys import CredentialsKeys
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.settings import Settings
 
@@ -39,9 +41,10 @@ async def import_file(settings: Settings, file: BufferedReader) -> Report:
     Raises `OperatorError` or `StorageError`.
     """
     refuse_other_formats(file)
-    encrypt = cipher(settings).encrypt
+    given = given_keys(settings)
     report = Report()
     async with prepared(settings, migrating=True) as database:
+        encrypt = (await CredentialsKeys(database).open(given)).encrypt
         with _summed_up(report), progress_bar(DownloadColumn()) as progress:
             task = progress.add_task("Importing", total=_size(file))
             await ImportConnections(
@@ -54,14 +57,17 @@ async def import_file(settings: Settings, file: BufferedReader) -> Report:
     return report
 
 
-async def rotate_all_keys(settings: Settings) -> Rotation:
+async def rotate_all_keys(settings: Settings, forget: str | None) -> Rotation:
     """Re-encrypts credentials, naming those without a known key on standard error.
 
-    Prints what was done. Raises `OperatorError` or `StorageError`.
+    `forget` is the fingerprint of a key that is lost. Prints what was done. Raises `OperatorError`
+    or `StorageError`.
     """
-    keys = cipher(settings)
+    given = given_keys(settings)
     rotation = Rotation()
     async with prepared(settings) as database:
+        known = CredentialsKeys(database)
+        keys = await (known.open_without(forget, given) if forget else known.open(given))
         credentials = TortoiseStoredCredentials(database.client, database.store)
         with _summed_up(rotation), progress_bar(MofNCompleteColumn()) as progress:
             task = progress.add_task("Re-encrypting", total=await credentials.count())
@@ -74,6 +80,8 @@ async def rotate_all_keys(settings: Settings) -> Rotation:
                     progress, f"connection {connection_id}: none of the keys decrypts it"
                 ),
             ).run()
+        if not rotation.unreadable:
+            await known.keep_only(keys.fingerprints[0])
     return rotation
 
 

@@ -67,3 +67,12 @@ class OpenAttemptRow(Model):
 
     class Meta:
         table = "open_attempts"
+
+
+class CredentialsKeyRow(Model):
+    """A key that encrypts credentials, by its fingerprint."""
+
+    fingerprint = fields.CharField(max_length=16, primary_key=True)
+
+    class Meta:
+        table = "credentials_keys"

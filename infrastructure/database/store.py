@@ -76,6 +76,12 @@ class Store(BatchStore, Protocol):
         Returns how many went in.
         """
 
+    async def record_key(self, fingerprint: str) -> None:
+        """Notes a key that encrypts credentials from now on. Repeating it changes nothing."""
+
+    async def forget_key(self, fingerprint: str) -> None:
+        """Removes a key that no credential is encrypted with any more."""
+
     async def abandoned(
         self, older_than: timedelta | None, limit: int
     ) -> Collection[ProviderEvent]:

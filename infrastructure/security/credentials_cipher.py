@@ -1,7 +1,10 @@
 """Credentials at rest: Fernet, with keys that can be rotated."""
 
 import os
+from base64 import urlsafe_b64decode
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,6 +25,8 @@ class CredentialsCipher:
         ring = [Fernet(key) for key in keys]
         self._all = MultiFernet(ring)
         self._first = ring[0]
+        self.fingerprints = tuple(map(fingerprint, keys))
+        """Of all keys; the first is that of the key that encrypts."""
 
     def encrypt(self, data: bytes) -> bytes:
         """With the first key."""
@@ -43,14 +48,47 @@ class CredentialsCipher:
         return None
 
 
-def keys_beside(database: Path) -> Sequence[str]:
-    """The keys in `<database>.key`, one a line, the first one to encrypt with; made if missing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenKeys:
+    """Keys from the settings; without any, those in the key file of a SQLite database."""
 
-    Raises `OperatorError` when the file can't be read or made, or holds no keys.
+    keys: Sequence[str] = field(repr=False)
+    database_file: Path | None
+
+    @property
+    def where(self) -> str:
+        """Where a key that is missing belongs."""
+        if self.keys or self.database_file is None:
+            return "UNPLUG_CREDENTIALS_KEYS"
+        return str(_key_file(self.database_file))
+
+    def read(self, *, create: bool) -> Sequence[str]:
+        """All keys; `create` makes a key file if it is missing. Raises `OperatorError`."""
+        if self.keys or self.database_file is None:
+            return self.keys
+        return keys_beside(self.database_file, create=create)
+
+
+def fingerprint(key: str) -> str:
+    """Names a key without revealing it: 16 hexadecimal digits."""
+    return sha256(b"unplug credentials key " + urlsafe_b64decode(key)).hexdigest()[:16]
+
+
+def _key_file(database: Path) -> Path:
+    return database.with_name(f"{database.name}.key")
+
+
+def keys_beside(database: Path, *, create: bool = True) -> Sequence[str]:
+    """The keys in `<database>.key`, one per line; the first encrypts.
+
+    A missing file is created, or else is no keys. Raises `OperatorError` when the file can't be
+    read or created, or holds no keys.
     """
-    path = database.with_name(f"{database.name}.key")
+    path = _key_file(database)
     try:
         if not path.exists():
+            if not create:
+                return ()
             _make(path)
         keys = path.read_text("ascii").split()
         CredentialsCipher(keys)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken
 
+from infrastructure.security.credentials_cipher import fingerprint
 from tests.support.processes import DEADLINE, UNPLUG, connection_line, environment, running, unplug
 
 USER = UUID(int=7)
@@ -39,8 +40,9 @@ def readable_with(folder: Path, key: str) -> int:
 
 def test_every_credential_is_re_encrypted_beside_a_server(tmp_path: Path) -> None:
     filled(tmp_path, 3)
-    with running(tmp_path):
-        done = unplug("rotate-keys", cwd=tmp_path, CREDENTIALS_KEYS=f"{NEW},{OLD}")
+    keys = f"{NEW},{OLD}"
+    with running(tmp_path, CREDENTIALS_KEYS=keys):
+        done = unplug("rotate-keys", cwd=tmp_path, CREDENTIALS_KEYS=keys)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "3 re-encrypted, 0 unreadable\n"
     assert (readable_with(tmp_path, NEW), readable_with(tmp_path, OLD)) == (3, 0)
@@ -56,7 +58,8 @@ def test_a_second_run_finds_nothing_to_do(tmp_path: Path) -> None:
 
 def test_credentials_without_a_known_key_are_named_and_kept(tmp_path: Path) -> None:
     filled(tmp_path, 1)
-    done = unplug("rotate-keys", cwd=tmp_path, CREDENTIALS_KEYS=NEW)
+    lost = fingerprint(OLD)
+    done = unplug("rotate-keys", "--forget", lost, cwd=tmp_path, CREDENTIALS_KEYS=NEW)
     assert done.returncode == 1
     assert str(UUID(int=1)) in done.stderr
     assert done.stdout == "0 re-encrypted, 1 unreadable\n"

@@ -59,11 +59,20 @@ def import_(
 
 
 @command("rotate-keys")
-def rotate_keys() -> None:
+def rotate_keys(
+    forget: Annotated[
+        str | None,
+        typer.Option(
+            envvar="UNPLUG_FORGET",
+            metavar="FINGERPRINT",
+            help="Give up a key that is lost, and the credentials that it encrypts.",
+        ),
+    ] = None,
+) -> None:
     """Re-encrypt all credentials with the first key. Safe to interrupt and repeat."""
     from infrastructure.commands.maintenance import rotate_all_keys
 
     configure_logging("warning")
-    rotation = asyncio.run(rotate_all_keys(load_settings()))
+    rotation = asyncio.run(rotate_all_keys(load_settings(), forget))
     if rotation.unreadable:
         raise typer.Exit(ExitCode.FAILED)

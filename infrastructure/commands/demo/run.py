@@ -12,8 +12,8 @@ from uuid_utils.compat import uuid7
 
 from domain.identifiers import UserId
 from domain.provider_connection import ProviderConnection
-from infrastructure.adapters import user_trust
-from infrastructure.commands.database_setup import cipher, prepared
+from infrastructure.adapters import given_keys, user_trust
+from infrastructure.commands.database_setup import prepared
 from infrastructure.commands.demo.connections import demo_connections
 from infrastructure.commands.demo.instructions import instructions, page_address
 from infrastructure.commands.demo.settings import TOKEN_LIFE
@@ -21,6 +21,7 @@ from infrastructure.commands.serve import serve_on
 from infrastructure.commands.start_checks import refuse_shared_address
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
+from infrastructure.persistence.credentials_keys import CredentialsKeys
 from infrastructure.security.issuing import issue
 from infrastructure.server.listening import listen, origin_of
 from infrastructure.settings import Settings
@@ -37,8 +38,7 @@ def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None
         serving(settings.database_url.get_secret_value()),
     ):
         user_id, now = UserId(uuid7()), datetime.now(UTC)
-        connections = demo_connections(user_id, cipher(settings).encrypt, now)
-        asyncio.run(_insert(settings, connections))
+        connections = asyncio.run(_insert(settings, user_id, now))
         token, origin = issue(user_trust(settings), str(user_id), TOKEN_LIFE), origin_of(server)
 
         def started() -> None:
@@ -50,9 +50,14 @@ def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None
     _log.info("stopped")
 
 
-async def _insert(settings: Settings, connections: Sequence[ProviderConnection]) -> None:
+async def _insert(
+    settings: Settings, user_id: UserId, now: datetime
+) -> Sequence[ProviderConnection]:
     async with prepared(settings) as database:
+        cipher = await CredentialsKeys(database).open(given_keys(settings))
+        connections = demo_connections(user_id, cipher.encrypt, now)
         await database.store.insert(connections)
+    return connections
 
 
 def _open(address: str) -> None:

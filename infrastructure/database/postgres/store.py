@@ -35,6 +35,8 @@ MOST_DOUBTED = 10_000
 
 _EVENTS = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events"
 _FIND = f"{_EVENTS} WHERE id = ANY ($1)"
+_RECORD_KEY = "INSERT INTO credentials_keys (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING"
+_FORGET_KEY = "DELETE FROM credentials_keys WHERE fingerprint = $1"
 _ABANDONED = (
     f"{_EVENTS} WHERE kind = 'attempted' AND attempt_id IN (SELECT attempt_id FROM open_attempts"
     " WHERE opened_at <= clock_timestamp() - coalesce($1, interval '-1 day') LIMIT $2)"
@@ -122,6 +124,14 @@ class PostgresStore:
         encrypted = [new.encrypted_data for new in changed]
         status = await self._read(lambda db: db.execute(_REPLACE, ids, versions, encrypted))
         return int(status.rpartition(" ")[2])
+
+    async def record_key(self, fingerprint: str) -> None:
+        """See `Store.record_key`. For a process that has no writer on this store."""
+        await self._read(lambda db: db.execute(_RECORD_KEY, fingerprint))
+
+    async def forget_key(self, fingerprint: str) -> None:
+        """See `Store.forget_key`. For a process that has no writer on this store."""
+        await self._read(lambda db: db.execute(_FORGET_KEY, fingerprint))
 
     async def abandoned(self, older_than: timedelta | None, limit: int) -> Sequence[ProviderEvent]:
         """See `Store.abandoned`. On the pool: the writer may be in the middle of a commit."""

@@ -13,6 +13,8 @@ _REPLACE_CREDENTIALS = (
     "UPDATE provider_connections SET encrypted_credentials = ?, version = version + 1"
     " WHERE id = ? AND version = ? AND encrypted_credentials IS NOT NULL"
 )
+RECORD_KEY = "INSERT INTO credentials_keys (fingerprint) VALUES (?) ON CONFLICT DO NOTHING"
+FORGET_KEY = "DELETE FROM credentials_keys WHERE fingerprint = ?"
 _ROWS_A_STATEMENT = 2000  # 30,000 values; SQLite takes 32,766
 _BULK = {"wal_autocheckpoint": 16_384, "cache_size": -65_536}
 _USUAL = {"wal_autocheckpoint": 1_000, "cache_size": -2_000}

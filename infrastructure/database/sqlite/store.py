@@ -29,7 +29,12 @@ from infrastructure.database.rows import (
     event_row,
 )
 from infrastructure.database.sqlite.batch import Batch, Head, Row
-from infrastructure.database.sqlite.bulk import insert_connections, replace_credentials
+from infrastructure.database.sqlite.bulk import (
+    FORGET_KEY,
+    RECORD_KEY,
+    insert_connections,
+    replace_credentials,
+)
 from infrastructure.database.sqlite.connection import BUSY_TIMEOUT, connect
 from infrastructure.database.sqlite.purge import mark_destroyed
 from infrastructure.database.store import MemberRefused, Outcome, StoredCredential, Write
@@ -96,6 +101,14 @@ class SqliteStore:
         ids = _json(str(write.event.id) for write in writes)
         found = await self._alone(lambda db: db.execute(_READ_BACK, (ids,)).fetchall())
         return {recorded.event.id: recorded for recorded in map(event_of, found)}
+
+    async def record_key(self, fingerprint: str) -> None:
+        """See `Store.record_key`."""
+        await self._alone(lambda db: db.execute(RECORD_KEY, (fingerprint,)))
+
+    async def forget_key(self, fingerprint: str) -> None:
+        """See `Store.forget_key`."""
+        await self._alone(lambda db: db.execute(FORGET_KEY, (fingerprint,)))
 
     async def abandoned(self, older_than: timedelta | None, limit: int) -> Sequence[ProviderEvent]:
         """See `Store.abandoned`."""

@@ -58,3 +58,9 @@ ALTER TABLE log_heads ALTER COLUMN event_id SET NOT NULL;
 INSERT INTO commit_order_base (system_identifier, base)
 SELECT system_identifier, (SELECT coalesce(max(commit_order), 0) + 1 FROM provider_events)
 FROM pg_control_system();
+
+-- Which keys encrypt credentials in this database, so that a key that is lost is named.
+CREATE TABLE credentials_keys (
+    fingerprint text PRIMARY KEY CHECK (length(fingerprint) = 16),
+    first_used_at timestamptz NOT NULL DEFAULT now()
+);

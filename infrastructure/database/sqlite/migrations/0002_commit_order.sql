@@ -74,3 +74,9 @@ WHEN EXISTS (SELECT 1 FROM provider_events WHERE id = NEW.id)
 BEGIN
     SELECT RAISE(ABORT, 'the event log can only grow');
 END;
+
+-- Which keys encrypt credentials in this file, so that a key that is lost is named.
+CREATE TABLE credentials_keys (
+    fingerprint TEXT NOT NULL PRIMARY KEY CHECK (length(fingerprint) = 16),
+    first_used_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'))
+) STRICT, WITHOUT ROWID;
