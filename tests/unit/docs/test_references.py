@@ -7,7 +7,7 @@ import pytest
 from infrastructure.observability.metrics import Metrics
 from schema.errors import ErrorCode
 from schema.execution.document_limits import DocumentLimits
-from tests.unit.docs.pages import OPERATORS, PAGES, README, ROOT, WEB_DEVELOPERS, Page
+from tests.unit.docs.pages import CONTRIBUTING, OPERATORS, PAGES, README, ROOT, WEB_DEVELOPERS, Page
 
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)")
 FILE = re.compile(r"`((?:benchmarks|docs|domain|infrastructure|schema|tests)/[\w./-]*)`")
@@ -47,6 +47,16 @@ def test_links_lead_somewhere(page: Page) -> None:
 def test_files_that_are_named_exist(page: Page) -> None:
     for name in FILE.findall(page.prose):
         assert (ROOT / name).exists(), name
+
+
+def test_every_folder_is_listed() -> None:
+    packages = [
+        file.parent.relative_to(ROOT)
+        for part in ("domain", "schema", "infrastructure")
+        for file in (ROOT / part).rglob("__init__.py")
+    ]
+    listed = [row[0].strip("`") for row in CONTRIBUTING.table("folder")]
+    assert sorted(listed) == sorted(f"{package}/" for package in packages)
 
 
 def test_the_readme_is_short() -> None:
