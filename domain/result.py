@@ -19,7 +19,8 @@ class Success(Generic[ValueT]):
 class Failure(Generic[ErrorT]):
     """An outcome that callers must expect, with its reason.
 
-    `attempt_id` is the attempt that the event log holds; None when nothing was recorded.
+    `attempt_id` is the attempt that the event log holds, or may hold. It is None only when it is
+    certain that nothing was recorded.
     """
 
     error: ErrorT

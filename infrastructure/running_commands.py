@@ -1,27 +1,91 @@
-"""Commands run to their end, whatever becomes of the client who asked."""
+"""Commands run to their end, within a deadline, even when the client who asked hangs up."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Awaitable, Callable
 from time import perf_counter
+from typing import Self, TypeAlias
+from uuid import UUID
 
 from domain.commands.disconnect_provider import (
     DisconnectProvider,
+    DisconnectProviderError,
     DisconnectProviderHandler,
     Outcome,
 )
+from domain.events import (
+    FailureReason,
+    ProviderDisconnectionAttempted,
+    ProviderEvent,
+    RecordedEvent,
+)
+from domain.identifiers import AttemptId
+from domain.ports import EventBus, StorageError
 from domain.result import Failure
+from infrastructure.live.sweep import ABANDONED_AFTER
+
+DEADLINE = 10.0
+"""Seconds until a command is answered, whatever the database does."""
+
+RETRY_DELAY = 0.5
+
+Close: TypeAlias = Callable[[AttemptId, FailureReason], Awaitable[bool]]
+"""Ends an attempt behind all that was written before, as `OpenAttempts.close` does."""
+
+
+class AttemptNotes:
+    """An `EventBus` that notes which attempts may be in the log, until they are dropped."""
+
+    def __init__(self, event_bus: EventBus) -> None:
+        self._event_bus = event_bus
+        self._noted: set[AttemptId] = set()
+
+    async def publish(self, event: ProviderEvent) -> RecordedEvent:
+        """As `EventBus` promises."""
+        if isinstance(event, ProviderDisconnectionAttempted):
+            self._noted.add(event.attempt_id)
+        return await self._event_bus.publish(event)
+
+    def drop(self, attempt_id: AttemptId) -> bool:
+        """Whether it was noted."""
+        known = attempt_id in self._noted
+        self._noted.discard(attempt_id)
+        return known
 
 
 class RunningCommands:
     """Runs each command in a task of its own: a client that hangs up cancels its wait, not the
-    command. A deploy waits for them."""
+    command. A deploy waits for them.
+
+    An attempt whose outcome the handler could not record is closed as soon as the database allows
+    it, until any node's sweep would do so.
+    """
 
     def __init__(
-        self, handler: DisconnectProviderHandler, on_finished: Callable[[str, float], None]
+        self,
+        handler: DisconnectProviderHandler,
+        notes: AttemptNotes,
+        close: Close,
+        on_finished: Callable[[str, float], None],
+        *,
+        deadline: float = DEADLINE,
     ) -> None:
         self._handler = handler
+        self._notes = notes
+        self._close = close
         self._on_finished = on_finished
+        self._deadline = deadline
         self._running: set[asyncio.Task[Outcome]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Gives up closing attempts that the database has not taken; a sweep closes those."""
+        for task in tuple(self._closing):
+            task.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def __call__(self, command: DisconnectProvider, /) -> Outcome:
         """The command's outcome."""
@@ -37,7 +101,38 @@ class RunningCommands:
 
     async def _run(self, command: DisconnectProvider) -> Outcome:
         started = perf_counter()
-        outcome = await self._handler.handle(command)
+        outcome = await self._outcome(command)
         name = outcome.error.name.lower() if isinstance(outcome, Failure) else "success"
         self._on_finished(name, perf_counter() - started)
         return outcome
+
+    async def _outcome(self, command: DisconnectProvider) -> Outcome:
+        attempt_id = command.attempt_id
+        try:
+            async with asyncio.timeout(self._deadline):
+                outcome = await self._handler.handle(command)
+        except TimeoutError:
+            outcome = Failure(
+                error=DisconnectProviderError.DATABASE_ERROR,
+                attempt_id=attempt_id if self._notes.drop(attempt_id) else None,
+            )
+        self._notes.drop(attempt_id)
+        match outcome:
+            case Failure(error=DisconnectProviderError.DATABASE_ERROR, attempt_id=UUID()):
+                self._close_later(attempt_id)
+        return outcome
+
+    def _close_later(self, attempt_id: AttemptId) -> None:
+        """Changes nothing if the attempt has its outcome, or was never recorded."""
+        task = asyncio.create_task(self._close_until_abandoned(attempt_id))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _close_until_abandoned(self, attempt_id: AttemptId) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ABANDONED_AFTER):
+                while True:
+                    with contextlib.suppress(StorageError):
+                        await self._close(attempt_id, FailureReason.DATABASE_ERROR)
+                        return
+                    await asyncio.sleep(RETRY_DELAY)

@@ -15,7 +15,7 @@ from infrastructure.persistence.event_bus import WriterEventBus
 from infrastructure.persistence.open_attempts import OpenAttempts
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.writer import Writer
-from infrastructure.running_commands import RunningCommands
+from infrastructure.running_commands import AttemptNotes, RunningCommands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +39,13 @@ async def writing(
         writer.start()
         stack.push_async_callback(writer.aclose)
         repository = TortoiseProviderConnectionRepository(database.client, writer)
-        bus = WriterEventBus(writer)
-        handler = DisconnectProviderHandler(repository, bus, now=_now, new_id=uuid7)
-        stack.push_async_callback(handler.aclose)
-        yield Writing(
-            repository=repository,
-            commands=RunningCommands(handler, metrics.command_finished),
-            attempts=OpenAttempts(database.store, writer, now=_now, new_id=uuid7),
+        attempts = OpenAttempts(database.store, writer, now=_now, new_id=uuid7)
+        notes = AttemptNotes(WriterEventBus(writer))
+        handler = DisconnectProviderHandler(repository, notes, now=_now, new_id=uuid7)
+        commands = await stack.enter_async_context(
+            RunningCommands(handler, notes, attempts.close, metrics.command_finished)
         )
+        yield Writing(repository=repository, commands=commands, attempts=attempts)
 
 
 def _now() -> datetime:

@@ -61,12 +61,15 @@ class Row(Protocol):
     def __getitem__(self, index: slice, /) -> Sequence[Any]: ...
 
 
-ATTEMPTED = "attempted"
 _KINDS: dict[type[ProviderEvent], str] = {
-    ProviderDisconnectionAttempted: ATTEMPTED,
+    ProviderDisconnectionAttempted: "attempted",
     ProviderDisconnectionSucceeded: "succeeded",
     ProviderDisconnectionFailed: "failed",
 }
+OPENING = frozenset({"attempted"})
+"""Kinds of events that open their attempt."""
+CLOSING = frozenset({"succeeded", "failed"})
+"""Kinds of events that end their attempt, and are refused unless it is open."""
 
 
 def connection_row(connection: ProviderConnection) -> tuple[Any, ...]:
@@ -117,6 +120,11 @@ def connection_of(row: Sequence[Any]) -> ProviderConnection:
     )
 
 
+def kind_of(event: ProviderEvent) -> str:
+    """Its kind, as stored."""
+    return _KINDS[type(event)]
+
+
 def event_row(recorded: RecordedEvent) -> tuple[Any, ...]:
     """With UUIDs and times as values."""
     event = recorded.event
@@ -125,7 +133,7 @@ def event_row(recorded: RecordedEvent) -> tuple[Any, ...]:
         event.id,
         event.user_id,
         recorded.position,
-        _KINDS[type(event)],
+        kind_of(event),
         event.occurred_at,
         event.connection_id,
         event.attempt_id,

@@ -1,25 +1,96 @@
 """What the writer asks of a database, whatever its dialect."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
+from uuid import UUID
 
-from domain.events import ProviderEvent, RecordedEvent
-from domain.identifiers import ConnectionId, EventId
+from domain.events import (
+    FailureReason,
+    ProviderDisconnectionFailed,
+    ProviderEvent,
+    ProviderRef,
+    RecordedEvent,
+)
+from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import AttemptClosed, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """An event, and the connection that it changed, if any. Data, not a conversation."""
+    """A connection as it is to become, with the events that say so: accepted whole or not at all.
 
-    event: ProviderEvent
+    The condition for the connection is its version; for an event that ends an attempt, that the
+    attempt is open. A write of nothing is always accepted.
+    """
+
+    events: tuple[ProviderEvent, ...] = ()
     connection: ProviderConnection | None = None
 
+    @property
+    def keys(self) -> frozenset[UUID]:
+        """What it depends on. Writes with a key in common have to stay in order."""
+        attempts = {event.attempt_id for event in self.events}
+        return frozenset(attempts if self.connection is None else attempts | {self.connection.id})
 
-Outcome: TypeAlias = RecordedEvent | ConcurrentUpdate | AttemptClosed
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseAttempt:
+    """`Failed` for an attempt that has no outcome, of which only the id is known.
+
+    The store copies user, connection and provider from its `Attempted`.
+    """
+
+    attempt_id: AttemptId
+    event_id: EventId
+    occurred_at: datetime
+    reason: FailureReason
+
+    @property
+    def keys(self) -> frozenset[UUID]:
+        """As `Write.keys`."""
+        return frozenset({self.attempt_id})
+
+    def failed(
+        self, user_id: UserId, connection_id: ConnectionId, provider: ProviderRef | None
+    ) -> ProviderDisconnectionFailed:
+        """The event, with what its `Attempted` says."""
+        return ProviderDisconnectionFailed(
+            id=self.event_id,
+            occurred_at=self.occurred_at,
+            user_id=user_id,
+            connection_id=connection_id,
+            attempt_id=self.attempt_id,
+            provider=provider,
+            reason=self.reason,
+        )
+
+
+Member: TypeAlias = Write | CloseAttempt
+"""Of a batch."""
+
+
+def event_ids(member: Member) -> Sequence[EventId]:
+    """Of the events that it brings along."""
+    match member:
+        case Write(events=events):
+            return [event.id for event in events]
+        case CloseAttempt(event_id=event_id):
+            return [event_id]
+
+
+def of_members(
+    members: Sequence[Member], found: Iterable[RecordedEvent]
+) -> Sequence[Sequence[RecordedEvent] | None]:
+    """Each member's events; None when they are not among those that were found."""
+    by_id = {recorded.event.id: recorded for recorded in found}
+    ids = [event_ids(member) for member in members]
+    return [[by_id[i] for i in own] if by_id.keys() >= set(own) else None for own in ids]
+
+
+Outcome: TypeAlias = Sequence[RecordedEvent] | ConcurrentUpdate | AttemptClosed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +116,18 @@ class OutcomeUnknown(Exception):
 class BatchStore(Protocol):
     """One database's side of the writer. Driver exceptions stay inside."""
 
-    async def commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+    async def commit(self, members: Sequence[Member]) -> Sequence[Outcome]:
         """One transaction, durable when it returns; an outcome for each member, in order.
 
         Raises `StorageError` (nothing was written), `MemberRefused` or `OutcomeUnknown`.
         """
 
-    async def read_back(self, writes: Sequence[Write]) -> Mapping[EventId, RecordedEvent]:
-        """Which of these events are in the log, by event id; a commit on its way is waited for.
+    async def read_back(
+        self, members: Sequence[Member]
+    ) -> Sequence[Sequence[RecordedEvent] | None]:
+        """For each member its events if it was written, else None.
 
-        Raises `StorageError`.
+        A commit on its way is waited for. Raises `StorageError`.
         """
 
 
@@ -83,9 +156,9 @@ class Store(BatchStore, Protocol):
         """Removes a key that no credential is encrypted with any more."""
 
     async def abandoned(
-        self, older_than: timedelta | None, limit: int
-    ) -> Collection[ProviderEvent]:
-        """The `Attempted` of attempts that are open for longer, by the database's clock.
+        self, older_than: timedelta | None, after: AttemptId | None, limit: int
+    ) -> Sequence[AttemptId]:
+        """Attempts that are open for longer, by the database's clock; all when that is None.
 
-        Of all open attempts when `older_than` is None.
+        Up to `limit` of them in order, behind `after`.
         """

@@ -8,7 +8,6 @@ from typing import Protocol, Self
 
 import structlog
 
-from domain.commands.disconnect_provider import ABANDONED_AFTER
 from domain.events import EventCursor
 from domain.identifiers import UserId
 from domain.ports import StorageError
@@ -17,6 +16,9 @@ from infrastructure.observability.metrics import Metrics
 from infrastructure.retry import end_task
 
 INTERVAL = 2.0
+
+ABANDONED_AFTER = 30.0
+"""Seconds after which any node closes an attempt without an outcome as `INTERRUPTED`."""
 
 
 class Heads(Protocol):

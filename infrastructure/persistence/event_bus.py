@@ -12,5 +12,6 @@ class WriterEventBus:
         self._writer = writer
 
     async def publish(self, event: ProviderEvent) -> RecordedEvent:
-        """See `EventBus.publish`."""
-        return await self._writer.write(Write(event=event))
+        """As `EventBus` promises."""
+        (recorded,) = await self._writer.write(Write(events=(event,)))
+        return recorded

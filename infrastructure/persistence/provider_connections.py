@@ -42,7 +42,8 @@ class TortoiseProviderConnectionRepository:
 
     async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
         """See `ProviderConnectionRepository.save`."""
-        return await self._writer.write(Write(event=event, connection=connection))
+        (recorded,) = await self._writer.write(Write(events=(event,), connection=connection))
+        return recorded
 
     async def page(
         self,

@@ -9,7 +9,13 @@ import structlog
 
 from domain.events import RecordedEvent
 from domain.ports import StorageError
-from infrastructure.database.store import BatchStore, MemberRefused, Outcome, OutcomeUnknown, Write
+from infrastructure.database.store import (
+    BatchStore,
+    Member,
+    MemberRefused,
+    Outcome,
+    OutcomeUnknown,
+)
 from infrastructure.retry import back_off
 
 log = structlog.get_logger(__name__)
@@ -19,9 +25,11 @@ MAX_BATCH = 500
 
 
 @dataclass(slots=True, eq=False)
-class _Member:
-    write: Write
-    outcome: "asyncio.Future[RecordedEvent]" = field(
+class PendingWrite:
+    """A member of a batch that is to come, and its caller's future."""
+
+    member: Member
+    outcome: "asyncio.Future[Sequence[RecordedEvent]]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
@@ -44,7 +52,7 @@ class Writer:
         self._store = store
         self._on_committed = on_committed
         self._max_queued = max_queued
-        self._queue: deque[_Member] = deque()
+        self._queue: deque[PendingWrite] = deque()
         self._queued = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
@@ -53,18 +61,18 @@ class Writer:
         """Begins to take writes, on the running loop."""
         self._task = asyncio.create_task(self._run())
 
-    async def write(self, write: Write) -> RecordedEvent:
-        """Durable when it returns.
+    async def write(self, member: Member) -> Sequence[RecordedEvent]:
+        """Its events; durable when it returns.
 
         Raises `ConcurrentUpdate`, `AttemptClosed`, or `StorageError`: also when the queue is full
         or the writer is closed. Nothing was written then.
         """
         if self._task is None or self._closing or len(self._queue) >= self._max_queued:
             raise StorageError
-        member = _Member(write)
-        self._queue.append(member)
+        pending = PendingWrite(member)
+        self._queue.append(pending)
         self._queued.set()
-        return await member.outcome
+        return await pending.outcome
 
     async def aclose(self) -> None:
         """Takes no more writes, and returns when those that were taken are done.
@@ -88,33 +96,33 @@ class Writer:
             else:
                 self._queued.clear()
 
-    def _next_batch(self) -> list[_Member]:
-        batch: list[_Member] = []
+    def _next_batch(self) -> list[PendingWrite]:
+        batch: list[PendingWrite] = []
         while self._queue and len(batch) < MAX_BATCH:
-            member = self._queue.popleft()
-            if not member.outcome.done():
-                batch.append(member)
+            pending = self._queue.popleft()
+            if not pending.outcome.done():
+                batch.append(pending)
         return batch
 
-    async def _settle_safely(self, batch: list[_Member]) -> None:
+    async def _settle_safely(self, batch: list[PendingWrite]) -> None:
         try:
             await self._settle(batch)
         except Exception as fault:
             # Ours, and nobody knows what was written: not a `StorageError`. Others go on writing.
             log.exception("commit_faulty")
-            for member in _awaited(batch):
-                member.outcome.set_exception(fault)
+            for pending in _awaited(batch):
+                pending.outcome.set_exception(fault)
 
-    async def _settle(self, batch: list[_Member]) -> None:
+    async def _settle(self, batch: list[PendingWrite]) -> None:
         """Until every member that is still awaited has its answer."""
         while batch:
             try:
-                outcomes = await self._store.commit([member.write for member in batch])
+                outcomes = await self._store.commit([pending.member for pending in batch])
             except MemberRefused:
                 if len(batch) == 1:
                     return _fail(batch)
-                for member in batch:
-                    await self._settle(_awaited([member]))
+                for pending in batch:
+                    await self._settle(_awaited([pending]))
                 return None
             except StorageError:
                 return _fail(batch)
@@ -125,34 +133,35 @@ class Writer:
                 return None
         return None
 
-    async def _read_back(self, batch: list[_Member]) -> list[_Member]:
+    async def _read_back(self, batch: list[PendingWrite]) -> list[PendingWrite]:
         """Answers those that are in the log after all, and returns the others."""
         pauses = back_off()
         while _awaited(batch):
             try:
-                found = await self._store.read_back([member.write for member in batch])
+                found = await self._store.read_back([pending.member for pending in batch])
             except StorageError:
                 if self._closing:
-                    for member in batch:
-                        member.outcome.cancel()
+                    for pending in batch:
+                        pending.outcome.cancel()
                 await asyncio.sleep(next(pauses))
                 continue
-            landed = [member for member in batch if member.write.event.id in found]
-            self._answer(landed, [found[member.write.event.id] for member in landed])
-            return _awaited([member for member in batch if member not in landed])
+            written = list(zip(batch, found, strict=True))
+            landed = [(pending, events) for pending, events in written if events is not None]
+            self._answer([pending for pending, _ in landed], [events for _, events in landed])
+            return _awaited([pending for pending, events in written if events is None])
         return []
 
-    def _answer(self, batch: Sequence[_Member], outcomes: Sequence[Outcome]) -> None:
-        recorded = [outcome for outcome in outcomes if isinstance(outcome, RecordedEvent)]
+    def _answer(self, batch: Sequence[PendingWrite], outcomes: Sequence[Outcome]) -> None:
+        recorded = [item for each in outcomes if isinstance(each, Sequence) for item in each]
         if recorded:
             self._announce(recorded)
-        for member, outcome in zip(batch, outcomes, strict=True):
-            if member.outcome.done():
+        for pending, outcome in zip(batch, outcomes, strict=True):
+            if pending.outcome.done():
                 continue
-            if isinstance(outcome, RecordedEvent):
-                member.outcome.set_result(outcome)
+            if isinstance(outcome, Sequence):
+                pending.outcome.set_result(outcome)
             else:
-                member.outcome.set_exception(outcome)
+                pending.outcome.set_exception(outcome)
 
     def _announce(self, recorded: Sequence[RecordedEvent]) -> None:
         try:
@@ -162,10 +171,10 @@ class Writer:
             log.exception("announcement_failed")
 
 
-def _awaited(batch: Sequence[_Member]) -> list[_Member]:
-    return [member for member in batch if not member.outcome.done()]
+def _awaited(batch: Sequence[PendingWrite]) -> list[PendingWrite]:
+    return [pending for pending in batch if not pending.outcome.done()]
 
 
-def _fail(batch: Sequence[_Member]) -> None:
-    for member in _awaited(batch):
-        member.outcome.set_exception(StorageError())
+def _fail(batch: Sequence[PendingWrite]) -> None:
+    for pending in _awaited(batch):
+        pending.outcome.set_exception(StorageError())

@@ -44,7 +44,6 @@ class Node:
         )
 
     async def aclose(self) -> None:
-        await self.handler.aclose()
         await self.writer.aclose()
         await self.database.aclose()
 

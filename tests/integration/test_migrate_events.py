@@ -1,14 +1,13 @@
 """What the second migration makes of the events of a SQLite file that version 1 wrote."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from domain.events import RecordedEvent
 from infrastructure.database.migrate import migrations
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.database import SqliteDatabase
@@ -51,9 +50,9 @@ async def test_events_get_an_order_that_later_commits_continue(path: Path) -> No
     migrate_sqlite(path)
     database = await SqliteDatabase.open(path)
     event = attempted(a_user(version_1.ALICE.int), a_connection())
-    (outcome,) = await database.store.commit([Write(event=event)])
-    assert isinstance(outcome, RecordedEvent)
-    assert outcome.previous_id == UUID(int=3)
+    (outcome,) = await database.store.commit([Write(events=(event,))])
+    assert isinstance(outcome, Sequence)
+    assert outcome[0].previous_id == UUID(int=3)
     events = TortoiseAllEvents(database.client)
     horizon = await events.horizon()
     read = await events.read(None, horizon.settled, 100)

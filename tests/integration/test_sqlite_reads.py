@@ -33,6 +33,7 @@ async def test_read_that_fails_says_why_to_the_log_alone(
     with closing(connect(node.path)) as other:
         other.execute("ALTER TABLE provider_events RENAME TO elsewhere")
         other.execute("ALTER TABLE provider_connections RENAME TO nowhere")
+        other.execute("ALTER TABLE open_attempts RENAME TO anywhere")
     reads = [
         node.log.read(EventCursor.start(a_user()), 10),
         node.log.page(a_user(), Window(limit=1)),

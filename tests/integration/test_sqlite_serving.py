@@ -125,8 +125,10 @@ async def disconnect(url: str, connections: list[ProviderConnection]) -> None:
         for connection in connections:
             attempt = attempted(connection.user_id, connection.id)
             disconnected = connection.mark_disconnected(datetime.now(UTC))
-            await database.store.commit([Write(event=attempt)])
-            await database.store.commit([Write(event=succeeded(attempt), connection=disconnected)])
+            await database.store.commit([Write(events=(attempt,))])
+            await database.store.commit(
+                [Write(events=(succeeded(attempt),), connection=disconnected)]
+            )
 
 
 async def wear_out(url: str, seed: int, smallest: int, largest: int) -> list[bytes]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.events import EventCursor, ProviderEvent, RecordedEvent
+from domain.events import EventCursor, ProviderEvent
 from domain.ports import ConcurrentUpdate, StorageError
 from domain.provider_connection import ConnectionStatus
 from domain.result import Success
@@ -62,10 +62,10 @@ async def test_changes_of_one_connection_in_one_batch_leave_one_winner(node: Nod
     changed = connection.mark_disconnected(now())
 
     outcomes = await node.database.store.commit(
-        [Write(event=succeeded(attempt), connection=changed) for attempt in attempts]
+        [Write(events=(succeeded(attempt),), connection=changed) for attempt in attempts]
     )
 
-    assert isinstance(outcomes[0], RecordedEvent)
+    assert isinstance(outcomes[0], list)
     assert [type(outcome) for outcome in outcomes[1:]] == [ConcurrentUpdate] * 2
     assert (await node.log.head(connection.user_id)).position == 4
 
@@ -129,14 +129,14 @@ async def test_another_process_writes_beside_the_server(node: Node) -> None:
 
 async def test_lock_that_is_held_too_long_is_a_storage_error_and_no_wedge(node: Node) -> None:
     store = SqliteStore(node.path, busy_timeout=50)
-    writes = [Write(event=attempted(a_user(), a_connection()))]
+    writes = [Write(events=(attempted(a_user(), a_connection()),))]
     with closing(connect(node.path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError):
             await store.commit(writes)
         other.execute("ROLLBACK")
 
-    assert [type(outcome) for outcome in await store.commit(writes)] == [RecordedEvent]
+    assert [type(outcome) for outcome in await store.commit(writes)] == [list]
     await store.aclose()
 
 

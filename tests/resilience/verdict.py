@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from domain.commands.disconnect_provider import DEADLINE
+from infrastructure.running_commands import DEADLINE
 from tests.resilience.commands import Answer
 from tests.resilience.subscribers import Subscriber
 from tests.resilience.truth import LoggedEvent, Truth

@@ -1,6 +1,7 @@
 """The domain's ports in memory, with the rules of the real ones, and faults on demand."""
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -8,9 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
 from domain.events import (
     EventCursor,
+    FailureReason,
     ProviderDisconnectionAttempted,
+    ProviderDisconnectionFailed,
     ProviderEvent,
     RecordedEvent,
 )
@@ -124,6 +129,26 @@ class World:
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
         return await asyncio.shield(task)
+
+    async def close(self, attempt_id: AttemptId, reason: FailureReason) -> bool:
+        """Ends an attempt behind all that was written before; whether it was open."""
+        logs = self.logs.values()
+        async with self._writing:
+            begun = [r.event for log in logs for r in log if r.event.attempt_id == attempt_id]
+        if attempt_id not in self.open_attempts:
+            return False
+        failed = ProviderDisconnectionFailed(
+            id=EventId(uuid7()),
+            occurred_at=begun[0].occurred_at,
+            user_id=begun[0].user_id,
+            connection_id=begun[0].connection_id,
+            attempt_id=attempt_id,
+            provider=begun[0].provider,
+            reason=reason,
+        )
+        with contextlib.suppress(AttemptClosed):
+            await self.write(failed)
+        return True
 
     async def _write(
         self, event: ProviderEvent, connection: ProviderConnection | None

@@ -5,24 +5,26 @@ ring: connections by id, then attempts by id, then heads by user. The statement 
 COMMITTED: a row whose lock was waited for is seen as it is after the wait.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from domain.events import RecordedEvent
+from domain.events import ProviderEvent, ProviderRef, RecordedEvent
 from domain.identifiers import EventId
 from domain.ports import AttemptClosed, ConcurrentUpdate
 from infrastructure.database.rows import (
-    ATTEMPTED,
+    CLOSING,
     CONNECTION_COLUMNS,
     EVENT_COLUMNS,
     FIXED,
+    OPENING,
     connection_row,
     event_row,
 )
-from infrastructure.database.store import Outcome, Write
+from infrastructure.database.store import CloseAttempt, Member, Outcome, Write
 
 _TYPES = {
+    "n": "int",
     "id": "uuid",
     "user_id": "uuid",
     "connection_id": "uuid",
@@ -44,7 +46,9 @@ _TYPES = {
     ),
 }
 _POSITION = EVENT_COLUMNS.index("position")
-_MEMBER = (*EVENT_COLUMNS[:_POSITION], *EVENT_COLUMNS[_POSITION + 1 :])
+_EVENT = (*EVENT_COLUMNS[:_POSITION], *EVENT_COLUMNS[_POSITION + 1 :])
+_COPIED = ("user_id", "connection_id", "provider_id", "provider_slug")
+"""What `CloseAttempt` leaves to the `Attempted` in the log."""
 _CHANGING = CONNECTION_COLUMNS[FIXED:-1]
 _SAVED = ("id", *_CHANGING, "version")
 
@@ -59,49 +63,65 @@ def _of(alias: str, columns: Sequence[str]) -> str:
     return ", ".join(f"{alias}.{column}" for column in columns)
 
 
-# Built from the constants above alone.
+def _kinds(kinds: frozenset[str]) -> str:
+    return ", ".join(f"'{kind}'" for kind in sorted(kinds))
+
+
+def _event(column: str) -> str:
+    return f"coalesce(e.{column}, a.{column}) AS {column}" if column in _COPIED else f"e.{column}"
+
+
+def _nulls(columns: Sequence[str]) -> str:
+    return ", ".join(f"NULL::{_TYPES.get(column, 'text')} AS {column}" for column in columns)
+
+
+# Built from the constants above alone. `n` is a member's number, `k` an event's.
 COMMIT = f"""
-WITH member AS (
-    SELECT * FROM unnest({arrays(_MEMBER, 1)}, ${len(_MEMBER) + 1}::uuid[])
-        WITH ORDINALITY AS m ({", ".join(_MEMBER)}, saved_id, n)
-), saved AS (
-    SELECT * FROM unnest({arrays(_SAVED, len(_MEMBER) + 2)}) AS s ({", ".join(_SAVED)})
+WITH saved AS (
+    SELECT * FROM unnest({arrays(("n", *_SAVED))}) AS s (n, {", ".join(_SAVED)})
+), copied AS MATERIALIZED (
+    SELECT attempt_id, {", ".join(_COPIED)} FROM provider_events
+    WHERE kind = 'attempted' AND attempt_id = ANY (${len(_SAVED) + 2}::uuid[])
+), event AS MATERIALIZED (
+    SELECT e.n, e.k, {", ".join(map(_event, _EVENT))}
+    FROM unnest({arrays(("n", *_EVENT), len(_SAVED) + 3)})
+        WITH ORDINALITY AS e (n, {", ".join(_EVENT)}, k)
+        LEFT JOIN copied a ON e.user_id IS NULL AND a.attempt_id = e.attempt_id
 ), locked AS MATERIALIZED (
     SELECT id, version FROM provider_connections
-    WHERE id = ANY (${len(_MEMBER) + 2}::uuid[]) ORDER BY id FOR UPDATE
+    WHERE id = ANY ($2::uuid[]) ORDER BY id FOR UPDATE
 ), open AS MATERIALIZED (
     SELECT attempt_id FROM open_attempts
-    WHERE attempt_id IN (SELECT attempt_id FROM member WHERE kind <> '{ATTEMPTED}')
+    WHERE attempt_id IN (SELECT attempt_id FROM event WHERE kind IN ({_kinds(CLOSING)}))
         AND (SELECT count(*) FROM locked) >= 0 -- after the connections' locks
     ORDER BY attempt_id FOR UPDATE
-), judged AS MATERIALIZED (
-    SELECT m.*,
-        m.kind = '{ATTEMPTED}' OR open.attempt_id IS NOT NULL AS is_open,
-        m.saved_id IS NULL OR locked.version IS NOT DISTINCT FROM saved.version AS is_current
-    FROM member m
-        LEFT JOIN saved ON saved.id = m.saved_id
-        LEFT JOIN locked ON locked.id = m.saved_id
-        LEFT JOIN open ON open.attempt_id = m.attempt_id
+), refused AS MATERIALIZED (
+    SELECT n, true AS is_closed FROM event
+    WHERE kind IN ({_kinds(CLOSING)}) AND attempt_id NOT IN (SELECT attempt_id FROM open)
+    UNION ALL
+    SELECT saved.n, false FROM saved LEFT JOIN locked ON locked.id = saved.id
+    WHERE locked.version IS DISTINCT FROM saved.version
 ), accepted AS MATERIALIZED (
     SELECT *,
-        row_number() OVER (PARTITION BY user_id ORDER BY n) AS place,
-        lag(id) OVER (PARTITION BY user_id ORDER BY n) AS previous_id,
+        row_number() OVER (PARTITION BY user_id ORDER BY k) AS place,
+        lag(id) OVER (PARTITION BY user_id ORDER BY k) AS previous_id,
         count(*) OVER (PARTITION BY user_id) AS events
-    FROM judged WHERE is_open AND is_current
+    FROM event WHERE n NOT IN (SELECT n FROM refused)
 ), changed AS (
     UPDATE provider_connections c
     SET ({", ".join(_CHANGING)}, version) = ROW ({_of("s", _CHANGING)}, c.version + 1)
-    FROM saved s JOIN accepted a ON a.saved_id = s.id
-    WHERE c.id = s.id AND ({_of("c", _CHANGING)}) IS DISTINCT FROM ({_of("s", _CHANGING)})
+    FROM saved s
+    WHERE c.id = s.id AND s.n NOT IN (SELECT n FROM refused)
+        AND ({_of("c", _CHANGING)}) IS DISTINCT FROM ({_of("s", _CHANGING)})
 ), opened AS (
     INSERT INTO open_attempts (attempt_id)
-    SELECT attempt_id FROM accepted WHERE kind = '{ATTEMPTED}'
+    SELECT attempt_id FROM accepted WHERE kind IN ({_kinds(OPENING)})
 ), closed AS (
     DELETE FROM open_attempts o USING accepted a
-    WHERE o.attempt_id = a.attempt_id AND a.kind <> '{ATTEMPTED}'
+    WHERE o.attempt_id = a.attempt_id AND a.kind IN ({_kinds(CLOSING)})
 ), head AS (
     INSERT INTO log_heads AS h (user_id, position, event_id)
-    SELECT user_id, count(*), (array_agg(id ORDER BY n DESC))[1]
+    SELECT user_id, count(*), (array_agg(id ORDER BY k DESC))[1]
     FROM accepted GROUP BY user_id ORDER BY user_id
     ON CONFLICT (user_id) DO UPDATE SET
         position = h.position + excluded.position,
@@ -111,57 +131,99 @@ WITH member AS (
 ), ordered AS MATERIALIZED (
     SELECT next_commit_order() AS commit_order -- once, and not once a row
 ), appended AS (
-    INSERT INTO provider_events (position, commit_order, {", ".join(_MEMBER)})
-    SELECT head.position - a.events + a.place, ordered.commit_order, {_of("a", _MEMBER)}
+    INSERT INTO provider_events (position, commit_order, {", ".join(_EVENT)})
+    SELECT head.position - a.events + a.place, ordered.commit_order, {_of("a", _EVENT)}
     FROM accepted a JOIN head ON head.user_id = a.user_id, ordered
-    RETURNING id, position
+    RETURNING id, position, {", ".join(_COPIED)}
 )
-SELECT j.is_open, j.is_current, appended.position, coalesce(a.previous_id, head.previous_id)
-FROM judged j
-    LEFT JOIN appended ON appended.id = j.id
-    LEFT JOIN accepted a ON a.id = j.id
-    LEFT JOIN head ON head.user_id = a.user_id
-ORDER BY j.n
+SELECT n, is_closed, NULL::uuid AS id, NULL::int AS position, NULL::uuid AS previous_id,
+    {_nulls(_COPIED)}
+FROM refused
+UNION ALL SELECT NULL, NULL, appended.id, appended.position,
+    coalesce(a.previous_id, head.previous_id), {_of("appended", _COPIED)}
+FROM appended JOIN accepted a ON a.id = appended.id JOIN head ON head.user_id = a.user_id
 """  # noqa: S608
 
 
-def parameters(writes: Sequence[Write]) -> list[Sequence[Any]]:
-    """Of `COMMIT`, for writes that share neither a connection nor an attempt."""
-    members = []
+def parameters(members: Sequence[Member]) -> list[Sequence[Any]]:
+    """Of `COMMIT`, for members that have no key in common."""
     saved = []
-    for write in writes:
-        row = event_row(RecordedEvent(event=write.event, position=0))
-        connection_id = write.connection.id if write.connection is not None else None
-        members.append((*row[:_POSITION], *row[_POSITION + 1 :], connection_id))
-        if write.connection is not None:
-            stored = connection_row(write.connection)
-            saved.append((stored[0], *stored[FIXED:]))
-    columns: list[Sequence[Any]] = list(zip(*members, strict=True))
-    return columns + (list(zip(*saved, strict=True)) or [()] * len(_SAVED))
+    events = []
+    copied = []
+    for n, member in enumerate(members):
+        if isinstance(member, CloseAttempt):
+            copied.append(member.attempt_id)
+            events.append((n, *_row_to_complete(member)))
+            continue
+        if member.connection is not None:
+            stored = connection_row(member.connection)
+            saved.append((n, stored[0], *stored[FIXED:]))
+        for event in member.events:
+            row = event_row(RecordedEvent(event=event, position=0))
+            events.append((n, *row[:_POSITION], *row[_POSITION + 1 :]))
+    return [*_columns(saved, len(_SAVED) + 1), copied, *_columns(events, len(_EVENT) + 1)]
 
 
-def outcome(
-    write: Write, is_open: bool, is_current: bool, position: int | None, previous_id: EventId | None
-) -> Outcome:
-    """From a row of `COMMIT`'s result."""
-    if position is not None:
-        return RecordedEvent(event=write.event, position=position, previous_id=previous_id)
-    return ConcurrentUpdate() if is_open and not is_current else AttemptClosed()
+def _row_to_complete(close: CloseAttempt) -> Sequence[Any]:
+    known = {
+        "id": close.event_id,
+        "kind": "failed",
+        "occurred_at": close.occurred_at,
+        "attempt_id": close.attempt_id,
+        "reason": close.reason.value,
+    }
+    return [known.get(column) for column in _EVENT]
 
 
-def waves(writes: Sequence[Write]) -> list[list[int]]:
-    """Indexes of writes that may be committed together, in order.
+def _columns(rows: Sequence[Sequence[Any]], count: int) -> list[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) or [()] * count
 
-    A write waits for the one before it that has the same connection or the same attempt.
+
+def outcomes(members: Sequence[Member], rows: Iterable[Sequence[Any]]) -> Sequence[Outcome]:
+    """From `COMMIT`'s result."""
+    refused: dict[int, Outcome] = {}
+    places: dict[UUID, tuple[int, EventId | None]] = {}
+    copies: dict[UUID, Sequence[Any]] = {}
+    for n, is_closed, event_id, position, previous_id, *copied in rows:
+        if event_id is not None:
+            places[event_id] = (position, previous_id)
+            copies[event_id] = copied
+        elif n not in refused or is_closed:
+            refused[n] = AttemptClosed() if is_closed else ConcurrentUpdate()
+    return [
+        refused[n]
+        if n in refused
+        else [
+            RecordedEvent(
+                event=event, position=places[event.id][0], previous_id=places[event.id][1]
+            )
+            for event in _events(member, copies)
+        ]
+        for n, member in enumerate(members)
+    ]
+
+
+def _events(member: Member, copies: Mapping[UUID, Sequence[Any]]) -> Sequence[ProviderEvent]:
+    if isinstance(member, Write):
+        return member.events
+    user_id, connection_id, provider_id, slug = copies[member.event_id]
+    return [
+        member.failed(
+            user_id, connection_id, None if slug is None else ProviderRef(id=provider_id, slug=slug)
+        )
+    ]
+
+
+def waves(members: Sequence[Member]) -> list[list[int]]:
+    """Indexes of members that may be committed together, in order.
+
+    A member waits for the one before it that has a key in common.
     """
     found: list[list[int]] = []
     next_wave: dict[UUID, int] = {}
-    for index, write in enumerate(writes):
-        keys: list[UUID] = [write.event.attempt_id]
-        if write.connection is not None:
-            keys.append(write.connection.id)
-        number = max(next_wave.get(key, 0) for key in keys)
-        next_wave.update(dict.fromkeys(keys, number + 1))
+    for index, member in enumerate(members):
+        number = max((next_wave.get(key, 0) for key in member.keys), default=0)
+        next_wave.update(dict.fromkeys(member.keys, number + 1))
         if number == len(found):
             found.append([])
         found[number].append(index)

@@ -3,28 +3,34 @@
 Readers can't exhaust it, and the writer's one task is never cancelled in the middle of a query.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import TypeVar
+from uuid import UUID
 
 import asyncpg
 import structlog
 from tortoise import BaseDBAsyncClient
 
-from domain.events import ProviderEvent, RecordedEvent
-from domain.identifiers import EventId
+from domain.events import RecordedEvent
+from domain.identifiers import AttemptId, EventId
 from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import reading, words
-from infrastructure.database.postgres.commit import COMMIT, arrays, outcome, parameters, waves
+from infrastructure.database.postgres.commit import COMMIT, arrays, outcomes, parameters, waves
 from infrastructure.database.postgres.connection import LOST, PostgresOptions
 from infrastructure.database.rows import CONNECTION_COLUMNS, EVENT_COLUMNS, connection_row, event_of
 from infrastructure.database.store import (
+    CloseAttempt,
+    Member,
     MemberRefused,
     Outcome,
     OutcomeUnknown,
     StoredCredential,
     Write,
+    event_ids,
+    of_members,
 )
 
 log = structlog.get_logger(__name__)
@@ -38,8 +44,9 @@ _FIND = f"{_EVENTS} WHERE id = ANY ($1)"
 _RECORD_KEY = "INSERT INTO credentials_keys (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING"
 _FORGET_KEY = "DELETE FROM credentials_keys WHERE fingerprint = $1"
 _ABANDONED = (
-    f"{_EVENTS} WHERE kind = 'attempted' AND attempt_id IN (SELECT attempt_id FROM open_attempts"
-    " WHERE opened_at <= clock_timestamp() - coalesce($1, interval '-1 day') LIMIT $2)"
+    "SELECT attempt_id FROM open_attempts WHERE attempt_id > $1"
+    " AND ($2::interval IS NULL OR opened_at <= clock_timestamp() - $2)"
+    " ORDER BY attempt_id LIMIT $3"
 )
 _INSERT = (
     f"INSERT INTO provider_connections ({', '.join(CONNECTION_COLUMNS)})"
@@ -57,7 +64,9 @@ _REPLACE = (
 # Makes the head of a new user too, so that there is something to wait for. It is rolled back.
 _LOCK_HEADS = (
     "INSERT INTO log_heads AS h (user_id, position, event_id)"
-    " SELECT user_id, 1, user_id FROM unnest($1::uuid[]) AS user_id ORDER BY user_id"
+    " SELECT user_id, 1, user_id FROM (SELECT * FROM unnest($1::uuid[]) UNION SELECT user_id"
+    " FROM provider_events WHERE kind = 'attempted' AND attempt_id = ANY ($2::uuid[]))"
+    " AS users (user_id) ORDER BY user_id"
     " ON CONFLICT (user_id) DO UPDATE SET position = h.position"
 )
 
@@ -76,30 +85,34 @@ class PostgresStore:
         self._connection: asyncpg.Connection | None = None
         self._doubted: dict[EventId, None] = {}
 
-    async def commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """See `Store.commit`. Writes that depend on each other follow each other."""
-        outcomes: list[Outcome | None] = [None] * len(writes)
-        for number, indexes in enumerate(waves(writes)):
-            wave = [writes[index] for index in indexes]
+    async def commit(self, members: Sequence[Member]) -> Sequence[Outcome]:
+        """See `Store.commit`. Members that depend on each other follow each other."""
+        results: list[Outcome | None] = [None] * len(members)
+        for number, indexes in enumerate(waves(members)):
+            wave = [members[index] for index in indexes]
             try:
                 found = await self._commit(wave)
             except (StorageError, MemberRefused) as error:
                 # Nothing of this wave was written, but the waves before it were.
                 raise (OutcomeUnknown if number > 0 else type(error)) from None
             for index, one in zip(indexes, found, strict=True):
-                outcomes[index] = one
-        return [one for one in outcomes if one is not None]
+                results[index] = one
+        return [one for one in results if one is not None]
 
-    async def read_back(self, writes: Sequence[Write]) -> Mapping[EventId, RecordedEvent]:
+    async def read_back(
+        self, members: Sequence[Member]
+    ) -> Sequence[Sequence[RecordedEvent] | None]:
         """See `Store.read_back`. Locking the heads waits for a commit that holds them."""
-        users = list({write.event.user_id for write in writes})
-        ids = [write.event.id for write in writes]
+        writes = [member for member in members if isinstance(member, Write)]
+        users = list({event.user_id for write in writes for event in write.events})
+        closed = [member.attempt_id for member in members if isinstance(member, CloseAttempt)]
+        ids = list(chain.from_iterable(map(event_ids, members)))
 
         async def find(connection: asyncpg.Connection) -> Sequence[asyncpg.Record]:
             transaction = connection.transaction()
             await transaction.start()
             try:
-                await connection.execute(_LOCK_HEADS, users)
+                await connection.execute(_LOCK_HEADS, users, closed)
                 # A statement of its own: it has to see what became visible during the wait.
                 rows: Sequence[asyncpg.Record] = await connection.fetch(_FIND, ids)
             finally:
@@ -109,7 +122,7 @@ class PostgresStore:
         found = [event_of(row) for row in await self._read(find)]
         for recorded in found:
             self._doubted.pop(recorded.event.id, None)
-        return {recorded.event.id: recorded for recorded in found}
+        return of_members(members, found)
 
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         """See `Store.insert`. For a process that has no writer on this store."""
@@ -133,11 +146,14 @@ class PostgresStore:
         """See `Store.forget_key`. For a process that has no writer on this store."""
         await self._read(lambda db: db.execute(_FORGET_KEY, fingerprint))
 
-    async def abandoned(self, older_than: timedelta | None, limit: int) -> Sequence[ProviderEvent]:
+    async def abandoned(
+        self, older_than: timedelta | None, after: AttemptId | None, limit: int
+    ) -> Sequence[AttemptId]:
         """See `Store.abandoned`. On the pool: the writer may be in the middle of a commit."""
+        values = [after or UUID(int=0), older_than, limit]
         with reading():
-            _, found = await self._client.execute_query(_ABANDONED, [older_than, limit])
-        return [event_of(row).event for row in found]
+            _, found = await self._client.execute_query(_ABANDONED, values)
+        return [AttemptId(attempt_id) for (attempt_id,) in map(tuple, found)]
 
     async def aclose(self) -> None:
         """After the last commit."""
@@ -148,7 +164,7 @@ class PostgresStore:
             except LOST:
                 connection.terminate()
 
-    async def _commit(self, wave: Sequence[Write]) -> Sequence[Outcome]:
+    async def _commit(self, wave: Sequence[Member]) -> Sequence[Outcome]:
         connection = await self._connected()
         arguments = parameters(wave)
         for _ in range(TRIES):
@@ -159,15 +175,14 @@ class PostgresStore:
             except Exception as error:  # noqa: BLE001 (no driver's exception leaves here)
                 raise self._classified(error, wave) from None
             else:
-                found = [outcome(write, *row) for write, row in zip(wave, rows, strict=True)]
-                return await self._settled(wave, found)
+                return await self._settled(wave, outcomes(wave, map(tuple, rows)))
         raise StorageError
 
-    def _classified(self, error: Exception, wave: Sequence[Write]) -> Exception:
-        log.warning("commit_failed", error=words(error), writes=len(wave))
+    def _classified(self, error: Exception, wave: Sequence[Member]) -> Exception:
+        log.warning("commit_failed", error=words(error), members=len(wave))
         match error:
             case asyncpg.UniqueViolationError(constraint_name="provider_events_pkey") if any(
-                write.event.id in self._doubted for write in wave
+                event_id in self._doubted for member in wave for event_id in event_ids(member)
             ):
                 # An earlier try has arrived after all.
                 return OutcomeUnknown()
@@ -180,14 +195,15 @@ class PostgresStore:
                 self._doubt(wave)
                 return OutcomeUnknown()
 
-    def _doubt(self, wave: Sequence[Write]) -> None:
-        self._doubted.update(dict.fromkeys(write.event.id for write in wave))
+    def _doubt(self, wave: Sequence[Member]) -> None:
+        self._doubted.update(dict.fromkeys(chain.from_iterable(map(event_ids, wave))))
         while len(self._doubted) > MOST_DOUBTED:
             del self._doubted[next(iter(self._doubted))]
 
-    async def _settled(self, wave: Sequence[Write], found: Sequence[Outcome]) -> Sequence[Outcome]:
+    async def _settled(self, wave: Sequence[Member], found: Sequence[Outcome]) -> Sequence[Outcome]:
         """Refusals of doubted events are looked into; then there is no doubt about them."""
-        doubted = [write.event.id for write in wave if write.event.id in self._doubted]
+        ids = chain.from_iterable(map(event_ids, wave))
+        doubted = [event_id for event_id in ids if event_id in self._doubted]
         if not doubted:
             return found
         try:
@@ -196,8 +212,8 @@ class PostgresStore:
             raise OutcomeUnknown from None
         for event_id in doubted:
             del self._doubted[event_id]
-        there = {recorded.event.id: recorded for recorded in map(event_of, rows)}
-        return [there.get(write.event.id, one) for write, one in zip(wave, found, strict=True)]
+        there = of_members(wave, map(event_of, rows))
+        return [first or one for first, one in zip(there, found, strict=True)]
 
     async def _read(self, query: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         connection = await self._connected()

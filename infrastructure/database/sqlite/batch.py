@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from domain.events import ProviderDisconnectionAttempted, RecordedEvent
+from domain.events import ProviderEvent, RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import AttemptClosed, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
-from infrastructure.database.store import Outcome, Write
+from infrastructure.database.rows import CLOSING, OPENING, kind_of
+from infrastructure.database.store import CloseAttempt, Member, Outcome, Write
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -20,61 +22,64 @@ class Head(NamedTuple):
     previous_id: EventId | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a store has read for a batch. Rows end with their version."""
+
+    rows: Mapping[ConnectionId, Row]
+    open_attempts: Collection[AttemptId]
+    attempted: Mapping[AttemptId, ProviderEvent]
+
+
 class Batch:
     """A transaction's members.
 
-    A store locks and reads what `connection_ids` and `closing` name, lets `decide` judge the
+    A store reads what `connection_ids`, `closing` and `copied` name, lets `decide` judge the
     members in their order, writes `changes`, `opened` and `closed`, adds `counts` to the users'
     heads and names `last_ids` there, and writes the events that `record` puts behind them.
     """
 
-    def __init__(self, writes: Sequence[Write]) -> None:
-        self._writes = writes
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._members = members
+        self._accepted: dict[int, Sequence[ProviderEvent]] = {}
         self._refused: dict[int, ConcurrentUpdate | AttemptClosed] = {}
+        writes = [member for member in members if isinstance(member, Write)]
+        events = [event for write in writes for event in write.events]
         self.connection_ids = sorted({w.connection.id for w in writes if w.connection is not None})
-        self.closing = sorted({w.event.attempt_id for w in writes if not _opens(w)})
+        self.copied = sorted({m.attempt_id for m in members if isinstance(m, CloseAttempt)})
+        ending = {event.attempt_id for event in events if kind_of(event) in CLOSING}
+        self.closing = sorted(ending.union(self.copied))
         self.changes: list[Row] = []
         """Rows of changed connections, with the version that was read."""
-        self.opened: dict[AttemptId, None] = {}
+        self.opened: dict[AttemptId, ProviderEvent] = {}
         self.closed: list[AttemptId] = []
         self.counts: Counter[UserId] = Counter()
         """New events by user."""
         self.last_ids: dict[UserId, EventId] = {}
         """The last of them."""
 
-    def decide(
-        self,
-        stored: Mapping[ConnectionId, Row],
-        open_attempts: Collection[AttemptId],
-        row_of: Callable[[ProviderConnection], Row],
-    ) -> None:
-        """Rows end with their version. `row_of` writes a connection as the database would."""
-        rows: dict[ConnectionId, Row | None] = dict(stored)
-        still_open = set(open_attempts)
-        for index, write in enumerate(self._writes):
-            event, connection = write.event, write.connection
-            attempt_id = event.attempt_id
-            known = attempt_id in still_open or attempt_id in self.opened
-            if not known and not _opens(write):
+    def decide(self, found: Found, row_of: Callable[[ProviderConnection], Row]) -> None:
+        """`row_of` writes a connection as the database would."""
+        rows: dict[ConnectionId, Row | None] = dict(found.rows)
+        still_open = set(found.open_attempts)
+        for index, member in enumerate(self._members):
+            events = self._events_of(member, found.attempted)
+            ends = [event.attempt_id for event in events if kind_of(event) in CLOSING]
+            if not all(attempt in still_open or attempt in self.opened for attempt in ends) or (
+                isinstance(member, CloseAttempt) and not events
+            ):
                 self._refused[index] = AttemptClosed()
                 continue
-            if connection is not None:
-                row, found = row_of(connection), rows.get(connection.id)
-                if found is None or found[-1] != row[-1]:
+            if isinstance(member, Write) and member.connection is not None:
+                row = row_of(member.connection)
+                stored = rows.get(member.connection.id)
+                if stored is None or stored[-1] != row[-1]:
                     self._refused[index] = ConcurrentUpdate()
                     continue
-                if found != row:
+                if stored != row:
                     self.changes.append(row)
-                    rows[connection.id] = None  # whoever comes later in this batch is late
-            if _opens(write):
-                self.opened[attempt_id] = None
-            elif attempt_id in self.opened:
-                del self.opened[attempt_id]
-            else:
-                still_open.remove(attempt_id)
-                self.closed.append(attempt_id)
-            self.counts[event.user_id] += 1
-            self.last_ids[event.user_id] = event.id
+                    rows[member.connection.id] = None  # a later change in this batch is late
+            self._accept(index, events, still_open)
 
     def record(self, heads: Mapping[UserId, Head]) -> Sequence[Outcome]:
         """Positions in the order of members; `heads` are those of the users after this batch."""
@@ -83,18 +88,42 @@ class Batch:
             for user_id, count in self.counts.items()
         }
         outcomes: list[Outcome] = []
-        for index, write in enumerate(self._writes):
-            refused = self._refused.get(index)
-            if refused is not None:
-                outcomes.append(refused)
+        for index in range(len(self._members)):
+            if index in self._refused:
+                outcomes.append(self._refused[index])
                 continue
-            event = write.event
-            position, previous_id = last[event.user_id]
-            position += 1
-            outcomes.append(RecordedEvent(event=event, position=position, previous_id=previous_id))
-            last[event.user_id] = (position, event.id)
+            recorded = []
+            for event in self._accepted[index]:
+                position, previous_id = last[event.user_id]
+                recorded.append(
+                    RecordedEvent(event=event, position=position + 1, previous_id=previous_id)
+                )
+                last[event.user_id] = (position + 1, event.id)
+            outcomes.append(recorded)
         return outcomes
 
+    def _events_of(
+        self, member: Member, attempted: Mapping[AttemptId, ProviderEvent]
+    ) -> Sequence[ProviderEvent]:
+        if isinstance(member, Write):
+            return member.events
+        begun = self.opened.get(member.attempt_id) or attempted.get(member.attempt_id)
+        if begun is None:
+            return []
+        return [member.failed(begun.user_id, begun.connection_id, begun.provider)]
 
-def _opens(write: Write) -> bool:
-    return isinstance(write.event, ProviderDisconnectionAttempted)
+    def _accept(
+        self, index: int, events: Sequence[ProviderEvent], still_open: set[AttemptId]
+    ) -> None:
+        self._accepted[index] = events
+        for event in events:
+            kind, attempt_id = kind_of(event), event.attempt_id
+            if kind in OPENING:
+                self.opened[attempt_id] = event
+            elif kind in CLOSING and attempt_id in self.opened:
+                del self.opened[attempt_id]
+            elif kind in CLOSING:
+                still_open.remove(attempt_id)
+                self.closed.append(attempt_id)
+            self.counts[event.user_id] += 1
+            self.last_ids[event.user_id] = event.id

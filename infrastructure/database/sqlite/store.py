@@ -5,9 +5,10 @@ One hop per batch, where Tortoise would need one per statement, and no cancellat
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -15,7 +16,7 @@ from uuid import UUID
 import orjson
 import structlog
 
-from domain.events import ProviderEvent, RecordedEvent
+from domain.events import RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
@@ -28,7 +29,7 @@ from infrastructure.database.rows import (
     event_of,
     event_row,
 )
-from infrastructure.database.sqlite.batch import Batch, Head, Row
+from infrastructure.database.sqlite.batch import Batch, Found, Head, Row
 from infrastructure.database.sqlite.bulk import (
     FORGET_KEY,
     RECORD_KEY,
@@ -37,7 +38,14 @@ from infrastructure.database.sqlite.bulk import (
 )
 from infrastructure.database.sqlite.connection import BUSY_TIMEOUT, connect
 from infrastructure.database.sqlite.purge import mark_destroyed
-from infrastructure.database.store import MemberRefused, Outcome, StoredCredential, Write
+from infrastructure.database.store import (
+    Member,
+    MemberRefused,
+    Outcome,
+    StoredCredential,
+    event_ids,
+    of_members,
+)
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -67,10 +75,12 @@ _APPEND = (
     f"INSERT INTO provider_events ({', '.join(EVENT_COLUMNS)})"
     f" VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
 )
+_FIND_ATTEMPTED = f"{_EVENTS} WHERE kind = 'attempted' AND attempt_id IN {_LISTED}"
 _READ_BACK = f"{_EVENTS} WHERE id IN {_LISTED}"
 _ABANDONED = (
-    f"{_EVENTS} WHERE kind = 'attempted' AND attempt_id IN (SELECT attempt_id FROM open_attempts"
-    " WHERE opened_at <= strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ?) LIMIT ?)"
+    "SELECT attempt_id FROM open_attempts WHERE attempt_id > ?1"
+    " AND (?2 IS NULL OR opened_at <= strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ?2))"
+    " ORDER BY attempt_id LIMIT ?3"
 )
 
 
@@ -83,9 +93,9 @@ class SqliteStore:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._connection: sqlite3.Connection | None = None
 
-    async def commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+    async def commit(self, members: Sequence[Member]) -> Sequence[Outcome]:
         """See `Store.commit`. What fails is rolled back: no outcome is ever unknown."""
-        return await self._run(lambda db: _commit(db, writes))
+        return await self._run(lambda db: _commit(db, members))
 
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         """See `Store.insert`."""
@@ -96,11 +106,13 @@ class SqliteStore:
         """See `Store.replace_credentials`."""
         return await self._alone(lambda db: replace_credentials(db, changed))
 
-    async def read_back(self, writes: Sequence[Write]) -> Mapping[EventId, RecordedEvent]:
+    async def read_back(
+        self, members: Sequence[Member]
+    ) -> Sequence[Sequence[RecordedEvent] | None]:
         """See `Store.read_back`."""
-        ids = _json(str(write.event.id) for write in writes)
+        ids = _json(str(event_id) for event_id in chain.from_iterable(map(event_ids, members)))
         found = await self._alone(lambda db: db.execute(_READ_BACK, (ids,)).fetchall())
-        return {recorded.event.id: recorded for recorded in map(event_of, found)}
+        return of_members(members, map(event_of, found))
 
     async def record_key(self, fingerprint: str) -> None:
         """See `Store.record_key`."""
@@ -110,11 +122,14 @@ class SqliteStore:
         """See `Store.forget_key`."""
         await self._alone(lambda db: db.execute(FORGET_KEY, (fingerprint,)))
 
-    async def abandoned(self, older_than: timedelta | None, limit: int) -> Sequence[ProviderEvent]:
+    async def abandoned(
+        self, older_than: timedelta | None, after: AttemptId | None, limit: int
+    ) -> Sequence[AttemptId]:
         """See `Store.abandoned`."""
-        since = f"-{older_than.total_seconds()} seconds" if older_than is not None else "+1 day"
-        found = await self._alone(lambda db: db.execute(_ABANDONED, (since, limit)).fetchall())
-        return [event_of(row).event for row in found]
+        since = f"-{older_than.total_seconds()} seconds" if older_than is not None else None
+        values = (str(after or ""), since, limit)
+        found = await self._alone(lambda db: db.execute(_ABANDONED, values).fetchall())
+        return [AttemptId(UUID(attempt_id)) for (attempt_id,) in found]
 
     async def aclose(self) -> None:
         """After the last commit."""
@@ -156,23 +171,19 @@ class SqliteStore:
             self._connection = None
 
 
-def _commit(db: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Outcome]:
-    batch = Batch(writes)
+def _commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outcome]:
+    batch = Batch(members)
     # A deferred BEGIN that reads first and writes later is refused at once when another process
     # has written in between, whatever the busy timeout.
     db.execute("BEGIN IMMEDIATE")
-    batch.decide(
-        _stored(db, batch.connection_ids),
-        [AttemptId(UUID(attempt_id)) for (attempt_id,) in _listed(db, _FIND_OPEN, batch.closing)],
-        _text_row,
-    )
+    batch.decide(_found(db, batch), _text_row)
     if batch.changes:
         mark_destroyed(db)  # whichever columns changed: most changes are disconnections
         db.executemany(_CHANGE_CONNECTION, [row[FIXED:-1] + row[:1] for row in batch.changes])
     _listed(db, _OPEN, batch.opened)
     _listed(db, _CLOSE, batch.closed)
     outcomes = batch.record(_advanced(db, batch))
-    recorded = [outcome for outcome in outcomes if isinstance(outcome, RecordedEvent)]
+    recorded = [item for outcome in outcomes if isinstance(outcome, Sequence) for item in outcome]
     db.executemany(_APPEND, [_text(event_row(item)) for item in recorded])
     db.execute("COMMIT")
     return outcomes
@@ -187,8 +198,15 @@ def _advanced(db: sqlite3.Connection, batch: Batch) -> dict[UserId, Head]:
     }
 
 
-def _stored(db: sqlite3.Connection, ids: Sequence[UUID]) -> dict[ConnectionId, Row]:
-    return {ConnectionId(UUID(row[0])): row for row in _listed(db, _FIND_CONNECTIONS, ids)}
+def _found(db: sqlite3.Connection, batch: Batch) -> Found:
+    rows = _listed(db, _FIND_CONNECTIONS, batch.connection_ids)
+    still_open = _listed(db, _FIND_OPEN, batch.closing)
+    attempted = [event_of(row).event for row in _listed(db, _FIND_ATTEMPTED, batch.copied)]
+    return Found(
+        rows={ConnectionId(UUID(row[0])): row for row in rows},
+        open_attempts=[AttemptId(UUID(attempt_id)) for (attempt_id,) in still_open],
+        attempted={event.attempt_id: event for event in attempted},
+    )
 
 
 def _listed(db: sqlite3.Connection, sql: str, ids: Iterable[UUID]) -> list[Row]:

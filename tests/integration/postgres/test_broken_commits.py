@@ -10,8 +10,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.events import RecordedEvent
+from domain.events import ProviderEvent, RecordedEvent
 from domain.ports import AttemptClosed
+from domain.provider_connection import ProviderConnection
 from infrastructure.database.postgres.connection import PlainConnection, PostgresOptions
 from infrastructure.database.postgres.store import PostgresStore
 from infrastructure.database.store import Write
@@ -45,6 +46,12 @@ class Node:
 
         self.proxy.judge = judge
 
+    async def write(
+        self, event: ProviderEvent, connection: ProviderConnection | None = None
+    ) -> RecordedEvent:
+        (recorded,) = await self.writer.write(Write(events=(event,), connection=connection))
+        return recorded
+
     async def log(self) -> list[tuple[int, UUID]]:
         rows = await self.db.fetch("SELECT position, id FROM provider_events ORDER BY position")
         return [tuple(row) for row in rows]
@@ -72,11 +79,11 @@ async def node(options: PostgresOptions) -> AsyncIterator[Node]:
 
 @pytest.mark.parametrize("cut", list(Cut))
 async def test_an_attempted_whose_commit_is_cut_is_recorded_once(node: Node, cut: Cut) -> None:
-    before = await node.writer.write(Write(event=attempted(ALICE, CONNECTION)))
+    before = await node.write(attempted(ALICE, CONNECTION))
     node.cut_next_commit(cut)
     attempt = attempted(ALICE, CONNECTION)
 
-    recorded = await node.writer.write(Write(event=attempt))
+    recorded = await node.write(attempt)
 
     await everything_arrived()
     assert node.proxy.cuts == 1
@@ -89,12 +96,12 @@ async def test_an_attempted_whose_commit_is_cut_is_recorded_once(node: Node, cut
 async def test_an_outcome_whose_commit_is_cut_changes_its_row_once(node: Node, cut: Cut) -> None:
     connection, attempt = active(ALICE), attempted(ALICE, CONNECTION)
     await node.store.insert([connection])
-    await node.writer.write(Write(event=attempt))
+    await node.write(attempt)
     node.cut_next_commit(cut)
     outcome = succeeded(attempt)
     disconnected = connection.mark_disconnected(outcome.occurred_at)
 
-    recorded = await node.writer.write(Write(event=outcome, connection=disconnected))
+    recorded = await node.write(outcome, connection=disconnected)
 
     await everything_arrived()
     assert node.proxy.cuts == 1
@@ -106,7 +113,7 @@ async def test_an_outcome_whose_commit_is_cut_changes_its_row_once(node: Node, c
 async def test_a_connection_that_fails_in_an_unknown_way_is_given_up(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await node.writer.write(Write(event=attempted(ALICE, CONNECTION)))
+    await node.write(attempted(ALICE, CONNECTION))
     broken: list[PlainConnection] = []
 
     async def fetch(self: PlainConnection, query: str, *arguments: object) -> object:
@@ -119,7 +126,7 @@ async def test_a_connection_that_fails_in_an_unknown_way_is_given_up(
     monkeypatch.setattr(PlainConnection, "fetch", fetch)
     attempt = attempted(ALICE, CONNECTION)
 
-    recorded = await node.writer.write(Write(event=attempt))
+    recorded = await node.write(attempt)
 
     assert recorded == RecordedEvent(event=attempt, position=2)
 
@@ -128,7 +135,7 @@ async def test_a_commit_that_is_cut_again_and_again(node: Node) -> None:
     node.cut_next_commit(Cut.AFTER, Cut.BEFORE, Cut.LATE, Cut.BEFORE, Cut.LATE)
     attempts = [attempted(user, CONNECTION) for user in (ALICE, BOB) for _ in range(3)]
 
-    recorded = await asyncio.gather(*(node.writer.write(Write(event=each)) for each in attempts))
+    recorded = await asyncio.gather(*(node.write(each) for each in attempts))
 
     await everything_arrived()
     assert [each.position for each in recorded] == [1, 2, 3, 1, 2, 3]
@@ -136,12 +143,12 @@ async def test_a_commit_that_is_cut_again_and_again(node: Node) -> None:
 
 
 async def test_a_read_back_waits_for_the_commit_that_is_under_way(node: Node) -> None:
-    await node.writer.write(Write(event=attempted(ALICE, CONNECTION)))
+    await node.write(attempted(ALICE, CONNECTION))
     await slow_down_commits(node.db, seconds=1.0)
     node.cut_next_commit(Cut.AFTER)
     attempt = attempted(ALICE, CONNECTION)
 
-    recorded = await node.writer.write(Write(event=attempt))
+    recorded = await node.write(attempt)
 
     assert recorded == RecordedEvent(event=attempt, position=2)
     assert len(await node.log()) == 2
@@ -149,15 +156,13 @@ async def test_a_read_back_waits_for_the_commit_that_is_under_way(node: Node) ->
 
 async def test_one_who_has_waited_in_vain_leaves_no_double(node: Node) -> None:
     attempt = attempted(ALICE, CONNECTION)
-    await node.writer.write(Write(event=attempt))
+    await node.write(attempt)
     node.cut_next_commit(Cut.LATE, *[Cut.BEFORE] * 100)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(node.writer.write(Write(event=succeeded(attempt))), 0.2)
+        await asyncio.wait_for(node.write(succeeded(attempt)), 0.2)
     node.cut_next_commit()
 
-    closing = await asyncio.gather(
-        node.writer.write(Write(event=failed(attempt))), return_exceptions=True
-    )
+    closing = await asyncio.gather(node.write(failed(attempt)), return_exceptions=True)
 
     await everything_arrived()
     log = await node.log()
@@ -171,15 +176,15 @@ async def test_one_who_has_waited_in_vain_leaves_no_double(node: Node) -> None:
 async def test_a_lock_that_is_held_fails_its_own_member_alone(
     node: Node, options: PostgresOptions
 ) -> None:
-    await node.writer.write(Write(event=attempted(ALICE, CONNECTION)))
+    await node.write(attempted(ALICE, CONNECTION))
     stranger = await asyncpg.connect(options.url)
     transaction = stranger.transaction()
     await transaction.start()
     await stranger.execute("SELECT 1 FROM log_heads WHERE user_id = $1 FOR UPDATE", ALICE)
 
     held, free = await asyncio.gather(
-        node.writer.write(Write(event=attempted(ALICE, CONNECTION))),
-        node.writer.write(Write(event=attempted(BOB, CONNECTION))),
+        node.write(attempted(ALICE, CONNECTION)),
+        node.write(attempted(BOB, CONNECTION)),
         return_exceptions=True,
     )
 

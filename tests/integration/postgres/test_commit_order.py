@@ -39,7 +39,7 @@ class Node:
     async def commit(self, store: PostgresStore | None = None) -> UUID:
         """Returns the event's id."""
         event = attempted(a_user(), CONNECTION)
-        await (store or self.database.store).commit([Write(event=event)])
+        await (store or self.database.store).commit([Write(events=(event,))])
         return event.id
 
     async def ids(self) -> list[UUID]:

@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from domain.commands.disconnect_provider import DEADLINE
-from domain.events import EventCursor, RecordedEvent
+from domain.events import EventCursor, ProviderEvent, RecordedEvent
 from domain.identifiers import UserId
 from domain.ports import StorageError
 from infrastructure.database.postgres.connection import PostgresOptions
@@ -21,6 +20,7 @@ from infrastructure.database.postgres.store import PostgresStore
 from infrastructure.database.store import Write
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.writer import Writer
+from infrastructure.running_commands import DEADLINE
 from tests.contracts.world import attempted
 from tests.support.ids import a_connection, a_user
 from tests.support.servers import PostgresServer
@@ -36,6 +36,10 @@ class Node:
     database: PostgresDatabase
     writer: Writer
     log: TortoiseEventLog
+
+    async def write(self, event: ProviderEvent) -> RecordedEvent:
+        (recorded,) = await self.writer.write(Write(events=(event,)))
+        return recorded
 
 
 @asynccontextmanager
@@ -89,8 +93,7 @@ async def test_a_restart_under_load_loses_nothing(
             for _ in range(60):
                 try:
                     async with asyncio.timeout(DEADLINE):
-                        write = Write(event=attempted(USER, CONNECTION))
-                        recorded.append(await node.writer.write(write))
+                        recorded.append(await node.write(attempted(USER, CONNECTION)))
                 except StorageError:
                     failures += 1
                     await asyncio.sleep(0.05)
@@ -115,10 +118,10 @@ async def test_a_server_that_is_away_is_an_error_in_good_time(
 ) -> None:
     async with running(own_options) as node:
         own_server.stop()
-        await fails_in_time(lambda: node.writer.write(Write(event=attempted(USER, CONNECTION))))
+        await fails_in_time(lambda: node.write(attempted(USER, CONNECTION)))
         await fails_in_time(lambda: node.log.read(EventCursor.start(USER), 10))
         own_server.start()
-        await node.writer.write(Write(event=attempted(USER, CONNECTION)))
+        await node.write(attempted(USER, CONNECTION))
         assert len(await node.log.read(EventCursor.start(USER), 10)) == 1
 
 
@@ -130,10 +133,10 @@ async def test_a_server_that_says_nothing_is_an_error_in_good_time(
         own_server.signal_all(signal.SIGSTOP)
         try:
             await fails_in_time(lambda: node.log.read(EventCursor.start(USER), 10))
-            await fails_in_time(lambda: node.writer.write(Write(event=attempted(USER, CONNECTION))))
+            await fails_in_time(lambda: node.write(attempted(USER, CONNECTION)))
         finally:
             own_server.signal_all(signal.SIGCONT)
-        await node.writer.write(Write(event=attempted(USER, CONNECTION)))
+        await node.write(attempted(USER, CONNECTION))
         log = await node.log.read(EventCursor.start(USER), 10)
         assert [each.position for each in log] == list(range(1, len(log) + 1))
 
@@ -143,7 +146,7 @@ async def test_an_exhausted_pool_is_an_error_in_good_time(options: PostgresOptio
     async with running(small) as node:
         async with node.database.client.acquire_connection():
             await fails_in_time(lambda: node.log.read(EventCursor.start(USER), 10))
-            await node.writer.write(Write(event=attempted(USER, CONNECTION)))
+            await node.write(attempted(USER, CONNECTION))
         assert len(await node.log.read(EventCursor.start(USER), 10)) == 1
 
 
@@ -157,8 +160,7 @@ async def test_whoever_is_cancelled_leaves_no_transaction_open(
                 node.log.read(EventCursor.start(USER), 10)
             )
         else:
-            write = Write(event=attempted(USER, CONNECTION))
-            task = asyncio.create_task(node.writer.write(write))
+            task = asyncio.create_task(node.write(attempted(USER, CONNECTION)))
         await asyncio.sleep(chance.random() * 0.003)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -171,7 +173,7 @@ async def test_whoever_is_cancelled_leaves_no_transaction_open(
         ):
             await asyncio.sleep(0.05)
     await stranger.close()
-    await node.writer.write(Write(event=attempted(USER, CONNECTION)))
+    await node.write(attempted(USER, CONNECTION))
     log = await node.log.read(EventCursor.start(USER), 1_000)
     assert [each.position for each in log] == list(range(1, len(log) + 1))
 
@@ -183,7 +185,7 @@ async def test_nodes_that_write_to_the_same_users_at_once(options: PostgresOptio
         async def writes(writer: Writer, order: list[UserId]) -> None:
             for _ in range(40):
                 await asyncio.gather(
-                    *(writer.write(Write(event=attempted(user, CONNECTION))) for user in order)
+                    *(writer.write(Write(events=(attempted(user, CONNECTION),))) for user in order)
                 )
 
         await asyncio.gather(

@@ -24,7 +24,7 @@ async def db(options: PostgresOptions) -> AsyncIterator[asyncpg.Connection]:
     """An operator's connection to a database with one connection and one event."""
     database = await PostgresDatabase.open(options)
     await database.store.insert([replace(active(USER), id=CONNECTION)])
-    await database.store.commit([Write(event=attempted(USER, CONNECTION))])
+    await database.store.commit([Write(events=(attempted(USER, CONNECTION),))])
     await database.aclose()
     connection = await asyncpg.connect(options.url)
     yield connection

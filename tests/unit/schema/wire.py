@@ -17,7 +17,7 @@ from domain.identifiers import UserId
 from domain.ports import AccessToken, AccessTokens, EventFeed, KeysUnavailable
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.observability.logging import JsonAccessLog
-from infrastructure.running_commands import RunningCommands
+from infrastructure.running_commands import AttemptNotes, RunningCommands
 from schema.admission.access_log import AccessLog
 from schema.admission.draining import OpenStreams
 from schema.asgi import Observers, WireSettings, graphql_app, viewer_gateway
@@ -112,11 +112,12 @@ class Wire:
         self.telemetry = CountingTelemetry()
         self.ids = FakeIds()
         connections = InMemoryProviderConnectionRepository(self.world)
-        handler = DisconnectProviderHandler(
-            connections, InMemoryEventBus(self.world), now=self.clock, new_id=self.ids
-        )
+        notes = AttemptNotes(InMemoryEventBus(self.world))
+        handler = DisconnectProviderHandler(connections, notes, now=self.clock, new_id=self.ids)
         self.services = Services(
-            disconnect_provider=RunningCommands(handler, self.telemetry.command_finished),
+            disconnect_provider=RunningCommands(
+                handler, notes, self.world.close, self.telemetry.command_finished
+            ),
             connection_repo=connections,
             connections=connections,
             events=InMemoryEventLog(self.world),

@@ -18,6 +18,7 @@ from domain.events import (
     ProviderRef,
 )
 from domain.identifiers import ConnectionId, UserId
+from domain.ports import EventBus
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from domain.result import Failure
 from tests.support.fakes import (
@@ -48,21 +49,22 @@ DATABASE_ERROR = DisconnectProviderError.DATABASE_ERROR
 class Case:
     """One handler in one world, and what became of both."""
 
-    def __init__(self, deadline: float = 10.0) -> None:
+    def __init__(self) -> None:
         self.world = World()
         self.world.add(CONNECTION)
-        self.handler = DisconnectProviderHandler(
-            InMemoryProviderConnectionRepository(self.world),
-            InMemoryEventBus(self.world),
-            now=CLOCK,
-            new_id=FakeIds(),
-            deadline=deadline,
-        )
+        self.handler = self.handler_on(InMemoryEventBus(self.world))
+
+    def handler_on(self, bus: EventBus) -> DisconnectProviderHandler:
+        connections = InMemoryProviderConnectionRepository(self.world)
+        return DisconnectProviderHandler(connections, bus, now=CLOCK, new_id=FakeIds())
+
+    async def run(self, command: DisconnectProvider) -> Outcome:
+        return await self.handler.handle(command)
 
     async def disconnect(
         self, user_id: UserId = USER, connection_id: ConnectionId | None = None
     ) -> Outcome:
-        return await self.handler.handle(
+        return await self.run(
             DisconnectProvider(
                 user_id=user_id,
                 connection_id=connection_id or CONNECTION.id,

@@ -37,7 +37,6 @@ async def case() -> AsyncIterator[Case]:
     case = Case()
     yield case
     await case.world.heal()
-    await case.handler.aclose()
 
 
 async def test_own_connection_is_disconnected_and_both_events_name_its_provider(case: Case) -> None:

@@ -1,14 +1,21 @@
 """The writer, on a store in memory that waits and breaks where a test says so."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from domain.events import ProviderEvent, RecordedEvent
-from domain.identifiers import ConnectionId, EventId
+from domain.identifiers import ConnectionId
 from domain.ports import AttemptClosed, StorageError
-from infrastructure.database.store import MemberRefused, Outcome, OutcomeUnknown, Write
+from infrastructure.database.store import (
+    Member,
+    MemberRefused,
+    Outcome,
+    OutcomeUnknown,
+    Write,
+    of_members,
+)
 from infrastructure.persistence.writer import Writer
 from tests.contracts.world import attempted
 from tests.support.ids import a_connection, a_user
@@ -30,15 +37,16 @@ class InMemoryStore:
         self.may_commit.set()
         self.committing = asyncio.Event()
 
-    async def commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
-        self.batches.append([write.event for write in writes])
+    async def commit(self, members: Sequence[Member]) -> Sequence[Outcome]:
+        events = [event for member in members for event in events_of(member)]
+        self.batches.append(events)
         self.committing.set()
         await self.may_commit.wait()
         if self.faults:
             raise self.faults.pop(0)
-        if any(write.event.connection_id == BAD for write in writes):
+        if any(event.connection_id == BAD for event in events):
             raise MemberRefused
-        outcomes = [self._record(write.event) for write in writes]
+        outcomes = [self._record(event) for event in events]
         if self.lost_answers:
             self.lost_answers -= 1
             raise OutcomeUnknown
@@ -49,14 +57,20 @@ class InMemoryStore:
             return AttemptClosed()
         recorded = RecordedEvent(event=event, position=len(self.log) + 1)
         self.log.append(recorded)
-        return recorded
+        return [recorded]
 
-    async def read_back(self, writes: Sequence[Write]) -> Mapping[EventId, RecordedEvent]:
+    async def read_back(
+        self, members: Sequence[Member]
+    ) -> Sequence[Sequence[RecordedEvent] | None]:
         if self.reads_that_fail:
             self.reads_that_fail -= 1
             raise StorageError
-        asked = {write.event.id for write in writes}
-        return {item.event.id: item for item in self.log if item.event.id in asked}
+        return of_members(members, self.log)
+
+
+def events_of(member: Member) -> Sequence[ProviderEvent]:
+    assert isinstance(member, Write)
+    return member.events
 
 
 class Case:
@@ -69,7 +83,7 @@ class Case:
         self.writer.start()
 
     def write(self, event: ProviderEvent) -> asyncio.Task[RecordedEvent]:
-        return asyncio.create_task(self.writer.write(Write(event=event)))
+        return asyncio.create_task(record(self.writer, event))
 
     async def write_behind_a_commit(
         self, *events: ProviderEvent
@@ -81,6 +95,11 @@ class Case:
         tasks = [self.write(item) for item in events]
         await asyncio.sleep(0)  # each has put its write into the queue
         return tasks
+
+
+async def record(writer: Writer, event: ProviderEvent) -> RecordedEvent:
+    (recorded,) = await writer.write(Write(events=(event,)))
+    return recorded
 
 
 def event(connection_id: ConnectionId = GOOD) -> ProviderEvent:
@@ -114,7 +133,7 @@ async def test_commits_are_announced_before_callers_are_answered() -> None:
     writer.start()
 
     async def caller() -> None:
-        await writer.write(Write(event=event()))
+        await record(writer, event())
         heard.append("answered")
 
     await asyncio.gather(caller(), caller())
@@ -130,7 +149,7 @@ async def test_fault_in_an_announcement_costs_no_answer() -> None:
     writer = Writer(InMemoryStore(), fault)
     writer.start()
 
-    assert [(await writer.write(Write(event=event()))).position for _ in range(2)] == [1, 2]
+    assert [(await record(writer, event())).position for _ in range(2)] == [1, 2]
     await writer.aclose()
 
 
