@@ -29,14 +29,17 @@ class TcpProxy:
     """Listens on the loopback and passes everything on to a port there.
 
     `judge` sees what clients send, piece by piece with the number of the connection, and decides.
-    `accepted` connections have been opened.
+    `accepted` connections have been opened. What is sent on one of the `black_holes` is lost, and
+    `swallowed` is set then.
     """
 
     def __init__(self, target_port: int) -> None:
         self.port = 0
         self.judge: Callable[[int, bytes], Cut | None] = lambda _connection, _data: None
         self.cuts = 0
-        self._target_port = target_port
+        self.black_holes: set[int] = set()
+        self.swallowed = asyncio.Event()
+        self.target_port = target_port
         self._server: asyncio.Server | None = None
         self._connections: dict[int, asyncio.Task[None]] = {}
         self.accepted = 0
@@ -56,6 +59,10 @@ class TcpProxy:
             self._server.close()
         await asyncio.sleep(0.01)  # whoever was accepted at the last moment is being served then
         await self.cut_all()
+
+    def lose_what_is_sent(self) -> None:
+        """On every connection that was opened so far."""
+        self.black_holes.update(range(1, self.accepted + 1))
 
     async def cut_all(self) -> None:
         """Cuts every connection there is."""
@@ -82,10 +89,13 @@ class TcpProxy:
     async def _pass_on(
         self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         answers = asyncio.create_task(_pump(server_reader, writer))
         try:
             while data := await reader.read(CHUNK):
+                if number in self.black_holes:
+                    self.swallowed.set()
+                    continue
                 match self.judge(number, data):
                     case None:
                         server_writer.write(data)
