@@ -1,4 +1,4 @@
-"""How every connection to a SQLite file is opened, whoever opens it."""
+"""How all connections to a SQLite file are opened."""
 
 import sqlite3
 from pathlib import Path
@@ -18,7 +18,7 @@ PRAGMAS = {
 def connect(path: Path, *, busy_timeout: int = BUSY_TIMEOUT) -> sqlite3.Connection:
     """Opens in autocommit mode: transactions begin and end where the code says so.
 
-    Any one thread at a time may use it.
+    One thread at a time may use it.
     """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:

@@ -33,7 +33,7 @@ class SqliteDatabase:
         """Raises `StorageError` when there is no such file, or it can't be read."""
         if not await asyncio.to_thread(path.is_file):
             raise StorageError
-        # Tortoise makes every parameter a PRAGMA. Whoever would write through it is refused.
+        # Tortoise makes every parameter a PRAGMA; writes through it are refused.
         credentials = {"file_path": str(path), **PRAGMAS, "query_only": "ON"}
         tortoise = await TortoiseClient.open("tortoise.backends.sqlite", credentials)
         database = cls(tortoise, SqliteStore(path))

@@ -15,12 +15,12 @@ from infrastructure.failures import DatabaseUnavailable, OperatorError
 
 
 def migrate_sqlite(path: Path) -> Sequence[str]:
-    """Names of the migrations that were applied; makes the file if there is none.
+    """Names of the migrations that were applied; creates a missing file.
 
     Raises `OperatorError`, and then nothing has changed.
     """
     try:
-        with contextlib.suppress(FileExistsError):  # nobody else's business, like its keys
+        with contextlib.suppress(FileExistsError):  # for its owner only, like its key file
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, mode=0o600))
         return _migrate(path)
     except OSError as error:
