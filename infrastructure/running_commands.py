@@ -76,6 +76,7 @@ class RunningCommands:
         self._on_finished = on_finished
         self._deadline = deadline
         self._running: set[asyncio.Task[Outcome]] = set()
+        self._deadlines: set[asyncio.Timeout] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -94,8 +95,12 @@ class RunningCommands:
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def drain(self) -> None:
-        """Returns when no command is running; each has its deadline."""
+    async def drain(self, seconds: float) -> None:
+        """Returns when no command is running. Those that run longer meet their deadline now."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+        for deadline in self._deadlines:
+            deadline.reschedule(asyncio.get_running_loop().time())
         while self._running:
             await asyncio.wait(self._running)
 
@@ -109,8 +114,12 @@ class RunningCommands:
     async def _outcome(self, command: DisconnectProvider) -> Outcome:
         attempt_id = command.attempt_id
         try:
-            async with asyncio.timeout(self._deadline):
-                outcome = await self._handler.handle(command)
+            async with asyncio.timeout(self._deadline) as deadline:
+                self._deadlines.add(deadline)
+                try:
+                    outcome = await self._handler.handle(command)
+                finally:
+                    self._deadlines.discard(deadline)
         except TimeoutError:
             outcome = Failure(
                 error=DisconnectProviderError.DATABASE_ERROR,

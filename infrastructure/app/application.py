@@ -9,6 +9,9 @@ from infrastructure.observability.metrics import Metrics
 from infrastructure.running_commands import RunningCommands
 from schema.asgi import GraphQLApp
 
+COMMAND_SECONDS = 1.5
+"""For running commands, when the server stops. What runs longer is in doubt, and is answered so."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
@@ -25,7 +28,7 @@ class App:
     async def drain(self) -> None:
         """Running commands finish and are answered; sockets and streams end in the way that makes
         their clients reconnect."""
-        await asyncio.gather(self.commands.drain(), self.asgi.drain())
+        await asyncio.gather(self.commands.drain(COMMAND_SECONDS), self.asgi.drain())
 
     def stalled(self) -> None:
         """A client that did not read was cut off."""

@@ -3,13 +3,17 @@
 import asyncio
 from datetime import timedelta
 
+import structlog
+
 from domain.events import FailureReason
 from domain.identifiers import AttemptId, EventId
-from domain.ports import AttemptClosed, NewId, Now
+from domain.ports import AttemptClosed, NewId, Now, StorageError
 from infrastructure.database.store import CloseAttempt, Store
 from infrastructure.persistence.writer import Writer
 
 PAGE_SIZE = 500
+
+_log = structlog.get_logger(__name__)
 
 
 class OpenAttempts:
@@ -20,6 +24,7 @@ class OpenAttempts:
         self._writer = writer
         self._now = now
         self._new_id = new_id
+        self._reported: set[AttemptId] = set()
 
     async def close(self, attempt_id: AttemptId, reason: FailureReason) -> bool:
         """Whether it was open. Follows in the writer's queue whatever was written before it.
@@ -41,11 +46,23 @@ class OpenAttempts:
     async def close_abandoned(self, older_than: timedelta | None) -> int:
         """Interrupts those that are open for longer by the database's clock, or all; says how many.
 
-        All is for a start of the only server. Raises `StorageError`.
+        All is for a start of the only server. One that can't be closed, because its user's log is
+        full, is logged, and the others are closed. Raises `StorageError`.
         """
-        closed, last = 0, None
+        closed, last, failed = 0, None, set[AttemptId]()
         while page := await self._store.abandoned(older_than, last, PAGE_SIZE):
             last = page[-1]
             closing = (self.close(attempt_id, FailureReason.INTERRUPTED) for attempt_id in page)
-            closed += sum(await asyncio.gather(*closing))
+            outcomes = await asyncio.gather(*closing, return_exceptions=True)
+            for attempt_id, outcome in zip(page, outcomes, strict=True):
+                match outcome:
+                    case bool():
+                        closed += outcome
+                    case StorageError():
+                        failed.add(attempt_id)
+                    case _:
+                        raise outcome
+        for attempt_id in failed - self._reported:
+            _log.warning("attempt_not_closed", attempt_id=str(attempt_id))
+        self._reported = failed
         return closed

@@ -1,13 +1,16 @@
 """A database that can't be used is explained in a sentence, with what to do and without secrets."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
 
 from infrastructure.failures import ExitCode
-from tests.support.processes import unplug
+from tests.support.processes import connection_line, unplug
 from tests.support.servers import PostgresServer
 
 PASSWORD = "hunter2"
@@ -95,3 +98,14 @@ def test_a_sqlite_file_that_is_no_database(tmp_path: Path) -> None:
         assert done.returncode == ExitCode.DATABASE_UNAVAILABLE
         assert "not a database" in done.stderr.splitlines()[-1]
         assert "hunter2" not in done.stderr
+
+
+def test_a_sqlite_file_that_another_process_has_locked(tmp_path: Path) -> None:
+    unplug("migrate", cwd=tmp_path)
+    with closing(sqlite3.connect(tmp_path / "unplug.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = unplug("import", "-", cwd=tmp_path, stdin=connection_line(UUID(int=7)))
+    assert done.returncode == ExitCode.DATABASE_UNAVAILABLE
+    assert done.stderr.splitlines()[-1] == (
+        "Another process has locked the database file; end it, or try again."
+    )

@@ -3,6 +3,8 @@
 from contextlib import closing
 from datetime import timedelta
 
+from structlog.testing import capture_logs
+
 from domain.events import FailureReason, ProviderDisconnectionFailed
 from infrastructure.database.sqlite.connection import connect
 from tests.contracts.world import attempted, failed
@@ -44,3 +46,36 @@ async def test_attempt_is_abandoned_once_it_is_old_by_the_databases_clock(node: 
     assert await node.open_attempts.close_abandoned(timedelta(seconds=30)) == 1
     assert (await node.log.head(old.user_id)).position == 2
     assert (await node.log.head(young.user_id)).position == 1
+
+
+async def test_attempt_that_was_opened_under_a_clock_ahead_is_closed_at_start(node: Node) -> None:
+    attempt = attempted(a_user(), a_connection())
+    await node.bus.publish(attempt)
+    with closing(connect(node.path)) as db:
+        db.execute(
+            "UPDATE open_attempts SET opened_at = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now',"
+            " '+3 days')"
+        )
+
+    assert await node.open_attempts.close_abandoned(None) == 1
+    assert (await node.log.head(attempt.user_id)).position == 2
+
+
+async def test_full_log_keeps_no_other_attempt_from_being_closed(node: Node) -> None:
+    full, others = a_user(), [a_user() for _ in range(3)]
+    await node.bus.publish(failed_at_once := attempted(full, a_connection()))
+    await node.bus.publish(failed(failed_at_once))
+    with closing(connect(node.path)) as db:
+        db.execute("UPDATE log_heads SET position = 2147483646")
+    last = attempted(full, a_connection())
+    for attempt in (last, *(attempted(user, a_connection()) for user in others)):
+        await node.bus.publish(attempt)
+
+    with capture_logs() as logs:
+        assert await node.open_attempts.close_abandoned(None) == 3
+        assert await node.open_attempts.close_abandoned(None) == 0
+
+    named = [entry["attempt_id"] for entry in logs if entry["event"] == "attempt_not_closed"]
+    assert named == [str(last.attempt_id)]
+    for user in others:
+        assert (await node.log.head(user)).position == 2

@@ -18,6 +18,7 @@ from domain.identifiers import AttemptId, EventId
 from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import reading, words
+from infrastructure.database.error_sentences import explain_error
 from infrastructure.database.postgres.commit import COMMIT, arrays, outcomes, parameters, waves
 from infrastructure.database.postgres.connection import LOST, PostgresOptions
 from infrastructure.database.rows import CONNECTION_COLUMNS, EVENT_COLUMNS, connection_row, event_of
@@ -223,7 +224,7 @@ class PostgresStore:
             log.warning("read_failed", error=words(error))
             if isinstance(error, LOST) or not isinstance(error, asyncpg.PostgresError):
                 self._drop_connection()
-            raise StorageError from None
+            raise StorageError(explain_error(error)) from None
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
@@ -232,7 +233,7 @@ class PostgresStore:
                 self._connection = await asyncpg.connect(**self._options.connect_arguments())
             except Exception as error:  # noqa: BLE001 (no driver's exception leaves here)
                 log.warning("connect_failed", error=words(error))
-                raise StorageError from None
+                raise StorageError(explain_error(error)) from None
         return self._connection
 
     def _drop_connection(self) -> None:

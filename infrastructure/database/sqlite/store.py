@@ -21,6 +21,7 @@ from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import words
+from infrastructure.database.error_sentences import explain_error
 from infrastructure.database.rows import (
     CONNECTION_COLUMNS,
     EVENT_COLUMNS,
@@ -155,7 +156,9 @@ class SqliteStore:
         except Exception as error:  # noqa: BLE001 (whatever it is, the transaction ends)
             self._roll_back()
             log.warning("write_failed", error=words(error))
-            raise (StorageError if _whole_database(error) else MemberRefused) from None
+            if _whole_database(error):
+                raise StorageError(explain_error(error)) from None
+            raise MemberRefused from None
 
     def _roll_back(self) -> None:
         """An error at COMMIT leaves the transaction open. Closing ends it as well."""

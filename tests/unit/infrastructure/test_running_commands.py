@@ -1,5 +1,7 @@
 """Commands within their deadline: what is answered, and what becomes of the attempt."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -21,10 +23,10 @@ from tests.unit.domain.commands.disconnecting import (
 )
 
 
-class HurriedCase(Case):
-    """The command as a node runs it, with a deadline that is near."""
+class DeadlineCase(Case):
+    """The command as a node runs it, with a deadline."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float) -> None:
         super().__init__()
         notes = AttemptNotes(InMemoryEventBus(self.world))
         self.finished: list[str] = []
@@ -33,7 +35,7 @@ class HurriedCase(Case):
             notes,
             self.world.close,
             lambda outcome, _seconds: self.finished.append(outcome),
-            deadline=0.05,
+            deadline=deadline,
         )
 
     async def run(self, command: DisconnectProvider) -> Outcome:
@@ -41,21 +43,33 @@ class HurriedCase(Case):
 
 
 @pytest.fixture
-async def hurried() -> AsyncIterator[HurriedCase]:
-    case = HurriedCase()
+async def hurried() -> AsyncIterator[DeadlineCase]:
+    async with case_with(deadline=0.05) as case:
+        yield case
+
+
+@pytest.fixture
+async def patient() -> AsyncIterator[DeadlineCase]:
+    async with case_with(deadline=60) as case:
+        yield case
+
+
+@contextlib.asynccontextmanager
+async def case_with(deadline: float) -> AsyncIterator[DeadlineCase]:
+    case = DeadlineCase(deadline)
     async with case.commands:
         yield case
         await case.world.heal()
 
 
-async def test_what_finishes_in_time_is_answered_and_counted(hurried: HurriedCase) -> None:
+async def test_what_finishes_in_time_is_answered_and_counted(hurried: DeadlineCase) -> None:
     await hurried.disconnect()
 
     assert hurried.kinds() == SUCCESS
     assert hurried.finished == ["success"]
 
 
-async def test_failure_is_recorded_when_the_database_comes_back(hurried: HurriedCase) -> None:
+async def test_failure_is_recorded_when_the_database_comes_back(hurried: DeadlineCase) -> None:
     async def go_down() -> None:
         hurried.world.down = True
 
@@ -70,7 +84,7 @@ async def test_failure_is_recorded_when_the_database_comes_back(hurried: Hurried
     assert_reason(hurried.events()[1], FailureReason.DATABASE_ERROR)
 
 
-async def test_nothing_is_recorded_after_the_commands_are_closed(hurried: HurriedCase) -> None:
+async def test_nothing_is_recorded_after_the_commands_are_closed(hurried: DeadlineCase) -> None:
     async def go_down() -> None:
         hurried.world.down = True
 
@@ -83,7 +97,7 @@ async def test_nothing_is_recorded_after_the_commands_are_closed(hurried: Hurrie
     assert hurried.world.open_attempts == {ATTEMPT}
 
 
-async def test_deadline_before_the_attempt_leaves_no_trace(hurried: HurriedCase) -> None:
+async def test_deadline_before_the_attempt_leaves_no_trace(hurried: DeadlineCase) -> None:
     hurried.world.at("find", hurried.world.hang)
 
     assert_failed(await hurried.disconnect(), DATABASE_ERROR, None)
@@ -94,7 +108,7 @@ async def test_deadline_before_the_attempt_leaves_no_trace(hurried: HurriedCase)
 
 @pytest.mark.parametrize("step", ["attempted", "attempted recorded"])
 async def test_attempt_that_lands_after_the_deadline_is_named_and_closed(
-    hurried: HurriedCase, step: str
+    hurried: DeadlineCase, step: str
 ) -> None:
     hurried.world.at(step, hurried.world.hang)
 
@@ -108,7 +122,7 @@ async def test_attempt_that_lands_after_the_deadline_is_named_and_closed(
 
 
 async def test_attempt_that_is_lost_after_the_deadline_leaves_no_trace(
-    hurried: HurriedCase,
+    hurried: DeadlineCase,
 ) -> None:
     hurried.world.at("attempted", hurried.world.hang_and_fail)
 
@@ -120,7 +134,7 @@ async def test_attempt_that_is_lost_after_the_deadline_leaves_no_trace(
 
 
 async def test_success_that_lands_after_the_deadline_is_never_called_a_failure(
-    hurried: HurriedCase,
+    hurried: DeadlineCase,
 ) -> None:
     hurried.world.at("succeeded", hurried.world.hang)
 
@@ -131,7 +145,7 @@ async def test_success_that_lands_after_the_deadline_is_never_called_a_failure(
     assert hurried.stored.status is ConnectionStatus.DISCONNECTED
 
 
-async def test_success_that_is_lost_after_the_deadline_is_a_failure(hurried: HurriedCase) -> None:
+async def test_success_that_is_lost_after_the_deadline_is_a_failure(hurried: DeadlineCase) -> None:
     hurried.world.at("succeeded", hurried.world.hang_and_fail)
 
     assert_failed(await hurried.disconnect(), DATABASE_ERROR, ATTEMPT)
@@ -140,3 +154,15 @@ async def test_success_that_is_lost_after_the_deadline_is_a_failure(hurried: Hur
     await hurried.logged(2)
     assert hurried.kinds() == FAILURE
     assert hurried.stored == CONNECTION
+
+
+async def test_a_stop_answers_what_runs_longer_as_the_deadline_does(patient: DeadlineCase) -> None:
+    patient.world.at("succeeded", patient.world.hang)
+    running = asyncio.create_task(patient.disconnect())
+    await patient.logged(1)
+
+    await patient.commands.drain(seconds=0)
+
+    assert_failed(await running, DATABASE_ERROR, ATTEMPT)
+    await patient.world.heal()
+    assert patient.kinds() == SUCCESS
