@@ -1,4 +1,4 @@
-/** Says outcomes to people who don't see the page. Attempts and history are not said: too much talk. */
+/** Announces outcomes to screen readers. Attempts and history are left out: they would be too much. */
 
 import { ATTEMPTED } from "./store.js";
 import { happened } from "./words.js";

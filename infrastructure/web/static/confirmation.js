@@ -29,7 +29,7 @@ export class Confirmation {
     this.#dialog.showModal();
   }
 
-  /** Someone else was faster: there is nothing left to ask about. */
+  /** Another device was faster: there is nothing left to ask. */
   withdraw(connectionId) {
     if (this.#dialog.open && this.#connectionId === connectionId) this.#dialog.close();
   }

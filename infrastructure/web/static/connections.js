@@ -83,7 +83,7 @@ export class Connections {
 
   #problem(connection, { reason }, mayAsk) {
     const missing = reason === "CONNECTION_NOT_FOUND";
-    const again = missing ? "Show my connections as they are now" : "Try again";
+    const again = missing ? "Reload my connections" : "Try again";
     const act = missing ? this.#actions.reread : () => this.#actions.retry(connection);
     return element(
       "div",
@@ -93,7 +93,7 @@ export class Connections {
         "p",
         { class: "ways-on" },
         button(again, connection, "disconnect", act, !mayAsk),
-        missing ? null : button("Leave it", connection, "leave", () => this.#actions.dismiss(connection)),
+        missing ? null : button("Dismiss", connection, "leave", () => this.#actions.dismiss(connection)),
       ),
     );
   }
@@ -107,7 +107,7 @@ function button(text, connection, action, onclick, disabled = false) {
 
 function statusChip(connection, phase) {
   if (phase.name === "asking" || phase.name === "running") {
-    const word = phase.name === "asking" ? "Asking to disconnect…" : "Disconnecting…";
+    const word = phase.name === "asking" ? "Requesting…" : "Disconnecting…";
     return element("span", { class: "chip busy" }, icon("busy"), word);
   }
   const status = STATUS[connection.status];
@@ -117,7 +117,7 @@ function statusChip(connection, phase) {
 function times(connection, phase) {
   if (phase.name === "asking") return [];
   if (phase.name === "running") {
-    return [element("span", {}, "You asked at ", clockTime(phase.asked.occurredAt))];
+    return [element("span", {}, "Requested at ", clockTime(phase.asked.occurredAt))];
   }
   const over = connection.status === "DISCONNECTED";
   const { since, at } = STATUS[connection.status];
@@ -134,7 +134,7 @@ function times(connection, phase) {
 function summary(connections) {
   if (connections.length === 0) return "";
   const over = connections.filter((connection) => connection.status === "DISCONNECTED").length;
-  return over ? `${connections.length}, of which ${over} disconnected` : `${connections.length}`;
+  return over ? `${connections.length} in total, ${over} disconnected` : `${connections.length} in total`;
 }
 
 function tile(name) {

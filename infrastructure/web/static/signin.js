@@ -1,11 +1,11 @@
-/** The access token: from the address once, then from the field. It lives in memory alone. */
+/** The access token: from the address once, then from the field. It is kept in memory only. */
 
 export class SignIn {
   #section = document.getElementById("sign-in");
   #field = document.getElementById("token");
   #trouble = document.getElementById("token-trouble");
   #goTo = document.getElementById("go-to-sign-in");
-  #given = null; // a token that nobody has asked for yet
+  #given = null; // a token that was given before the client asked for one
   #waiting = null;
   #tried = false; // a token was given, and it hasn't worked yet
 
@@ -21,7 +21,7 @@ export class SignIn {
     addEventListener("hashchange", () => {
       if (!tokenInAddress()) return;
       if (this.#waiting) this.#submit(takeFromAddress());
-      else location.reload(); // someone else, perhaps: start from nothing
+      else location.reload(); // perhaps another user: start from nothing
     });
   }
 
@@ -41,7 +41,7 @@ export class SignIn {
     this.#tried = false;
   }
 
-  /** `session`: `none` (not signed in yet), `ended` (the token has run out) or `open`. */
+  /** `session`: `none` (not signed in yet), `ended` (the token has expired) or `open`. */
   show(session) {
     if (document.body.dataset.session === session) return;
     document.body.dataset.session = session;

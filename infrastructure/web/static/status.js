@@ -8,7 +8,7 @@ const STATES = {
   waiting: { word: "Reconnecting…", icon: "offline", tone: "warn" },
   live: { word: "Up to date", icon: "live", tone: "good" },
   token: { word: "Signed out", icon: "lock", tone: "warn" },
-  stale: { word: "Reading your history again…", icon: "busy", tone: "warn" },
+  stale: { word: "Reloading your history…", icon: "busy", tone: "warn" },
 };
 
 export class Status {

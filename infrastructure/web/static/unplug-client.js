@@ -3,8 +3,8 @@
  *
  * It reads a snapshot (connections, the newest events, and a cursor), then follows every later event
  * over WebSocket (`graphql-transport-ws`), and resumes from its cursor whenever the connection breaks.
- * You get each event at least once and in order; an event's `position` is its identity: if your
- * state is keyed by position, then nothing shows twice and nothing is missed.
+ * You get each event at least once and in order. An event's `position` identifies it: when your
+ * state is keyed by position, no event shows twice and none is missed.
  *
  *     const client = new UnplugClient({
  *       url: "https://unplug.example.com/graphql",
@@ -24,8 +24,8 @@
  *   reason?: string, message?: string}} ProviderEvent
  * @typedef {{name: "connecting" | "live" | "waiting" | "token" | "stale", delay?: number}} State
  *   `connecting`; `live`: everything up to now is known, or on its way; `waiting`: unreachable, the
- *   next try is in `delay` ms; `token`: waiting for your `token` callback; `stale`: what was known
- *   can't be continued, a new snapshot is being read.
+ *   next try is in `delay` ms; `token`: waiting for your `token` callback; `stale`: the history can't
+ *   be continued, a new snapshot is being read.
  */
 
 const PAGE = 50; // events in the snapshot, and in a page of history
@@ -62,7 +62,7 @@ const DISCONNECT = `mutation Disconnect($input: DisconnectProviderInput!) {
     __typename
     ... on DisconnectProviderSuccess { attemptId connectedProvider { ...Connection } }
     ... on ConnectionNotFound { attemptId message }
-    ... on DisconnectionFailed { failedAttemptId: attemptId message }
+    ... on DisconnectionFailed { attemptId message }
   }
 } ${CONNECTION}`;
 
@@ -140,10 +140,10 @@ export class UnplugClient {
     switch (problem.code) {
       case "AGAIN": // asked for
         return;
-      case "UNAUTHENTICATED": // expired: go on from the same cursor with a new token
+      case "UNAUTHENTICATED": // expired: resume from the same cursor with a new token
         if (failures > 0) await this.#wait(delay, "token");
         return;
-      case "INVALID_CURSOR": // the history isn't the one we know: start again
+      case "INVALID_CURSOR": // the history was replaced: start again
         this.#startOver();
         if (failures > 0) await this.#wait(delay, "stale");
         return;
@@ -166,7 +166,7 @@ export class UnplugClient {
     this.#interrupt(new UnplugError("AGAIN"));
   }
 
-  /** Takes a new snapshot, and goes on from there. */
+  /** Takes a new snapshot and resumes from there. */
   reread() {
     this.#startOver();
     this.reconnect();
@@ -281,7 +281,7 @@ export class UnplugClient {
   // guide: disconnect
   /**
    * Resolves with the API's `DisconnectProviderResult`. Rejects with `UNREACHABLE` when the answer was
-   * lost: what became of it arrives as events, and disconnecting again does no harm.
+   * lost: the outcome arrives as events, and disconnecting again is safe.
    */
   async disconnect(connectionId) {
     const data = await this.request(DISCONNECT, { input: { connectionId } });

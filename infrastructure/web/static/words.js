@@ -1,4 +1,4 @@
-/** Every sentence that depends on what happened. They speak of what the person did. */
+/** Every sentence that depends on what happened. */
 
 import { ATTEMPTED, SUCCEEDED } from "./store.js";
 
@@ -18,11 +18,11 @@ export function fullName({ provider, alias }) {
 
 /** The status of a connection: a word, an icon, a tone, and which of its times it began at. */
 export const STATUS = {
-  PENDING: { word: "Not finished", icon: "clock", tone: "quiet", since: "Started", at: "createdAt" },
+  PENDING: { word: "Not connected yet", icon: "clock", tone: "quiet", since: "Started", at: "createdAt" },
   ACTIVE: { word: "Connected", icon: "check", tone: "good", since: "Since", at: "connectedAt" },
-  EXPIRED: { word: "Access ran out", icon: "warning", tone: "warn", since: "Since", at: "updatedAt" },
+  EXPIRED: { word: "Access expired", icon: "warning", tone: "warn", since: "Since", at: "updatedAt" },
   REVOKED: { word: "Access withdrawn", icon: "warning", tone: "warn", since: "Since", at: "updatedAt" },
-  FAILED: { word: "Didn’t connect", icon: "cross", tone: "bad", since: "Since", at: "updatedAt" },
+  FAILED: { word: "Connection failed", icon: "cross", tone: "bad", since: "Since", at: "updatedAt" },
   DISCONNECTED: {
     word: "Disconnected",
     icon: "unplugged",
@@ -35,15 +35,15 @@ export const STATUS = {
 const FAILURES = {
   CONNECTION_NOT_FOUND: () => "It is no longer among your connections, so nothing was disconnected.",
   DATABASE_ERROR: (name) =>
-    `That didn’t work on our side. Nothing has changed: ${name} is still connected.`,
-  INTERRUPTED: (name) => `That was cut short. Nothing has changed: ${name} is still connected.`,
+    `A server error occurred. Nothing has changed: ${name} is still connected.`,
+  INTERRUPTED: (name) => `The request was interrupted. Nothing has changed: ${name} is still connected.`,
   UNREACHABLE: () =>
-    "We lost touch before the answer came. If you got through, it shows here in a moment. " +
-    "Asking again does no harm.",
-  RATE_LIMITED: () => "That was too much at once. Wait a moment, then try again.",
+    "The connection was lost before the answer arrived. If the request was received, its result " +
+    "appears here in a moment. It is safe to try again.",
+  RATE_LIMITED: () => "There were too many requests. Wait a moment, then try again.",
   SERVICE_UNAVAILABLE: () =>
-    "We can’t check who you are at the moment, so nothing has changed. Try again in a while.",
-  UNAUTHENTICATED: () => "You were signed out before you got through. Sign in, then try again.",
+    "Your sign-in can’t be verified right now. Nothing has changed. Try again later.",
+  UNAUTHENTICATED: () => "You were signed out before the request was accepted. Sign in, then try again.",
 };
 
 /** Why a connection wasn't disconnected. */
@@ -59,7 +59,7 @@ export function happened(event, connection) {
     case ATTEMPTED:
       return name
         ? { title: `You asked to disconnect ${name}`, detail, icon: "arrow", tone: "quiet" }
-        : { title: "You asked to disconnect something", detail, icon: "arrow", tone: "quiet" };
+        : { title: "You asked to disconnect an unknown connection", detail, icon: "arrow", tone: "quiet" };
     case SUCCEEDED:
       return { title: `You disconnected ${name}`, detail, icon: "unplugged", tone: "good" };
     default:

@@ -83,7 +83,7 @@ async def test_axe_finds_nothing_while_it_is_loading_and_when_nothing_is_there(
     await expect(page.get_by_text("can’t be reached right now")).to_be_visible()
     assert await violations(page) == []
     api.next_answers["Snapshot"].clear()
-    await expect(page.get_by_role("heading", name="Nothing is connected")).to_be_visible()
+    await expect(page.get_by_role("heading", name="No connections")).to_be_visible()
     assert await violations(page) == []
 
 

@@ -31,10 +31,10 @@ async def test_every_connection_shows_provider_alias_status_and_since_when(
     await expect(schwab).to_contain_text("Connected")
     await expect(schwab).to_contain_text("Since 9 Dec 2025")
     await expect(schwab).to_contain_text("Last updated 2 Mar 2026, 08:30")
-    await expect(card(page, "Wells Fargo")).to_contain_text("Access ran out")
-    await expect(card(page, "Coinbase")).to_contain_text("Not finished")
+    await expect(card(page, "Wells Fargo")).to_contain_text("Access expired")
+    await expect(card(page, "Coinbase")).to_contain_text("Not connected yet")
     await expect(card(page, "Vanguard")).to_contain_text("Access withdrawn")
-    await expect(card(page, "Ally")).to_contain_text("Didn’t connect")
+    await expect(card(page, "Ally")).to_contain_text("Connection failed")
     await expect(schwab.locator("time").first).to_have_attribute(
         "datetime", api.connections[0]["connectedAt"]
     )
@@ -46,8 +46,10 @@ async def test_the_confirmation_says_what_will_happen_and_no_means_no(
     page = await open_page(visitor)
     await card(page, "Schwab").get_by_role("button", name="Disconnect Schwab, My IRA").click()
     dialog = page.get_by_role("dialog", name="Disconnect Schwab?")
-    await expect(dialog).to_contain_text("The stored access to Schwab is destroyed, for good.")
-    await expect(dialog).to_contain_text("Schwab itself isn’t told.")
+    await expect(dialog).to_contain_text(
+        "The stored credentials for Schwab are destroyed permanently."
+    )
+    await expect(dialog).to_contain_text("Schwab itself is not notified.")
     await expect(dialog).to_contain_text("My IRA")
     await dialog.get_by_role("button", name="Keep it").click()
     await expect(dialog).to_be_hidden()
@@ -68,10 +70,10 @@ async def test_the_card_follows_the_attempt_as_it_arrives(
     page = await open_page(visitor)
     await confirm(page, "Schwab")
     schwab = card(page, "Schwab")
-    await expect(schwab).to_contain_text("Asking to disconnect…")
+    await expect(schwab).to_contain_text("Requesting…")
     api.happen("Attempted", SCHWAB, 1)
     await expect(schwab).to_contain_text("Disconnecting…")
-    await expect(schwab).to_contain_text("You asked at 09:31:00")
+    await expect(schwab).to_contain_text("Requested at 09:31:00")
     await expect(schwab.get_by_role("button")).to_have_count(0)
     api.happen("Succeeded", SCHWAB, 1)
     await expect(schwab).to_contain_text("Disconnected")
@@ -104,8 +106,11 @@ async def test_the_keyboard_is_enough(visitor: Visitor, api: ScriptedApi) -> Non
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [
-        ("DATABASE_ERROR", "That didn’t work on our side. Nothing has changed"),
-        ("INTERRUPTED", "That was cut short. Nothing has changed: Schwab is still connected."),
+        ("DATABASE_ERROR", "A server error occurred. Nothing has changed"),
+        (
+            "INTERRUPTED",
+            "The request was interrupted. Nothing has changed: Schwab is still connected.",
+        ),
     ],
 )
 async def test_a_failure_is_a_sentence_and_a_way_on(
@@ -132,9 +137,9 @@ async def test_a_failure_may_be_left_alone(visitor: Visitor, api: ScriptedApi) -
     api.next_answers["Disconnect"].append(refusal)
     page = await open_page(visitor)
     await confirm(page, "Schwab")
-    await card(page, "Schwab").get_by_role("button", name="Leave it").click()
+    await card(page, "Schwab").get_by_role("button", name="Dismiss").click()
     await expect(card(page, "Schwab").get_by_role("button", name="Disconnect")).to_be_visible()
-    await expect(card(page, "Schwab")).not_to_contain_text("didn’t work")
+    await expect(card(page, "Schwab")).not_to_contain_text("server error")
 
 
 async def test_a_connection_that_is_gone_is_not_there_after_reading_again(
@@ -149,11 +154,11 @@ async def test_a_connection_that_is_gone_is_not_there_after_reading_again(
     page = await open_page(visitor)
     await confirm(page, "Schwab")
     await expect(card(page, "Schwab")).to_contain_text("no longer among your connections")
-    await card(page, "Schwab").get_by_role("button", name="Show my connections").click()
+    await card(page, "Schwab").get_by_role("button", name="Reload my connections").click()
     await expect(card(page, "Schwab")).to_have_count(0)
     await expect(card(page, "Fidelity")).to_be_visible()
     await expect(entries(page)).to_have_text(
-        ["Nothing was disconnected", "You asked to disconnect something"]
+        ["Nothing was disconnected", "You asked to disconnect an unknown connection"]
     )
 
 
@@ -166,12 +171,12 @@ async def test_a_lost_answer_is_admitted_and_made_good_by_what_happened(
     page = await open_page(visitor)
     await confirm(page, "Schwab")
     schwab = card(page, "Schwab")
-    await expect(schwab).to_contain_text("We lost touch before the answer came.")
+    await expect(schwab).to_contain_text("The connection was lost before the answer arrived.")
     await schwab.get_by_role("button", name="Try again").click()
-    await expect(schwab).to_contain_text("We lost touch before the answer came.")
+    await expect(schwab).to_contain_text("The connection was lost before the answer arrived.")
     api.disconnect(SCHWAB, 1)
     await expect(schwab).to_contain_text("On 2 Mar 2026")
-    await expect(schwab).not_to_contain_text("We lost touch")
+    await expect(schwab).not_to_contain_text("The connection was lost")
 
 
 async def test_too_many_requests_are_told_to_wait(visitor: Visitor, api: ScriptedApi) -> None:
@@ -196,8 +201,8 @@ async def test_the_question_is_withdrawn_when_another_screen_was_faster(
 async def test_nothing_connected_is_said(visitor: Visitor, api: ScriptedApi) -> None:
     api.connections.clear()
     page = await open_page(visitor)
-    await expect(page.get_by_role("heading", name="Nothing is connected")).to_be_visible()
-    await expect(page.get_by_role("heading", name="Nothing yet")).to_be_visible()
+    await expect(page.get_by_role("heading", name="No connections")).to_be_visible()
+    await expect(page.get_by_role("heading", name="No activity yet")).to_be_visible()
 
 
 async def test_a_long_list_is_read_to_its_end(visitor: Visitor, api: ScriptedApi) -> None:

@@ -114,10 +114,10 @@ async def test_a_cursor_that_is_never_honoured_is_not_asked_about_in_a_hurry(
     page = await visitor.page()
     await page.clock.install()
     await page.goto(f"{ORIGIN}/#token={TOKEN}")
-    await expect(status(page)).to_have_text("Reading your history again…")
+    await expect(status(page)).to_have_text("Reloading your history…")
     await page.clock.pause_at("2030-01-01")
     assert len(cursors(api)) < 10
-    await expect(status(page)).to_have_text("Reading your history again…")
+    await expect(status(page)).to_have_text("Reloading your history…")
 
 
 async def test_an_expired_token_is_asked_for_and_it_goes_on(
@@ -138,7 +138,7 @@ async def test_an_expired_token_is_asked_for_and_it_goes_on(
     api.happen("Succeeded", SCHWAB, 1)
 
     await sign_in(page, "token-1")
-    await expect(page.get_by_role("alert")).to_contain_text("That token wasn’t accepted")
+    await expect(page.get_by_role("alert")).to_contain_text("This token was not accepted")
     await sign_in(page, "Bearer token-2")
     await is_up_to_date(page)
     await expect(page.get_by_label("Access token")).to_be_hidden()

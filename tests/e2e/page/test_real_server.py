@@ -108,14 +108,14 @@ async def test_strangers_see_nothing_of_it(browser: Browser, tmp_path: Path) -> 
             await is_up_to_date(stranger)
             await confirm(owner, "Schwab")
             await expect(entries(owner)).to_have_count(2)
-            await expect(stranger.get_by_role("heading", name="Nothing yet")).to_be_visible()
+            await expect(stranger.get_by_role("heading", name="No activity yet")).to_be_visible()
             await expect(entries(stranger)).to_have_count(0)
 
 
 @pytest.mark.parametrize(
     ("step", "sentence"),
     [
-        ("after Attempted is committed", "That was cut short. Nothing has changed"),
+        ("after Attempted is committed", "The request was interrupted. Nothing has changed"),
         ("after the disconnection is committed", "Disconnected"),
     ],
 )
@@ -219,7 +219,7 @@ async def test_a_thousand_events_are_all_there_and_it_stays_live(
         async with visit(browser, server.url) as visitor:
             page = await open_page(visitor, bearer(OWNER), server.url)
             await is_up_to_date(page)
-            beginning = page.get_by_text("That’s where it begins.")
+            beginning = page.get_by_text("This is where your activity begins.")
             while not await beginning.is_visible():
                 known = await entries(page).count()
                 await page.evaluate("scrollTo(0, document.body.scrollHeight)")

@@ -49,7 +49,7 @@ async def test_without_a_token_the_page_asks_for_one(visitor: Visitor, api: Scri
     assert api.operations == []
 
     await sign_in(page, "nonsense")
-    await expect(page.get_by_role("alert")).to_contain_text("That token wasn’t accepted")
+    await expect(page.get_by_role("alert")).to_contain_text("This token was not accepted")
     await expect(page.get_by_label("Access token")).to_have_value("")
     await sign_in(page, "  token-1 ")
     await is_up_to_date(page)
@@ -59,7 +59,7 @@ async def test_without_a_token_the_page_asks_for_one(visitor: Visitor, api: Scri
 async def test_an_expired_token_in_the_address_is_said_to_be_refused(visitor: Visitor) -> None:
     visitor.network_may_fail = True
     page = await open_page(visitor, token="token-0")
-    await expect(page.get_by_role("alert")).to_contain_text("That token wasn’t accepted")
+    await expect(page.get_by_role("alert")).to_contain_text("This token was not accepted")
 
 
 async def test_signing_out_leaves_nothing_on_the_screen(visitor: Visitor) -> None:

@@ -31,7 +31,7 @@ async def shown(page: Page) -> list[int]:
 
 
 async def scroll_to_the_start(page: Page) -> None:
-    beginning = page.get_by_text("That’s where it begins.")
+    beginning = page.get_by_text("This is where your activity begins.")
     while not await beginning.is_visible():
         known = await page.locator(".entry").count()
         await page.evaluate("scrollTo(0, document.body.scrollHeight)")
@@ -71,7 +71,7 @@ async def test_a_filter_shows_one_connections_whole_history(
     a_long_history(api)
     page = await open_page(visitor)
     await is_up_to_date(page)
-    await page.get_by_label("Show what you did with").select_option("Wells Fargo, Household")
+    await page.get_by_label("Show the activity of").select_option("Wells Fargo, Household")
     await expect(entries(page).first).to_have_text("Wells Fargo was not disconnected")
     await scroll_to_the_start(page)
     assert await shown(page) == list(range(60, 0, -1))
@@ -81,7 +81,7 @@ async def test_a_filter_shows_one_connections_whole_history(
     await expect(entries(page).first).to_have_text("You disconnected Wells Fargo")
     assert await shown(page) == [1004, 1003, *range(60, 0, -1)]
 
-    await page.get_by_label("Show what you did with").select_option("All connections")
+    await page.get_by_label("Show the activity of").select_option("All connections")
     await expect(entries(page).nth(2)).to_have_text("You disconnected Fidelity")
     everything = await shown(page)
     assert everything == list(range(1004, 1004 - len(everything), -1))
@@ -93,8 +93,8 @@ async def test_an_empty_filter_says_so(visitor: Visitor, api: ScriptedApi) -> No
     for attempt in range(100):
         api.fail(SCHWAB, attempt, "INTERRUPTED")
     page = await open_page(visitor)
-    await page.get_by_label("Show what you did with").select_option("Fidelity")
-    await expect(page.get_by_role("heading", name="Nothing yet")).to_be_visible()
+    await page.get_by_label("Show the activity of").select_option("Fidelity")
+    await expect(page.get_by_role("heading", name="No activity yet")).to_be_visible()
     await expect(entries(page)).to_have_count(0)
 
 
@@ -108,9 +108,9 @@ async def test_history_that_cannot_be_fetched_is_asked_for_again_by_button(
     page = await open_page(visitor)
     await is_up_to_date(page)
     await page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    await expect(page.get_by_text("can’t be fetched right now")).to_be_visible()
+    await expect(page.get_by_text("can’t be loaded right now")).to_be_visible()
     await page.get_by_role("button", name="Show earlier").click()
-    await expect(page.get_by_text("can’t be fetched right now")).to_be_hidden()
+    await expect(page.get_by_text("can’t be loaded right now")).to_be_hidden()
     await scroll_to_the_start(page)
     assert await shown(page) == list(range(1000, 0, -1))
 
