@@ -103,6 +103,7 @@ class Settings(BaseSettings):
     max_root_fields: Annotated[WholeNumber, Field(ge=1)] = 20
     max_directives: Annotated[WholeNumber, Field(ge=0)] = 50
     max_mutations_per_second: Annotated[WholeNumber, Field(ge=1)] = 50
+    max_rows_per_second: Annotated[WholeNumber, Field(ge=100)] = 2_000
     """Per user and process."""
 
     max_sockets: Annotated[WholeNumber, Field(ge=1)] = 20_000

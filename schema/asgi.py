@@ -10,9 +10,10 @@ from schema.admission.access_log import AccessLog
 from schema.admission.connection_limits import ConnectionLimiter, SelectionLimiter
 from schema.admission.entry import MOST_UNAUTHENTICATED, Admission
 from schema.admission.origins import CrossOrigin
-from schema.admission.rate_limits import MessageRate, MutationRate
+from schema.admission.rate_limits import CallerRate, MessageRate
 from schema.admission.telemetry import Telemetry
 from schema.build import UnplugSchema, viewer_schema
+from schema.errors import Limit
 from schema.execution.documents import DocumentRules, Documents
 from schema.execution.gateway import CallerLimits, Gateway, Reports
 from schema.execution.masking import Masking
@@ -55,6 +56,7 @@ class WireSettings:
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     sockets: SocketLimits = field(default_factory=SocketLimits)
     mutations_per_second: int = 50
+    rows_per_second: int = 2_000
     allowed_origins: frozenset[str] = frozenset()
     heartbeat_seconds: float = HEARTBEAT_SECONDS
 
@@ -142,7 +144,8 @@ def viewer_gateway(
         tokens,
         Documents(schema.executable, settings.documents, telemetry),
         CallerLimits(
-            mutations=MutationRate(settings.mutations_per_second, telemetry),
+            mutations=CallerRate(Limit.MUTATIONS, settings.mutations_per_second, telemetry),
+            rows=CallerRate(Limit.ROWS, settings.rows_per_second, telemetry),
             selections=SelectionLimiter(settings.connections.selections_per_user, telemetry),
         ),
         Reports(masking=Masking(services.new_id), access_log=observers.access_log),

@@ -31,5 +31,6 @@ def wire_settings(settings: Settings) -> WireSettings:
             messages_per_second=settings.max_messages_per_second,
         ),
         mutations_per_second=settings.max_mutations_per_second,
+        rows_per_second=settings.max_rows_per_second,
         allowed_origins=settings.allowed_origins,
     )

@@ -5,7 +5,7 @@ from asyncio.transports import BaseTransport
 from collections.abc import Awaitable, Callable, Iterable
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode
+from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 from websockets.protocol import State
 
@@ -95,6 +95,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.on_drained = None
         if not self.disconnected:
             self._stall.closing()
+
+    def handle_text(self, event: Frame) -> None:
+        super().handle_text(event)
+        event.data = b""  # the parser holds on to the last frame, as long as no other comes
+
+    def handle_cont(self, event: Frame) -> None:
+        super().handle_cont(event)
+        event.data = b""
 
     def send_receive_event_to_app(self) -> None:
         # uvicorn logs text that isn't UTF-8 with a traceback, and may fail to close after it.

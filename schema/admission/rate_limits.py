@@ -36,23 +36,24 @@ class FixedWindowCounter:
         return count + cost <= self._most
 
 
-class MutationRate:
-    """Mutations per caller on this process, over all transports."""
+class CallerRate:
+    """Mutations, or rows of queries, per caller on this process, over all transports."""
 
-    def __init__(self, per_second: int, telemetry: Telemetry) -> None:
+    def __init__(self, limit: Limit, per_second: int, telemetry: Telemetry) -> None:
+        self._limit = limit
         self._most = per_second
         self._counter = FixedWindowCounter(per_second)
         self._telemetry = telemetry
 
-    def admit(self, caller: Hashable, mutations: int) -> None:
+    def admit(self, caller: Hashable, cost: int) -> None:
         """Counts them; raises `Refused` with `RATE_LIMITED` when they are too many.
 
-        A document with more mutations than a second allows is never run.
+        A document that costs more than a second allows is never run.
         """
-        if self._counter.hit(caller, mutations):
+        if self._counter.hit(caller, cost):
             return
-        self._telemetry.limit_hit(Limit.MUTATIONS)
-        message = f"At most {self._most} mutations per second. Try again later."
+        self._telemetry.limit_hit(self._limit)
+        message = f"At most {self._most} {self._limit.value} per second. Try again later."
         raise Refused(request_error(ErrorCode.RATE_LIMITED, message, retryAfter=RETRY_AFTER))
 
 

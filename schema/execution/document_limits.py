@@ -8,12 +8,15 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLEnumType,
     GraphQLError,
     InlineFragmentNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     ValidationContext,
     ValidationRule,
+    get_named_type,
 )
 
 from schema.errors import Limit, too_complex
@@ -48,6 +51,11 @@ def limit_rule(limits: DocumentLimits) -> type[ValidationRule]:
                 if isinstance(node, OperationDefinitionNode):
                     for error in _violations(measures.operation(node), limits):
                         self.report_error(error)
+
+        def enter_list_value(self, node: ListValueNode, *_: object) -> None:
+            item = get_named_type(self.context.get_input_type())
+            if isinstance(item, GraphQLEnumType) and len(node.values) > len(item.values):
+                self.report_error(too_complex(Limit.LIST_ITEMS, len(item.values)))
 
     return WithinLimits
 

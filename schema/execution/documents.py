@@ -1,14 +1,18 @@
 """Documents, parsed and validated once per text."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
+import orjson
 from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
+    OperationType,
     parse,
     specified_rules,
     validate,
@@ -17,11 +21,14 @@ from graphql import (
 from schema.admission.telemetry import Telemetry
 from schema.errors import ErrorCode, Limit, Refused, code_of, request_error, too_complex
 from schema.execution.document_limits import DocumentLimits, limit_rule
-from schema.execution.request import Operation, operations_of
+from schema.execution.operations import Operation, operations_of
 
 CACHED_DOCUMENTS = 256
 LONGEST_CACHED = 16_384
 """Characters. Longer ones are read again each time, so that the cache stays below a few MB."""
+
+KEPT_VARIABLES = 4_096
+"""Bytes of JSON that a subscription's variables may have: they are kept as long as it runs."""
 
 TOO_MANY_TOKENS = "Syntax Error: Document contains more than {} tokens. Parsing aborted."
 TOO_DEEP = "Syntax Error: Document is nested too deeply. Parsing aborted."
@@ -69,6 +76,17 @@ class Documents:
             message = "The document has no operation with this `operationName`."
         raise Refused(request_error(ErrorCode.BAD_USER_INPUT, message))
 
+    def check_variables(self, operation: Operation, variables: Mapping[str, Any]) -> None:
+        """Raises `Refused` for what would be costly to read or to keep."""
+        for name, most in operation.enum_lists.items():
+            value = variables.get(name)
+            if isinstance(value, list) and len(value) > most:
+                raise self._exceeded(too_complex(Limit.LIST_ITEMS, most))
+        if operation.type is OperationType.SUBSCRIPTION:
+            kept = {name: variables[name] for name in operation.variables if name in variables}
+            if len(orjson.dumps(kept)) > KEPT_VARIABLES:
+                raise self._exceeded(too_complex(Limit.VARIABLES, KEPT_VARIABLES))
+
     def _read(self, text: str) -> dict[str | None, Operation]:
         document = self._parse(text)
         self._check_limits(document)  # first: the other rules can be made to work hard
@@ -77,7 +95,7 @@ class Documents:
         )
         if errors:
             raise Refused(*[_with_code(error) for error in errors])
-        operations = operations_of(text, document)
+        operations = operations_of(self._schema, text, document)
         if not operations:
             message = "The document has no operation."
             raise Refused(request_error(ErrorCode.GRAPHQL_VALIDATION_FAILED, message))

@@ -23,7 +23,7 @@ from domain.ports import CallerT
 from schema.errors import Refused
 from schema.execution.event_responses import EventResponses, EventSource, ResponseCache
 from schema.execution.masking import Masking
-from schema.execution.request import Operation
+from schema.execution.operations import Operation
 
 Variables: TypeAlias = Mapping[str, Any]
 Context: TypeAlias = Any

@@ -15,14 +15,15 @@ from domain.ports import AccessToken, AccessTokens, Attachment, CallerT, EventSu
 from schema.admission.access_log import AccessLog
 from schema.admission.authentication import authenticate
 from schema.admission.connection_limits import SelectionLimiter
-from schema.admission.rate_limits import MutationRate
+from schema.admission.rate_limits import CallerRate
 from schema.errors import outcome_of
 from schema.execution.documents import Documents
 from schema.execution.encoding import encode
 from schema.execution.event_responses import EventResponses, EventSource
 from schema.execution.executor import ExecutableSchema, SchemaExecutor, Variables
 from schema.execution.masking import Masking
-from schema.execution.request import GraphQLRequest, Operation
+from schema.execution.operations import Operation
+from schema.execution.request import GraphQLRequest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +87,8 @@ class StartedSubscription:
 class CallerLimits:
     """What one caller may ask for. None: no limit."""
 
-    mutations: MutationRate | None = None
+    mutations: CallerRate | None = None
+    rows: CallerRate | None = None
     selections: SelectionLimiter | None = None
 
 
@@ -130,15 +132,20 @@ class Gateway(Generic[CallerT]):
         operation = self._documents.operation(request.query, request.operation_name)
         call.name, call.type = operation.name, operation.type
         self._authorize(operation, _caller(call))
-        call.prepared = (operation, request.variables or {})
+        variables = request.variables or {}
+        self._documents.check_variables(operation, variables)
+        call.prepared = (operation, variables)
         return operation.type
 
     async def execute(self, call: Call[CallerT]) -> Response:
         """Runs a prepared query or mutation. Raises `Refused` before anything of it is run."""
         operation, variables = _started(call)
         caller = _caller(call)
-        if operation.type is OperationType.MUTATION and self._limits.mutations is not None:
-            self._limits.mutations.admit(caller, len(operation.root_fields))
+        if operation.type is OperationType.MUTATION:
+            if self._limits.mutations is not None:
+                self._limits.mutations.admit(caller, len(operation.root_fields))
+        elif self._limits.rows is not None:
+            self._limits.rows.admit(caller, operation.cost.rows(variables))
         result = await self._executor.execute(operation, variables, caller)
         call.errors = result.errors
         return Response(encode(result), result.errors)

@@ -62,7 +62,10 @@ class SocketSession(Generic[CallerT]):
                     if message.get("code") == MESSAGE_TOO_BIG:
                         self._parts.admission.telemetry.limit_hit(Limit.MESSAGE_SIZE)
                     break
-                await self._handle(message.get("text"))
+                text = message.get("text")
+                del message  # it may be large, and the next one may be a long time away
+                await self._handle(text)
+                text = None
                 if self._sender.full:
                     await self._sender.drained()
         except Malformed as malformed:

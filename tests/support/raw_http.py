@@ -69,9 +69,10 @@ async def raw_response(
     *,
     get: bool = False,
     small: bool = False,
+    variables: Json = None,
     **headers: str,
 ) -> AsyncIterator[RawResponse]:
-    """The response to a GraphQL request without variables; gone at the end of the block."""
+    """The response to a GraphQL request; gone at the end of the block."""
     lines = {
         "host": "unplug.test",
         "authorization": f"Bearer {token}",
@@ -80,12 +81,13 @@ async def raw_response(
     if get:
         start, body = f"GET /graphql?query={quote(query)}", b""
     else:
-        start, body = "POST /graphql", _body(query)
+        start, body = "POST /graphql", _body(query, variables)
         lines |= {"content-type": "application/json", "content-length": str(len(body))}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     reader, writer = await connect(port, small=small)
     try:
         writer.write(f"{start} HTTP/1.1\r\n{head}\r\n".encode() + body)
+        del body
         response = RawResponse(reader, writer)
         await response.read_head()
         yield response
@@ -93,8 +95,8 @@ async def raw_response(
         writer.transport.abort()
 
 
-def _body(query: str) -> bytes:
-    return json.dumps({"query": query}).encode()
+def _body(query: str, variables: Json) -> bytes:
+    return json.dumps({"query": query, "variables": variables}).encode()
 
 
 def event_data(body: bytes) -> list[Json]:
