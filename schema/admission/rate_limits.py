@@ -1,15 +1,13 @@
 """How often a caller may ask."""
 
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from schema.admission.telemetry import Telemetry
 from schema.errors import ErrorCode, Limit, Refused, request_error
 
-RETRY_AFTER = 1
-"""Seconds; a window is one second long."""
-
-SWEEP_EVERY = 1.0
+WINDOW_SECONDS = 1
+"""Also what a refusal says in `retryAfter`."""
 
 
 class FixedWindowCounter:
@@ -18,22 +16,25 @@ class FixedWindowCounter:
     The first hit of a second drops the windows that have ended, so an idle key costs nothing.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, now: Callable[[], float] = time.monotonic) -> None:
         self._most = most
+        self._now = now
         self._windows: dict[Hashable, tuple[int, float]] = {}
         self._swept = 0.0
 
     def hit(self, key: Hashable, cost: int = 1) -> bool:
-        """Counts `cost` hits; False when the key's window then has more than the limit."""
-        now = time.monotonic()
-        if now >= self._swept + SWEEP_EVERY:
+        """Counts `cost` hits, or none and says False when the key's window would have too many."""
+        now = self._now()
+        if now >= self._swept + WINDOW_SECONDS:
             self._windows = {k: window for k, window in self._windows.items() if window[1] > now}
             self._swept = now
         count, ends = self._windows.get(key, (0, 0.0))
         if ends <= now:
-            count, ends = 0, now + 1.0
+            count, ends = 0, now + WINDOW_SECONDS
+        if count + cost > self._most:
+            return False
         self._windows[key] = (count + cost, ends)
-        return count + cost <= self._most
+        return True
 
 
 class CallerRate:
@@ -54,7 +55,7 @@ class CallerRate:
             return
         self._telemetry.limit_hit(self._limit)
         message = f"At most {self._most} {self._limit.value} per second. Try again later."
-        raise Refused(request_error(ErrorCode.RATE_LIMITED, message, retryAfter=RETRY_AFTER))
+        raise Refused(request_error(ErrorCode.RATE_LIMITED, message, retryAfter=WINDOW_SECONDS))
 
 
 class MessageRate:

@@ -35,6 +35,11 @@ DOUBLING = "{ ...A } fragment A on Query { a: __typename ...B ...B } " + (
                         "{ eventCursor ... { eventCursor } } } } }"),
         ("root_fields", "mutation { ...A ...A ...A } fragment A on Mutation "
                         "{ __typename ... { __typename } }"),
+        ("list_items", "{ connectedProviders(status: [ACTIVE ACTIVE FAILED FAILED REVOKED PENDING "
+                       "EXPIRED]) { pageInfo { endCursor } } }"),
+        ("list_items", "query ($s: [ConnectionStatus!] = [ACTIVE ACTIVE ACTIVE ACTIVE ACTIVE "
+                       "ACTIVE ACTIVE]) { connectedProviders(status: $s) { pageInfo "
+                       "{ endCursor } } }"),
         ("directives", "query @a @b { __typename @c __typename @d }"),
         ("directives", "{ ...A ...A } fragment A on Query { eventCursor @a eventCursor @b }"),
     ],
@@ -48,6 +53,22 @@ async def test_too_much_of_anything_is_named_and_counted(limit: str, query: str)
             extensions = [error["extensions"] for error in answer.json()["errors"]]
             assert extensions == [{"code": "TOO_COMPLEX", "limit": limit}]
     assert wire.telemetry.limits == [limit, limit]
+
+
+LISTED = """query ($s: [ConnectionStatus!]!) {
+  connectedProviders(status: $s) { edges { cursor } }
+}"""
+
+
+async def test_a_list_is_no_longer_than_its_enum() -> None:
+    wire = Wire()
+    async with wire.client() as client:
+        await client.data(LISTED, s=["ACTIVE"] * 6)
+        await client.data(LISTED, s="ACTIVE")
+        for query in (LISTED, LISTED.replace("]!)", "])")):
+            [error] = await client.errors(query, s=["ACTIVE"] * 7)
+            assert error["extensions"] == {"code": "TOO_COMPLEX", "limit": "list_items"}
+    assert wire.telemetry.limits == ["list_items"] * 2
 
 
 @pytest.mark.parametrize(
