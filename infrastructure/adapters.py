@@ -8,6 +8,7 @@ from infrastructure.live.nats import NatsWakeUps
 from infrastructure.live.postgres_notify import NotifyWakeUps
 from infrastructure.live.wake_ups import NoWakeUps, WakeUps
 from infrastructure.observability.metrics import Metrics
+from infrastructure.providers.catalogue import Catalogue, load_catalogue
 from infrastructure.security.credentials_cipher import GivenKeys
 from infrastructure.security.token_trust import KeySource, TokenRules, TokenTrust
 from infrastructure.settings import Settings
@@ -67,6 +68,13 @@ def require_keys(trust: TokenTrust) -> None:
             "UNPLUG_TOKEN_SECRET: set it (32 bytes or more: `openssl rand -base64 32`), or "
             "UNPLUG_TOKEN_PUBLIC_KEY, or UNPLUG_TOKEN_JWKS_URL, to say whose tokens are accepted."
         )
+
+
+def catalogue(settings: Settings) -> Catalogue:
+    """How providers end access; empty without a file. Raises `SettingsError`."""
+    return (
+        Catalogue() if settings.providers_file is None else load_catalogue(settings.providers_file)
+    )
 
 
 def wake_ups(settings: Settings, metrics: Metrics) -> WakeUps:

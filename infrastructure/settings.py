@@ -36,6 +36,7 @@ OPTION_VARIABLES = frozenset(
         "FOLLOW",
         "FORGET",
         "HOST",
+        "KNOWN",
         "PORT",
         "SCOPE",
         "SERVICE",
@@ -87,6 +88,8 @@ class Settings(BaseSettings):
 
     credentials_keys: FernetKeys = ()
 
+    providers_file: Path | None = None
+    """The provider catalogue: how each provider ends access."""
     proxies: Switch = False
     """Whether requests to other servers use the proxies that the environment names."""
 

@@ -8,7 +8,7 @@ import structlog
 import uvloop
 
 from domain.ports import StorageError
-from infrastructure.adapters import require_keys, user_trust
+from infrastructure.adapters import catalogue, require_keys, user_trust
 from infrastructure.app import create_app
 from infrastructure.commands.start_checks import allow_open_files, described, refuse_shared_address
 from infrastructure.commands.stop_deadline import stop_deadline
@@ -24,6 +24,7 @@ _log = structlog.get_logger(__name__)
 def run_node(settings: Settings, host: str, port: int) -> None:
     """Serves until it is told to stop. Raises `OperatorError`."""
     require_keys(user_trust(settings))
+    catalogue(settings)
     refuse_shared_address(settings, host, port)
     with (
         listen(host, port) as server,

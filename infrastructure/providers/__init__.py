@@ -1,0 +1,1 @@
+"""Ending access at providers: what is sent, and what an answer means."""
