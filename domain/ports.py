@@ -55,7 +55,10 @@ class ProviderConnectionRepository(Protocol):
     """Connections by id, and the one way to change them."""
 
     async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
-        """Whoever owns it; the caller checks. Raises `StorageError`."""
+        """Any user's; the caller checks. Its credentials stay in the database.
+
+        Raises `StorageError`.
+        """
 
     async def find_by_user_id(self, user_id: UserId) -> Sequence[ProviderConnection]:
         """All of a user's, in order of creation. Raises `StorageError`."""
@@ -67,6 +70,13 @@ class ProviderConnectionRepository(Protocol):
         `ConcurrentUpdate`, `AttemptClosed` or `StorageError`, and then nothing was written. When it
         is cancelled, the write may still happen, or not.
         """
+
+
+class ConnectionSecrets(Protocol):
+    """Connections with their encrypted credentials, for those who may decrypt them."""
+
+    async def find_with_credentials(self, connection_id: ConnectionId) -> ProviderConnection | None:
+        """Any user's; the caller checks. Raises `StorageError`."""
 
 
 class EventBus(Protocol):

@@ -23,17 +23,19 @@ class ConnectionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderCredentials:
-    """Encrypted credentials. The domain can keep or drop them, never read them.
+    """Encrypted credentials. The domain can keep, replace or drop them, never read them.
 
-    Nothing of them is in `repr`, so that no log line or traceback can show them.
+    Connections are read without `encrypted_data`: None means that it stays in the database, also
+    when the connection is saved. Nothing of credentials is in `repr`, so that no log line or
+    traceback can show them.
     """
 
-    encrypted_data: bytes = field(repr=False)
     credential_type: str = field(repr=False)
+    encrypted_data: bytes | None = field(default=None, repr=False)
     expires_at: datetime | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.encrypted_data:
+        if self.encrypted_data == b"":
             raise ValueError("credentials are empty")
         if not self.credential_type:
             raise ValueError("credentials need a type")

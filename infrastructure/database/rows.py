@@ -41,6 +41,10 @@ CONNECTION_COLUMNS = (
 FIXED = 4
 """So many of them never change."""
 
+CIPHERTEXT = "encrypted_credentials"
+READ_COLUMNS = tuple(column for column in CONNECTION_COLUMNS if column != CIPHERTEXT)
+"""How connections are read: without what may be hundreds of kilobytes that no rule looks at."""
+
 EVENT_COLUMNS = (
     "id",
     "user_id",
@@ -73,7 +77,10 @@ CLOSING = frozenset({"succeeded", "failed"})
 
 
 def connection_row(connection: ProviderConnection) -> tuple[Any, ...]:
-    """With UUIDs and times as values."""
+    """From `CONNECTION_COLUMNS`, with UUIDs and times as values.
+
+    A type without ciphertext says that the ciphertext is to stay as it is stored.
+    """
     credentials = connection.credentials
     return (
         connection.id,
@@ -94,9 +101,9 @@ def connection_row(connection: ProviderConnection) -> tuple[Any, ...]:
     )
 
 
-def connection_of(row: Sequence[Any]) -> ProviderConnection:
-    """The inverse of `connection_row`."""
-    encrypted, credential_type, expires_at = row[7:10]
+def connection_of(row: Sequence[Any], encrypted: bytes | None = None) -> ProviderConnection:
+    """From `READ_COLUMNS`."""
+    credential_type, expires_at = row[7:9]
     return ProviderConnection(
         id=ConnectionId(as_uuid(row[0])),
         user_id=UserId(as_uuid(row[1])),
@@ -106,17 +113,17 @@ def connection_of(row: Sequence[Any]) -> ProviderConnection:
         alias=row[5],
         status=ConnectionStatus(row[6]),
         credentials=None
-        if encrypted is None
+        if credential_type is None
         else ProviderCredentials(
             encrypted_data=encrypted,
             credential_type=credential_type,
             expires_at=_time_or_none(expires_at),
         ),
-        connected_at=_time_or_none(row[10]),
-        disconnected_at=_time_or_none(row[11]),
-        last_sync_at=_time_or_none(row[12]),
-        updated_at=_time(row[13]),
-        version=row[14],
+        connected_at=_time_or_none(row[9]),
+        disconnected_at=_time_or_none(row[10]),
+        last_sync_at=_time_or_none(row[11]),
+        updated_at=_time(row[12]),
+        version=row[13],
     )
 
 

@@ -9,12 +9,12 @@ from tortoise import BaseDBAsyncClient
 from domain.identifiers import ConnectionId
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import reading
-from infrastructure.database.rows import CONNECTION_COLUMNS, connection_of
+from infrastructure.database.rows import READ_COLUMNS, connection_of
 
 PATIENCE = 0.05
 """Seconds for which a query waits for the one before it."""
 
-_SELECT = f"SELECT {', '.join(CONNECTION_COLUMNS)} FROM provider_connections WHERE id"
+_SELECT = f"SELECT {', '.join(READ_COLUMNS)} FROM provider_connections WHERE id"
 _IN_LIST = {
     "sqlite": "IN (SELECT value FROM json_each(?))",
     "postgres": "IN (SELECT value::uuid FROM json_array_elements_text($1::json))",

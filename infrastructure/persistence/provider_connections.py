@@ -13,7 +13,7 @@ from domain.provider_connection import ConnectionStatus, ProviderConnection
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import ProviderConnectionRow
 from infrastructure.database.paging import read_page
-from infrastructure.database.rows import CONNECTION_COLUMNS, connection_of
+from infrastructure.database.rows import CIPHERTEXT, READ_COLUMNS, connection_of
 from infrastructure.database.store import Write
 from infrastructure.persistence.connection_lookup import ConnectionLookup
 from infrastructure.persistence.writer import Writer
@@ -22,7 +22,7 @@ _ORDER = ("created_at", "id")
 
 
 class TortoiseProviderConnectionRepository:
-    """`ProviderConnectionRepository` and `ConnectionList`."""
+    """`ProviderConnectionRepository`, `ConnectionList` and `ConnectionSecrets`."""
 
     def __init__(self, client: BaseDBAsyncClient, writer: Writer) -> None:
         self._client = client
@@ -33,11 +33,18 @@ class TortoiseProviderConnectionRepository:
         """See `ProviderConnectionRepository.find_by_id`."""
         return await self._lookup.find(connection_id)
 
+    async def find_with_credentials(self, connection_id: ConnectionId) -> ProviderConnection | None:
+        """As `ConnectionSecrets` promises."""
+        rows = ProviderConnectionRow.filter(id=connection_id).using_db(self._client)
+        with reading():
+            found = await rows.values_list(*READ_COLUMNS, CIPHERTEXT)
+        return connection_of(found[0][:-1], found[0][-1]) if found else None
+
     async def find_by_user_id(self, user_id: UserId) -> Sequence[ProviderConnection]:
         """See `ProviderConnectionRepository.find_by_user_id`."""
         rows = ProviderConnectionRow.filter(user_id=user_id).using_db(self._client)
         with reading():
-            found = await rows.order_by(*_ORDER).values_list(*CONNECTION_COLUMNS)
+            found = await rows.order_by(*_ORDER).values_list(*READ_COLUMNS)
         return [connection_of(row) for row in found]
 
     async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
@@ -59,7 +66,7 @@ class TortoiseProviderConnectionRepository:
             return await read_page(
                 rows,
                 window,
-                columns=CONNECTION_COLUMNS,
+                columns=READ_COLUMNS,
                 order=_ORDER,
                 compare=_compare,
                 item=connection_of,

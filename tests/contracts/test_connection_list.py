@@ -5,6 +5,7 @@ import pytest
 from domain.ports import ConnectionKey, Page, Window
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from tests.contracts.world import NOW, World, active
+from tests.support.fakes import as_read
 from tests.support.ids import a_user
 
 USER, STRANGER = a_user(1), a_user(2)
@@ -28,6 +29,7 @@ async def five(world: World) -> list[ProviderConnection]:
 async def test_pages_cover_the_list_without_gap_or_repeat(
     world: World, five: list[ProviderConnection], backwards: bool
 ) -> None:
+    read = [as_read(connection) for connection in five]
     seen: list[ProviderConnection] = []
     end: ConnectionKey | None = None
     for number in range(3):
@@ -42,14 +44,14 @@ async def test_pages_cover_the_list_without_gap_or_repeat(
         assert edges == ((number < 2, number > 0) if backwards else (number > 0, number < 2))
         seen = [*page.items, *seen] if backwards else [*seen, *page.items]
         end = key(page.items[0] if backwards else page.items[-1])
-    assert seen == five
+    assert seen == read
 
 
 async def test_both_ends_are_exclusive(world: World, five: list[ProviderConnection]) -> None:
     window = Window(limit=9, after=key(five[0]), before=key(five[4]))
 
     assert await world.connections.page(USER, window) == Page(
-        items=five[1:4], has_previous=True, has_next=True
+        items=[as_read(connection) for connection in five[1:4]], has_previous=True, has_next=True
     )
 
 
@@ -64,6 +66,7 @@ async def test_page_behind_the_end_is_empty_and_says_what_is_before(
 async def test_statuses_narrow_the_list_and_its_ends(
     world: World, five: list[ProviderConnection]
 ) -> None:
+    read = [as_read(connection) for connection in five]
     wanted = frozenset({ConnectionStatus.DISCONNECTED, ConnectionStatus.PENDING})
 
     page = await world.connections.page(USER, Window(limit=9, after=key(five[0])), wanted)
@@ -73,4 +76,4 @@ async def test_statuses_narrow_the_list_and_its_ends(
     nothing = await world.connections.page(USER, Window(limit=9), frozenset())
 
     assert page == nothing == Page(items=[], has_previous=False, has_next=False)
-    assert everything == Page(items=five, has_previous=False, has_next=False)
+    assert everything == Page(items=read, has_previous=False, has_next=False)

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from domain.ports import AttemptClosed, ConcurrentUpdate, StorageError
-from domain.provider_connection import ConnectionStatus, ProviderConnection
+from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from tests.contracts.world import NOW, World, active, attempted, failed, succeeded
+from tests.support.fakes import as_read
 from tests.support.ids import a_connection, a_provider, a_user
 
 LATER = NOW + timedelta(hours=1)
@@ -15,7 +16,7 @@ USER, STRANGER = a_user(1), a_user(2)
 
 
 async def found(world: World, connection: ProviderConnection) -> ProviderConnection:
-    stored = await world.connections.find_by_id(connection.id)
+    stored = await world.connections.find_with_credentials(connection.id)
     assert stored is not None
     return stored
 
@@ -35,17 +36,22 @@ async def test_connection_comes_back_as_it_was(world: World) -> None:
 
     assert await found(world, bare) == bare
     assert await found(world, full) == full
+    assert await world.connections.find_by_id(bare.id) == bare
+    assert await world.connections.find_by_id(full.id) == as_read(full)
 
 
 async def test_unknown_connection_is_none(world: World) -> None:
     assert await world.connections.find_by_id(a_connection()) is None
+    assert await world.connections.find_with_credentials(a_connection()) is None
 
 
 async def test_connections_of_a_user_are_in_order_of_creation(world: World) -> None:
     first, second, third = (active(USER) for _ in range(3))
     await world.add(third, first, active(STRANGER), second)
 
-    assert await world.connections.find_by_user_id(USER) == [first, second, third]
+    assert await world.connections.find_by_user_id(USER) == [
+        as_read(connection) for connection in (first, second, third)
+    ]
     assert await world.connections.find_by_user_id(a_user()) == []
 
 
@@ -70,10 +76,37 @@ async def test_saving_what_was_read_only_records_the_event(world: World) -> None
     attempt = attempted(USER, connection.id)
     await world.bus.publish(attempt)
 
-    recorded = await world.connections.save(connection, succeeded(attempt))
+    recorded = await world.connections.save(as_read(connection), succeeded(attempt))
 
     assert recorded.position == 2
     assert await found(world, connection) == connection
+
+
+async def test_credentials_that_were_not_read_stay_as_they_are(world: World) -> None:
+    connection = active(USER)
+    await world.add(connection)
+    attempt = attempted(USER, connection.id)
+    await world.bus.publish(attempt)
+    expired = replace(as_read(connection), status=ConnectionStatus.EXPIRED, updated_at=LATER)
+
+    await world.connections.save(expired, succeeded(attempt))
+
+    assert await found(world, connection) == replace(
+        expired, credentials=connection.credentials, version=2
+    )
+
+
+async def test_credentials_are_replaced(world: World) -> None:
+    connection = active(USER)
+    await world.add(connection)
+    attempt = attempted(USER, connection.id)
+    await world.bus.publish(attempt)
+    credentials = ProviderCredentials(encrypted_data=b"new", credential_type="api_key")
+    renewed = replace(as_read(connection), credentials=credentials)
+
+    await world.connections.save(renewed, succeeded(attempt))
+
+    assert await found(world, connection) == replace(renewed, version=2)
 
 
 async def test_save_of_an_outdated_connection_writes_nothing(world: World) -> None:

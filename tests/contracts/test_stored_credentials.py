@@ -38,7 +38,7 @@ async def test_replacing_changes_the_row_for_others(world: World) -> None:
     assert await world.credentials.replace([replace(stored, encrypted_data=b"new")]) == 1
 
     credentials = ProviderCredentials(encrypted_data=b"new", credential_type="oauth2")
-    found = await world.connections.find_by_id(connection.id)
+    found = await world.connections.find_with_credentials(connection.id)
     assert found == replace(connection, credentials=credentials, version=2)
 
 

@@ -18,7 +18,13 @@ from domain.events import (
     RecordedEvent,
 )
 from domain.identifiers import AttemptId, ConnectionId, UserId
-from domain.ports import ConnectionList, EventBus, EventLog, ProviderConnectionRepository
+from domain.ports import (
+    ConnectionList,
+    ConnectionSecrets,
+    EventBus,
+    EventLog,
+    ProviderConnectionRepository,
+)
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.commands.audit.trail import AllEvents
 from infrastructure.commands.rotate_keys import StoredCredentials
@@ -41,8 +47,8 @@ PROVIDER = ProviderRef(id=a_provider(77), slug="schwab")
 _seconds = count()
 
 
-class Connections(ProviderConnectionRepository, ConnectionList, Protocol):
-    """Both ports, which one adapter implements."""
+class Connections(ProviderConnectionRepository, ConnectionList, ConnectionSecrets, Protocol):
+    """The ports that one adapter implements."""
 
 
 class World:

@@ -161,9 +161,8 @@ class World:
                 self.open_attempts.add(event.attempt_id)
             else:
                 self.open_attempts.remove(event.attempt_id)
-            if connection is not None and connection != self.connections[connection.id]:
-                changed = replace(connection, version=connection.version + 1)
-                self.connections[connection.id] = changed
+            if connection is not None:
+                self._change(self.connections[connection.id], connection)
             log = self.logs[event.user_id]
             recorded = RecordedEvent(
                 event=event,
@@ -177,6 +176,12 @@ class World:
             self.grown.notify_all()
         await self.passed(f"{kind} recorded")
         return recorded
+
+    def _change(self, stored: ProviderConnection, new: ProviderConnection) -> None:
+        if new.credentials is not None and new.credentials.encrypted_data is None:
+            new = replace(new, credentials=stored.credentials)
+        if new != stored:
+            self.connections[new.id] = replace(new, version=new.version + 1)
 
     def _check(self, event: ProviderEvent, connection: ProviderConnection | None) -> None:
         opens = isinstance(event, ProviderDisconnectionAttempted)
@@ -192,19 +197,23 @@ class World:
 
 
 class InMemoryProviderConnectionRepository:
-    """`ProviderConnectionRepository` and `ConnectionList`."""
+    """`ProviderConnectionRepository`, `ConnectionList` and `ConnectionSecrets`."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
+        found = await self.find_with_credentials(connection_id)
+        return as_read(found) if found else None
+
+    async def find_with_credentials(self, connection_id: ConnectionId) -> ProviderConnection | None:
         await self._world.passed("find")
         return self._world.connections.get(connection_id)
 
     async def find_by_user_id(self, user_id: UserId) -> Sequence[ProviderConnection]:
         await self._world.passed("find")
         own = (c for c in self._world.connections.values() if c.user_id == user_id)
-        return sorted(own, key=_key)
+        return [as_read(connection) for connection in sorted(own, key=_key)]
 
     async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
         return await self._world.write(event, connection)
@@ -251,7 +260,7 @@ class InMemoryStoredCredentials:
                 encrypted_data=row.credentials.encrypted_data,
             )
             for row in sorted(self._world.connections.values(), key=lambda row: row.id)
-            if row.credentials is not None
+            if row.credentials is not None and row.credentials.encrypted_data is not None
         ]
 
 
@@ -389,6 +398,13 @@ def _holds(log: Sequence[RecordedEvent], cursor: EventCursor) -> bool:
     if cursor.position == 0:
         return True
     return cursor.position <= len(log) and log[cursor.position - 1].cursor == cursor
+
+
+def as_read(connection: ProviderConnection) -> ProviderConnection:
+    """Without the ciphertext, which stays in the database."""
+    if connection.credentials is None:
+        return connection
+    return replace(connection, credentials=replace(connection.credentials, encrypted_data=None))
 
 
 def _key(connection: ProviderConnection) -> ConnectionKey:

@@ -13,6 +13,7 @@ from domain.events import ProviderEvent, ProviderRef, RecordedEvent
 from domain.identifiers import EventId
 from domain.ports import AttemptClosed, ConcurrentUpdate
 from infrastructure.database.rows import (
+    CIPHERTEXT,
     CLOSING,
     CONNECTION_COLUMNS,
     EVENT_COLUMNS,
@@ -75,6 +76,16 @@ def _nulls(columns: Sequence[str]) -> str:
     return ", ".join(f"NULL::{_TYPES.get(column, 'text')} AS {column}" for column in columns)
 
 
+def _new(column: str) -> str:
+    """What a column becomes. A type without ciphertext leaves the ciphertext as it is stored."""
+    if column != CIPHERTEXT:
+        return f"s.{column}"
+    kept = f"CASE WHEN s.credential_type IS NOT NULL THEN c.{CIPHERTEXT} END"
+    return f"coalesce(s.{CIPHERTEXT}, {kept})"
+
+
+_CHANGED = ", ".join(map(_new, _CHANGING))
+
 # Built from the constants above alone. `n` is a member's number, `k` an event's.
 COMMIT = f"""
 WITH saved AS (
@@ -109,10 +120,10 @@ WITH saved AS (
     FROM event WHERE n NOT IN (SELECT n FROM refused)
 ), changed AS (
     UPDATE provider_connections c
-    SET ({", ".join(_CHANGING)}, version) = ROW ({_of("s", _CHANGING)}, c.version + 1)
+    SET ({", ".join(_CHANGING)}, version) = ROW ({_CHANGED}, c.version + 1)
     FROM saved s
     WHERE c.id = s.id AND s.n NOT IN (SELECT n FROM refused)
-        AND ({_of("c", _CHANGING)}) IS DISTINCT FROM ({_of("s", _CHANGING)})
+        AND ({_of("c", _CHANGING)}) IS DISTINCT FROM ({_CHANGED})
 ), opened AS (
     INSERT INTO open_attempts (attempt_id)
     SELECT attempt_id FROM accepted WHERE kind IN ({_kinds(OPENING)})

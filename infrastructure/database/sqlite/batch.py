@@ -9,7 +9,14 @@ from domain.events import ProviderEvent, RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import AttemptClosed, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
-from infrastructure.database.rows import CLOSING, OPENING, kind_of
+from infrastructure.database.rows import (
+    CIPHERTEXT,
+    CLOSING,
+    CONNECTION_COLUMNS,
+    OPENING,
+    READ_COLUMNS,
+    kind_of,
+)
 from infrastructure.database.store import CloseAttempt, Member, Outcome, Write
 
 Row: TypeAlias = tuple[Any, ...]
@@ -24,7 +31,7 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a store has read for a batch. Rows end with their version."""
+    """What a store has read for a batch. Rows are of `READ_COLUMNS`, which end with the version."""
 
     rows: Mapping[ConnectionId, Row]
     open_attempts: Collection[AttemptId]
@@ -49,8 +56,8 @@ class Batch:
         self.copied = sorted({m.attempt_id for m in members if isinstance(m, CloseAttempt)})
         ending = {event.attempt_id for event in events if kind_of(event) in CLOSING}
         self.closing = sorted(ending.union(self.copied))
-        self.changes: list[Row] = []
-        """Rows of changed connections, with the version that was read."""
+        self.changes: list[dict[str, Any]] = []
+        """New values of changed connections, by column."""
         self.opened: dict[AttemptId, ProviderEvent] = {}
         self.closed: list[AttemptId] = []
         self.counts: Counter[UserId] = Counter()
@@ -71,13 +78,13 @@ class Batch:
                 self._refused[index] = AttemptClosed()
                 continue
             if isinstance(member, Write) and member.connection is not None:
-                row = row_of(member.connection)
+                new = dict(zip(CONNECTION_COLUMNS, row_of(member.connection), strict=True))
                 stored = rows.get(member.connection.id)
-                if stored is None or stored[-1] != row[-1]:
+                if stored is None or stored[-1] != new["version"]:
                     self._refused[index] = ConcurrentUpdate()
                     continue
-                if stored != row:
-                    self.changes.append(row)
+                if new[CIPHERTEXT] or stored != tuple(new[column] for column in READ_COLUMNS):
+                    self.changes.append(new)
                     rows[member.connection.id] = None  # a later change in this batch is late
             self._accept(index, events, still_open)
 

@@ -23,9 +23,11 @@ from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import words
 from infrastructure.database.error_sentences import explain_error
 from infrastructure.database.rows import (
+    CIPHERTEXT,
     CONNECTION_COLUMNS,
     EVENT_COLUMNS,
     FIXED,
+    READ_COLUMNS,
     connection_row,
     event_of,
     event_row,
@@ -56,11 +58,13 @@ _LISTED = "(SELECT value FROM json_each(?))"
 _EVENTS = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events"
 
 _FIND_CONNECTIONS = (
-    f"SELECT {', '.join(CONNECTION_COLUMNS)} FROM provider_connections WHERE id IN {_LISTED}"
+    f"SELECT {', '.join(READ_COLUMNS)} FROM provider_connections WHERE id IN {_LISTED}"
 )
+_KEPT = f"coalesce(:{CIPHERTEXT}, iif(:credential_type IS NULL, NULL, {CIPHERTEXT}))"
+_NEW = {name: _KEPT if name == CIPHERTEXT else f":{name}" for name in _CHANGING}
 _CHANGE_CONNECTION = (
-    f"UPDATE provider_connections SET {', '.join(f'{name} = ?' for name in _CHANGING)},"
-    " version = version + 1 WHERE id = ?"
+    f"UPDATE provider_connections SET {', '.join(f'{name} = {new}' for name, new in _NEW.items())},"
+    " version = version + 1 WHERE id = :id"
 )
 _FIND_OPEN = f"SELECT attempt_id FROM open_attempts WHERE attempt_id IN {_LISTED}"
 _OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(?)"
@@ -182,7 +186,7 @@ def _commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outco
     batch.decide(_found(db, batch), _text_row)
     if batch.changes:
         mark_destroyed(db)  # whichever columns changed: most changes are disconnections
-        db.executemany(_CHANGE_CONNECTION, [row[FIXED:-1] + row[:1] for row in batch.changes])
+        db.executemany(_CHANGE_CONNECTION, batch.changes)
     _listed(db, _OPEN, batch.opened)
     _listed(db, _CLOSE, batch.closed)
     outcomes = batch.record(_advanced(db, batch))
