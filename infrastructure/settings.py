@@ -142,6 +142,19 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _database_settings_agree(self) -> Self:
+        if self.database_file is not None and self.database_direct_url is not None:
+            raise ValueError(
+                f"{PREFIX}DATABASE_DIRECT_URL: needs {PREFIX}DATABASE_URL, which is a SQLite file"
+            )
+        if self.database_lock_timeout >= self.database_statement_timeout:
+            raise ValueError(
+                f"{PREFIX}DATABASE_LOCK_TIMEOUT: must be below {PREFIX}DATABASE_STATEMENT_TIMEOUT,"
+                " or a row that is locked looks like a database that does not answer"
+            )
+        return self
+
 
 def load_settings(**overrides: object) -> Settings:
     """Reads the environment; `overrides` take precedence over it.

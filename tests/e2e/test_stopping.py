@@ -74,7 +74,7 @@ async def test_postgres_that_does_not_answer(tmp_path: Path, postgres_url: str) 
     unplug("migrate", cwd=tmp_path, **settings)
     line = connection_line(USER, CONNECTION)
     unplug("import", "-", cwd=tmp_path, stdin=line, **settings)
-    patient = {"DATABASE_LOCK_TIMEOUT": "60", "DATABASE_STATEMENT_TIMEOUT": "60"}
+    patient = {"DATABASE_LOCK_TIMEOUT": "60", "DATABASE_STATEMENT_TIMEOUT": "61"}
     other = await asyncpg.connect(postgres_url)
     with running(tmp_path, **settings, **patient) as server:
         async with other.transaction():

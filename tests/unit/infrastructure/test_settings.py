@@ -229,6 +229,29 @@ def test_tokens_are_verified_in_one_way(monkeypatch: pytest.MonkeyPatch) -> None
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            {"DATABASE_DIRECT_URL": "postgres://db/x"},
+            "UNPLUG_DATABASE_DIRECT_URL: needs UNPLUG_DATABASE_URL",
+        ),
+        (
+            {"DATABASE_LOCK_TIMEOUT": "5", "DATABASE_STATEMENT_TIMEOUT": "5"},
+            "UNPLUG_DATABASE_LOCK_TIMEOUT: must be below UNPLUG_DATABASE_STATEMENT_TIMEOUT",
+        ),
+    ],
+)
+def test_settings_of_the_database_agree(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"UNPLUG_{name}", value)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert str(raised.value).startswith(message)
+
+
 def test_there_is_no_default_secret() -> None:
     with pytest.raises(SettingsError, match="UNPLUG_TOKEN_SECRET"):
         require_keys(user_trust(load_settings()))
