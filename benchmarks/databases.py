@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.unplug import Installation
-from tests.support.servers import PostgresServer
+from tests.support.servers.postgres import PostgresServer
 
 
 class Database(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.support.servers import nats_server, pgbouncer, postgres_server, postgres_url
+from tests.support.servers.fixtures import nats_server, pgbouncer, postgres_server, postgres_url
 
 __all__ = ["nats_server", "pgbouncer", "postgres_server", "postgres_url"]
 

@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from tests.clients import gql_client
+from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.node import NODE, install
 from tests.support.processes import SECRET, Server, bearer, connection_line, running, unplug
-from tests.support.tcp_proxy import TcpProxy
 
 CELLS = [
     "graphql-ws",

@@ -19,7 +19,7 @@ from infrastructure.persistence.provider_connections import TortoiseProviderConn
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.persistence.writer import Writer
 from tests.contracts.world import World
-from tests.support.servers import dump, restore
+from tests.support.servers.postgres import dump, restore
 
 SERVER = "TEST_POSTGRES_URL"
 """An environment variable: where the server's own database is."""

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from tests.contracts.postgres_world import PROXY, SERVER
-from tests.support.servers import PgBouncer, PostgresServer
+from tests.support.servers.pgbouncer import PgBouncer
+from tests.support.servers.postgres import PostgresServer
 
 CONTRACTS = Path(__file__).parent
 NOT_ON_POSTGRES = ("test_on_postgres.py", "test_wake_ups.py")

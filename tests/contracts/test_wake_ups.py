@@ -10,7 +10,8 @@ from infrastructure.live.nats import NatsWakeUps
 from infrastructure.live.postgres_notify import NotifyWakeUps
 from infrastructure.live.wake_ups import WakeUps
 from infrastructure.observability.metrics import Metrics
-from tests.support.servers import NatsServer, PostgresServer
+from tests.support.servers.nats import NatsServer
+from tests.support.servers.postgres import PostgresServer
 from tests.support.woken import Woken, eventually
 
 ALICE = UUID(int=1)

@@ -39,7 +39,12 @@ from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.persistence.writer import Writer
-from tests.support import fakes
+from tests.support.fakes import world as memory
+from tests.support.fakes.connections import (
+    InMemoryProviderConnectionRepository,
+    InMemoryStoredCredentials,
+)
+from tests.support.fakes.events import InMemoryAllEvents, InMemoryEventBus, InMemoryEventLog
 from tests.support.ids import a_connection, a_provider, an_attempt, an_event
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -92,12 +97,12 @@ class FakeWorld(World):
     """In memory."""
 
     def __init__(self) -> None:
-        self._world = fakes.World()
-        self.connections = fakes.InMemoryProviderConnectionRepository(self._world)
-        self.bus = fakes.InMemoryEventBus(self._world)
-        self.log = self.heads = fakes.InMemoryEventLog(self._world)
-        self.all_events = fakes.InMemoryAllEvents(self._world)
-        self.credentials = fakes.InMemoryStoredCredentials(self._world)
+        self._world = memory.World()
+        self.connections = InMemoryProviderConnectionRepository(self._world)
+        self.bus = InMemoryEventBus(self._world)
+        self.log = self.heads = InMemoryEventLog(self._world)
+        self.all_events = InMemoryAllEvents(self._world)
+        self.credentials = InMemoryStoredCredentials(self._world)
         self._world.on_recorded = lambda recorded: self.committed([recorded])
 
     @classmethod

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import FIGURES
-from tests.support.servers import postgres_programs
+from tests.support.servers.postgres import postgres_programs
 
 ROOT = Path(__file__).parents[2]
 ROWS = {

@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 
 from infrastructure.failures import ExitCode
 from tests.support.processes import connection_line, unplug
-from tests.support.servers import PostgresServer
+from tests.support.servers.postgres import PostgresServer
 
 PASSWORD = "hunter2"
 

@@ -12,9 +12,9 @@ from uuid import UUID
 import httpx
 import pytest
 
+from tests.support.network.raw_http import RawResponse, event_data, raw_response
+from tests.support.network.raw_socket import Closed, Json, RawSocket, raw_socket
 from tests.support.processes import Server, bearer, connection_line, unplug
-from tests.support.raw_http import RawResponse, event_data, raw_response
-from tests.support.raw_socket import Closed, Json, RawSocket, raw_socket
 
 USERS = [UUID(int=n) for n in range(1, 11)]
 CONNECTIONS = 40

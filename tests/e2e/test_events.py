@@ -27,7 +27,7 @@ from tests.support.processes import (
     running,
     unplug,
 )
-from tests.support.servers import PostgresServer
+from tests.support.servers.postgres import PostgresServer
 
 OWNER, STRANGER, CONNECTION = UUID(int=7), UUID(int=8), UUID(int=1)
 DISCONNECT = "mutation($id: ID!) { disconnectProvider(input: {connectionId: $id}) { __typename } }"

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.support.network.quirk_server import Answer, QuirkServer, drip, quirk_server, reply
 from tests.support.processes import Server
 from tests.support.published_keys import jwk_of, signed
-from tests.support.quirk_server import Answer, QuirkServer, drip, quirk_server, reply
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 CLAIMS = {"sub": str(UUID(int=7)), "exp": int(datetime.now(UTC).timestamp()) + 3600}

@@ -18,7 +18,10 @@ from infrastructure.failures import ExitCode
 from tests.resilience.population import mutation
 from tests.resilience.subscribers import Subscriber
 from tests.support.processes import SECRET, Server, bearer, connection_line, running, unplug
-from tests.support.servers import NatsServer, PgBouncer, PostgresServer, free_port
+from tests.support.servers.nats import NatsServer
+from tests.support.servers.pgbouncer import PgBouncer
+from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.process import free_port
 from tests.support.woken import eventually
 
 KEY = Fernet.generate_key().decode()

@@ -28,8 +28,16 @@ from infrastructure.security.jwks import (
 )
 from infrastructure.security.refusals import RefusalLog
 from infrastructure.security.token_trust import TokenRules
+from tests.support.network.quirk_server import (
+    Answer,
+    QuirkServer,
+    drip,
+    flood,
+    hang,
+    quirk_server,
+    reply,
+)
 from tests.support.published_keys import jwk_of, signed
-from tests.support.quirk_server import Answer, QuirkServer, drip, flood, hang, quirk_server, reply
 
 CLAIMS = {
     "sub": "0192f0c1-2345-7abc-8def-0123456789ab",

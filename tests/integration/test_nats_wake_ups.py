@@ -16,7 +16,8 @@ from cryptography.x509.oid import NameOID
 
 from infrastructure.live.nats import NatsWakeUps
 from infrastructure.observability.metrics import Metrics
-from tests.support.servers import NatsServer, free_port
+from tests.support.servers.nats import NatsServer
+from tests.support.servers.process import free_port
 from tests.support.woken import Woken, eventually
 
 ALICE = UUID(int=1)

@@ -9,7 +9,7 @@ import pytest
 from infrastructure.live import postgres_notify as notify_wake_ups
 from infrastructure.live.postgres_notify import CHANNEL, NotifyWakeUps
 from infrastructure.observability.metrics import Metrics
-from tests.support.servers import PostgresServer
+from tests.support.servers.postgres import PostgresServer
 from tests.support.woken import Woken, eventually
 
 ALICE = UUID(int=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import coverage
 import pytest
 
-SECONDS = "UNPLUG_TEST_SECONDS"
+SECONDS = "RECORDED_SECONDS"
 """The environment variable that names the file for the tests' durations."""
 
 _seconds: dict[str, float] = {}

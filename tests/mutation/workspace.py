@@ -39,7 +39,7 @@ class Workspace:
         data, seconds = self.path / "covered", self.path / "seconds.json"
         self._run(
             *("-m", "coverage", "run", f"--source={','.join(packages)}", f"--data-file={data}"),
-            *("-m", "pytest", "-q", "-p", "tests.mutation.recording", *tests),
+            *("-m", "pytest", "-q", "--tb=line", "-p", "tests.mutation.recording", *tests),
             environment={SECONDS: str(seconds)},
         )
         covering = Covering(data, seconds)

@@ -9,9 +9,10 @@ from typing import Self
 
 from tests.resilience.population import Population
 from tests.resilience.setups import Setup
+from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.processes import Server, unplug
-from tests.support.servers import NatsServer, PostgresServer
-from tests.support.tcp_proxy import TcpProxy
+from tests.support.servers.nats import NatsServer
+from tests.support.servers.postgres import PostgresServer
 
 RESTART_TRIES = 20
 DAWDLING = """

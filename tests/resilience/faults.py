@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from tests.resilience.clients import Clients
 from tests.resilience.cluster import Cluster
+from tests.support.network.tcp_proxy import Cut
 from tests.support.processes import Server
-from tests.support.tcp_proxy import Cut
 
 BIND = b"B"
 KINDS = (b"attempted", b"succeeded")

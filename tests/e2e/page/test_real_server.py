@@ -15,8 +15,8 @@ from uuid_utils.compat import uuid7
 from tests.e2e.client import User
 from tests.e2e.page.browser import Visitor, nothing_to_prepare, visiting
 from tests.e2e.page.screen import card, confirm, entries, is_up_to_date, open_page, sign_in, status
+from tests.support.network.tcp_proxy import Cut, TcpProxy
 from tests.support.processes import Server, bearer, connection_line, running, unplug
-from tests.support.tcp_proxy import Cut, TcpProxy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -19,7 +19,7 @@ from infrastructure.database.store import Write
 from infrastructure.persistence.writer import Writer
 from tests.contracts.world import active, attempted, failed, succeeded
 from tests.support.ids import a_connection, a_user
-from tests.support.tcp_proxy import Cut, TcpProxy
+from tests.support.network.tcp_proxy import Cut, TcpProxy
 
 ALICE, BOB, CONNECTION = a_user(1), a_user(2), a_connection(3)
 BIND = b"B"  # the first byte of the message that sends a statement's parameters

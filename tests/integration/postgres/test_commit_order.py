@@ -19,7 +19,7 @@ from infrastructure.persistence.all_events import TortoiseAllEvents
 from tests.contracts.world import attempted
 from tests.support import version_1
 from tests.support.ids import a_connection, a_user
-from tests.support.servers import PostgresServer, dump, restore
+from tests.support.servers.postgres import PostgresServer, dump, restore
 
 CONNECTION = a_connection(2)
 BURN_IDS = """

@@ -23,7 +23,7 @@ from infrastructure.persistence.writer import Writer
 from infrastructure.running_commands import DEADLINE
 from tests.contracts.world import attempted
 from tests.support.ids import a_connection, a_user
-from tests.support.servers import PostgresServer
+from tests.support.servers.postgres import PostgresServer
 from tests.support.woken import eventually
 
 USER, CONNECTION = a_user(1), a_connection(2)

@@ -13,7 +13,7 @@ from infrastructure.persistence.provider_connections import TortoiseProviderConn
 from infrastructure.persistence.writer import Writer
 from tests.contracts.world import active
 from tests.support.ids import a_user
-from tests.support.tcp_proxy import TcpProxy
+from tests.support.network.tcp_proxy import TcpProxy
 
 USER = a_user(1)
 

@@ -7,7 +7,8 @@ from infrastructure.live.event_tail import EventTail
 from infrastructure.live.log_reader import LogReader
 from infrastructure.observability.logging import JsonAccessLog
 from schema.asgi import WireSettings
-from tests.support.fakes import InMemoryEventLog, World
+from tests.support.fakes.events import InMemoryEventLog
+from tests.support.fakes.world import World
 from tests.support.logs import recorded
 from tests.support.woken import ManualWakeUps
 from tests.unit.schema.wire import Wire

@@ -15,9 +15,9 @@ from schema.asgi import ConnectionLimits, WireSettings
 from schema.http.streaming import ResponseStream
 from schema.websocket.session import SocketSession
 from tests.integration.streams.live import LiveWire
-from tests.support.listening import Listening, listening
-from tests.support.raw_http import raw_response
-from tests.support.raw_socket import raw_socket
+from tests.support.network.listening import Listening, listening
+from tests.support.network.raw_http import raw_response
+from tests.support.network.raw_socket import raw_socket
 from tests.support.woken import eventually
 from tests.unit.schema.wire import ADA, BOB
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tests.support.listening import listening
-from tests.support.raw_http import RawResponse
-from tests.support.raw_socket import connect
+from tests.support.network.listening import listening
+from tests.support.network.raw_http import RawResponse
+from tests.support.network.raw_socket import connect
 from tests.support.woken import eventually
 from tests.unit.schema.wire import ADA, Wire
 

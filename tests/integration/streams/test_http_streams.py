@@ -9,8 +9,8 @@ import pytest
 from domain.identifiers import UserId
 from domain.ports import AccessToken
 from schema.asgi import ConnectionLimits, WireSettings
-from tests.support.listening import listening
-from tests.support.raw_http import event_data, parts, raw_response
+from tests.support.network.listening import listening
+from tests.support.network.raw_http import event_data, parts, raw_response
 from tests.support.woken import eventually
 from tests.unit.schema.wire import ADA, BOB, Json, NamedTokens, Wire
 

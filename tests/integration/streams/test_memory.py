@@ -15,9 +15,9 @@ from typing import TypeAlias
 import pytest
 
 from tests.integration.streams.live import LiveWire
-from tests.support.listening import listening
-from tests.support.raw_http import raw_response
-from tests.support.raw_socket import Json, raw_socket
+from tests.support.network.listening import listening
+from tests.support.network.raw_http import raw_response
+from tests.support.network.raw_socket import Json, raw_socket
 from tests.support.woken import eventually
 from tests.unit.schema.wire import ADA
 

@@ -11,9 +11,9 @@ from schema.asgi import WireSettings
 from schema.execution.document_limits import DocumentLimits
 from schema.execution.documents import DocumentRules
 from tests.integration.streams.live import LiveWire
-from tests.support.listening import Listening, listening
-from tests.support.raw_http import event_data, parts, raw_response
-from tests.support.raw_socket import Closed, RawSocket, raw_socket
+from tests.support.network.listening import Listening, listening
+from tests.support.network.raw_http import event_data, parts, raw_response
+from tests.support.network.raw_socket import Closed, RawSocket, raw_socket
 from tests.support.woken import eventually
 from tests.unit.schema.wire import ADA, Json
 

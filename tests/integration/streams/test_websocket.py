@@ -14,8 +14,8 @@ from domain.identifiers import UserId
 from domain.ports import AccessToken
 from schema.asgi import ConnectionLimits, WireSettings
 from schema.websocket.operations import SocketLimits
-from tests.support.listening import Listening, listening
-from tests.support.raw_socket import BINARY, TEXT, Json, raw_socket
+from tests.support.network.listening import Listening, listening
+from tests.support.network.raw_socket import BINARY, TEXT, Json, raw_socket
 from tests.support.woken import eventually
 from tests.unit.schema.wire import ADA, BOB, NamedTokens, RecordedAccess, UnverifiableTokens, Wire
 

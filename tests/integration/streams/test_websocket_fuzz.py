@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from schema.asgi import WireSettings
 from schema.websocket.operations import SocketLimits
 from tests.integration.odd_requests import dumped, fuzzing, json_values, mostly, requests
-from tests.support.listening import listening
-from tests.support.raw_socket import (
+from tests.support.network.listening import listening
+from tests.support.network.raw_socket import (
     BINARY,
     CLOSE,
     PING,

@@ -7,8 +7,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from schema.websocket.frame_sender import FRAME_SENDER, FrameSender
-from tests.support.listening import listening
-from tests.support.raw_socket import CLOSE, TEXT, RawSocket, connect, raw_socket
+from tests.support.network.listening import listening
+from tests.support.network.raw_socket import CLOSE, TEXT, RawSocket, connect, raw_socket
 from tests.support.woken import eventually
 
 

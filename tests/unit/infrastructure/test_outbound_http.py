@@ -20,8 +20,8 @@ from infrastructure.outbound_http import (
     Problem,
     is_public,
 )
-from tests.support.certificates import Authority
-from tests.support.quirk_server import (
+from tests.support.network.certificates import Authority
+from tests.support.network.quirk_server import (
     Answer,
     QuirkServer,
     cut,

@@ -10,7 +10,7 @@ from domain.commands.disconnect_provider import DisconnectProvider, Outcome
 from domain.events import FailureReason, ProviderDisconnectionAttempted
 from domain.provider_connection import ConnectionStatus
 from infrastructure.running_commands import AttemptNotes, RunningCommands
-from tests.support.fakes import InMemoryEventBus
+from tests.support.fakes.events import InMemoryEventBus
 from tests.unit.domain.commands.disconnecting import (
     ATTEMPT,
     CONNECTION,

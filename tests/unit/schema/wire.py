@@ -25,15 +25,11 @@ from schema.build import build_schema
 from schema.execution.gateway import Call, Gateway
 from schema.execution.request import GraphQLRequest
 from schema.viewer.context import Services
-from tests.support.fakes import (
-    FakeClock,
-    FakeIds,
-    InMemoryEventBus,
-    InMemoryEventFeed,
-    InMemoryEventLog,
-    InMemoryProviderConnectionRepository,
-    World,
-)
+from tests.support.fakes.clock_and_ids import FakeClock, FakeIds
+from tests.support.fakes.connections import InMemoryProviderConnectionRepository
+from tests.support.fakes.event_feed import InMemoryEventFeed
+from tests.support.fakes.events import InMemoryEventBus, InMemoryEventLog
+from tests.support.fakes.world import World
 from tests.support.ids import a_connection, a_provider, a_user
 
 ADA, BOB = a_user(0xADA), a_user(0xB0B)

@@ -21,13 +21,10 @@ from domain.identifiers import ConnectionId, UserId
 from domain.ports import EventBus
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from domain.result import Failure
-from tests.support.fakes import (
-    FakeClock,
-    FakeIds,
-    InMemoryEventBus,
-    InMemoryProviderConnectionRepository,
-    World,
-)
+from tests.support.fakes.clock_and_ids import FakeClock, FakeIds
+from tests.support.fakes.connections import InMemoryProviderConnectionRepository
+from tests.support.fakes.events import InMemoryEventBus
+from tests.support.fakes.world import World
 from tests.support.ids import a_connection, a_provider, a_user, an_attempt
 
 USER, STRANGER, ATTEMPT = a_user(1), a_user(2), an_attempt(3)

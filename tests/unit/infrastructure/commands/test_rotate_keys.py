@@ -10,7 +10,8 @@ from domain.provider_connection import ProviderCredentials
 from infrastructure.commands.rotate_keys import PAGE, RotateKeys, Rotation
 from infrastructure.security.credentials_cipher import UnknownKey
 from tests.contracts.world import NOW, active
-from tests.support.fakes import InMemoryStoredCredentials, World
+from tests.support.fakes.connections import InMemoryStoredCredentials
+from tests.support.fakes.world import World
 from tests.support.ids import a_connection, a_user
 
 

@@ -16,11 +16,11 @@ from infrastructure.providers.answers import Answer, Ended, Misconfigured, TryLa
 from infrastructure.providers.catalogue import Catalogue
 from infrastructure.providers.requests import UnreadableCredentials
 from infrastructure.providers.revoker import Revoker
-from tests.support.certificates import Authority
-from tests.support.quirk_server import (
+from tests.support.network.certificates import Authority
+from tests.support.network.quirk_server import (
     Answer as Reply,
 )
-from tests.support.quirk_server import (
+from tests.support.network.quirk_server import (
     QuirkServer,
     cut,
     drip,

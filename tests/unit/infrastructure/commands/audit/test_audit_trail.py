@@ -23,7 +23,8 @@ from infrastructure.commands.audit import trail as audit_trail
 from infrastructure.commands.audit.lines import json_line
 from infrastructure.commands.audit.trail import CommitsUnderWay, of_all_users, of_user
 from infrastructure.persistence.all_events import AllEventsCursor, Horizon
-from tests.support.fakes import InMemoryAllEvents, InMemoryEventLog, World
+from tests.support.fakes.events import InMemoryAllEvents, InMemoryEventLog
+from tests.support.fakes.world import World
 from tests.support.ids import a_connection, a_provider, a_user, an_attempt, an_event
 
 ALICE, BOB = a_user(0xA), a_user(0xB)

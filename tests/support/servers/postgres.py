@@ -1,88 +1,18 @@
-"""PostgreSQL and NATS for tests: real servers on this machine's loopback, gone when tests end."""
+"""A real PostgreSQL, from its wheel or as it is installed."""
 
 import contextlib
 import importlib.util
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
-import sysconfig
 import tempfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-STARTS_WITHIN = 30.0
-UNPRIVILEGED = "nobody"
-
-
-def free_port() -> int:
-    """A TCP port on the loopback that nobody listens on now.
-
-    Outside of the range that clients get theirs from: a client that tries again and again while the
-    server is away would sooner or later be connected to itself, and take the port.
-    """
-    while True:
-        port = random.randint(20_000, 30_000)  # noqa: S311  (nothing secret)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
-def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
-    """Until a server that was started is there. Raises when it ends or takes too long."""
-    give_up_at = time.monotonic() + STARTS_WITHIN
-    while not condition():
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-        if time.monotonic() > give_up_at:
-            raise TimeoutError(f"{process.args!r} is not ready")
-        time.sleep(0.02)
-
-
-def accepts(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-class NatsServer:
-    """A nats-server on one port of the loopback; may be stopped and started again."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.port = free_port()
-        self._arguments = arguments
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None
-
-    @property
-    def url(self) -> str:
-        return f"nats://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        executable = Path(sysconfig.get_path("scripts")) / "nats-server"
-        self._process = subprocess.Popen(
-            [str(executable), "-a", "127.0.0.1", "-p", str(self.port), *self._arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        wait_until(lambda: accepts(self.port), self._process)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+from tests.support.servers.process import STARTS_WITHIN, UNPRIVILEGED, free_port, wait_until
 
 
 class PostgresServer:
@@ -197,54 +127,6 @@ def restore(url: str, dumped: bytes) -> None:
     subprocess.run(command, input=dumped, check=True, capture_output=True)
 
 
-class PgBouncer:
-    """Debian's PgBouncer in front of a PostgreSQL server, pooling transactions."""
-
-    def __init__(self, server: PostgresServer) -> None:
-        self.port = free_port()
-        self._folder = Path(tempfile.mkdtemp(prefix="unplug-pgbouncer-"))
-        self._process: subprocess.Popen[bytes] | None = None
-        (self._folder / "pgbouncer.ini").write_text(
-            f"""
-            [databases]
-            * = host=127.0.0.1 port={server.port} user=postgres
-            [pgbouncer]
-            listen_addr = 127.0.0.1
-            listen_port = {self.port}
-            unix_socket_dir =
-            auth_type = any
-            pool_mode = transaction
-            default_pool_size = 4
-            """.replace("            ", "")
-        )
-
-    @staticmethod
-    def program() -> str | None:
-        return shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-
-    def start(self) -> None:
-        program = self.program()
-        if program is None:
-            raise FileNotFoundError("pgbouncer")
-        as_user: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            as_user = {"user": UNPRIVILEGED, "extra_groups": []}
-            shutil.chown(self._folder, UNPRIVILEGED)
-        self._process = subprocess.Popen(
-            [program, "-q", str(self._folder / "pgbouncer.ini")],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            **as_user,
-        )
-        wait_until(lambda: accepts(self.port), self._process)
-
-    def remove(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
 def postgres_programs() -> Path:
     """The folder of PostgreSQL's executables; skips the test where there is none."""
     bundled = importlib.util.find_spec("pgserver")
@@ -267,44 +149,3 @@ def _reachable(programs: Path, folder: Path) -> Path:
     copy = folder / "programs"
     shutil.copytree(programs.parent, copy)
     return copy / "bin"
-
-
-@pytest.fixture(scope="session")
-def nats_server() -> Iterator[NatsServer]:
-    """Shared by the tests of a run; a test that stops it starts it again."""
-    server = NatsServer()
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """Shared by the tests of a run; a test that stops it starts it again."""
-    server = PostgresServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
-@pytest.fixture(scope="session")
-def pgbouncer(postgres_server: PostgresServer) -> Iterator[PgBouncer]:
-    """In front of that server. Skips where it isn't installed."""
-    if PgBouncer.program() is None:
-        pytest.skip("pgbouncer is not installed; it is in your system's package of that name")
-    proxy = PgBouncer(postgres_server)
-    try:
-        proxy.start()
-        yield proxy
-    finally:
-        proxy.remove()
-
-
-@pytest.fixture
-def postgres_url(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty database of the test's own."""
-    name = f"test_{abs(hash(request.node.nodeid)):x}"
-    yield postgres_server.create_database(name)
-    postgres_server.drop_database(name)

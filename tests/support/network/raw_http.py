@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import quote
 
-from tests.support.raw_socket import DEADLINE, Json, connect
+from tests.support.network.raw_socket import DEADLINE, Json, connect
 
 
 class RawResponse:

@@ -1,0 +1,99 @@
+"""The ports of connections and of their credentials, in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from domain.events import (
+    ProviderEvent,
+    RecordedEvent,
+)
+from domain.identifiers import ConnectionId, UserId
+from domain.ports import (
+    ConnectionKey,
+    Page,
+    Window,
+)
+from domain.provider_connection import ConnectionStatus, ProviderConnection
+from infrastructure.database.store import StoredCredential
+from tests.support.fakes.paging import page_of
+from tests.support.fakes.world import World
+
+
+class InMemoryProviderConnectionRepository:
+    """`ProviderConnectionRepository`, `ConnectionList` and `ConnectionSecrets`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
+        found = await self.find_with_credentials(connection_id)
+        return as_read(found) if found else None
+
+    async def find_with_credentials(self, connection_id: ConnectionId) -> ProviderConnection | None:
+        await self._world.passed("find")
+        return self._world.connections.get(connection_id)
+
+    async def find_by_user_id(self, user_id: UserId) -> Sequence[ProviderConnection]:
+        await self._world.passed("find")
+        own = (c for c in self._world.connections.values() if c.user_id == user_id)
+        return [as_read(connection) for connection in sorted(own, key=_key)]
+
+    async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
+        return await self._world.write(event, connection)
+
+    async def page(
+        self,
+        user_id: UserId,
+        window: Window[ConnectionKey],
+        statuses: frozenset[ConnectionStatus] | None = None,
+    ) -> Page[ProviderConnection]:
+        own = await self.find_by_user_id(user_id)
+        return page_of([c for c in own if statuses is None or c.status in statuses], _key, window)
+
+
+class InMemoryStoredCredentials:
+    """`StoredCredentials`; `replace` is a step of its world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def count(self) -> int:
+        return len(self._all())
+
+    async def page(self, after: UUID | None, limit: int) -> Sequence[StoredCredential]:
+        return [item for item in self._all() if after is None or item.connection_id > after][:limit]
+
+    async def replace(self, changed: Sequence[StoredCredential]) -> int:
+        await self._world.passed("replace")
+        replaced = 0
+        for new in changed:
+            row = self._world.connections.get(new.connection_id)
+            if row is None or row.version != new.version or row.credentials is None:
+                continue
+            credentials = replace(row.credentials, encrypted_data=new.encrypted_data)
+            self._world.add(replace(row, credentials=credentials, version=row.version + 1))
+            replaced += 1
+        return replaced
+
+    def _all(self) -> list[StoredCredential]:
+        return [
+            StoredCredential(
+                connection_id=row.id,
+                version=row.version,
+                encrypted_data=row.credentials.encrypted_data,
+            )
+            for row in sorted(self._world.connections.values(), key=lambda row: row.id)
+            if row.credentials is not None and row.credentials.encrypted_data is not None
+        ]
+
+
+def as_read(connection: ProviderConnection) -> ProviderConnection:
+    """Without the ciphertext, which stays in the database."""
+    if connection.credentials is None:
+        return connection
+    return replace(connection, credentials=replace(connection.credentials, encrypted_data=None))
+
+
+def _key(connection: ProviderConnection) -> ConnectionKey:
+    return ConnectionKey(connection.created_at, connection.id)

@@ -1,0 +1,50 @@
+"""Servers that the tests of a run share, gone when it ends."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.servers.nats import NatsServer
+from tests.support.servers.pgbouncer import PgBouncer
+from tests.support.servers.postgres import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[NatsServer]:
+    """Shared by the tests of a run; a test that stops it starts it again."""
+    server = NatsServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Shared by the tests of a run; a test that stops it starts it again."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres_server: PostgresServer) -> Iterator[PgBouncer]:
+    """In front of that server. Skips where it isn't installed."""
+    if PgBouncer.program() is None:
+        pytest.skip("pgbouncer is not installed; it is in your system's package of that name")
+    proxy = PgBouncer(postgres_server)
+    try:
+        proxy.start()
+        yield proxy
+    finally:
+        proxy.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database of the test's own."""
+    name = f"test_{abs(hash(request.node.nodeid)):x}"
+    yield postgres_server.create_database(name)
+    postgres_server.drop_database(name)
