@@ -23,11 +23,11 @@ from domain.identifiers import AttemptId
 from domain.ports import EventBus, StorageError
 from domain.result import Failure
 from infrastructure.live.sweep import ABANDONED_AFTER
+from infrastructure.retry import back_off
 
 DEADLINE = 10.0
 """Seconds until a command is answered, whatever the database does."""
 
-RETRY_DELAY = 0.5
 
 Close: TypeAlias = Callable[[AttemptId, FailureReason], Awaitable[bool]]
 """Ends an attempt behind all that was written before, as `OpenAttempts.close` does."""
@@ -140,8 +140,8 @@ class RunningCommands:
     async def _close_until_abandoned(self, attempt_id: AttemptId) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ABANDONED_AFTER):
-                while True:
+                for pause in back_off():
                     with contextlib.suppress(StorageError):
                         await self._close(attempt_id, FailureReason.DATABASE_ERROR)
                         return
-                    await asyncio.sleep(RETRY_DELAY)
+                    await asyncio.sleep(pause)
