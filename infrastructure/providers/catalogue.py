@@ -1,7 +1,7 @@
 """The provider catalogue: a TOML file of the operator's, on known providers as presets."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -107,8 +107,3 @@ def _place(error: Exception) -> str:
     """Where a TOML file is wrong, without a piece of it."""
     line = getattr(error, "lineno", None)
     return f"line {line}" if line else str(error).rpartition("(")[2].rstrip(")")
-
-
-def revocable(catalogue: Catalogue) -> Iterator[str]:
-    """Slugs of providers that can end access."""
-    return (slug for slug, entry in catalogue.providers.items() if entry.endpoint is not None)

@@ -114,6 +114,8 @@ def _keys_url(url: str) -> str:
         parts.port  # noqa: B018 (it raises)
     except ValueError:
         raise ValueError("is not an https:// URL") from None
+    if not url.isascii() or parts.username is not None:
+        raise ValueError("has user information before its host, or characters that no URL has")
     if parts.scheme == "https" and parts.hostname:
         return url
     if parts.scheme == "http" and parts.hostname in _LOOPBACK:

@@ -90,6 +90,8 @@ def test_what_a_command_says_wins_over_the_environment(monkeypatch: pytest.Monke
         ("TOKEN_PUBLIC_KEY", "hunter2", "not a public key"),
         ("TOKEN_JWKS_URL", "http://hunter2.example/keys", "https://"),
         ("TOKEN_JWKS_URL", "hunter2", "https://"),
+        ("TOKEN_JWKS_URL", "https://me:hunter2@id.example/keys", "user information"),
+        ("TOKEN_JWKS_URL", "https://id.example/hünter2", "characters that no URL has"),
         ("CREDENTIALS_KEYS", "hunter2", "key 1 of 1 is not a Fernet key"),
         ("CREDENTIALS_KEYS", f"{Fernet.generate_key().decode()},hunter2", "key 2 of 2"),
         ("ALLOWED_ORIGINS", "*", "https://app.example"),

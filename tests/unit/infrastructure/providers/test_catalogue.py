@@ -10,7 +10,6 @@ from infrastructure.providers.catalogue import (
     Catalogue,
     known_providers,
     load_catalogue,
-    revocable,
 )
 from infrastructure.providers.description import describe, describe_known
 from tests.unit.infrastructure.providers.entries import CLIENT, known
@@ -68,7 +67,7 @@ def test_a_provider_may_have_no_way(tmp_path: Path) -> None:
         '[spotify]\npreset = "spotify"\n'
         f"[own]\n{OWN}",
     )
-    assert list(revocable(catalogue)) == ["own"]
+    assert [s for s, entry in catalogue.providers.items() if entry.endpoint] == ["own"]
     assert catalogue.providers["schwab"].manage_url == "https://www.schwab.com/"
 
 

@@ -18,8 +18,8 @@ from infrastructure.outbound_http import (
     OutboundLimits,
     OutboundResponse,
     Problem,
-    is_public,
 )
+from infrastructure.outbound_http.addresses import is_public
 from tests.support.network.certificates import Authority
 from tests.support.network.quirk_server import (
     Answer,
