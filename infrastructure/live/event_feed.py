@@ -88,7 +88,8 @@ class LiveEventFeed:
         try:
             while self._due:
                 feed, _ = self._due.popitem(last=False)
-                feed.serve()
+                if feed.serve():
+                    self._due[feed] = None
                 if perf_counter() > until:
                     break
         finally:

@@ -52,7 +52,10 @@ class LogReader:
     async def _read(self, after: EventCursor, still_wanted: Callable[[], bool], done: Done) -> None:
         try:
             page = await self._read_patiently(after, still_wanted)
-        except (LogReplaced, StorageError):
+        except StorageError:
+            page = None  # the adapter has logged it
+        except LogReplaced:
+            log.warning("log_replaced", user_id=str(after.user_id), position=after.position)
             page = None
         except Exception:
             log.exception("read_faulty")

@@ -48,7 +48,10 @@ class Follower:
     def lose(self) -> None:
         """It can't go on, and its subscriber is told so."""
         self.detach()
-        self.subscriber.lost()
+        try:
+            self.subscriber.lost()
+        except Exception:
+            log.exception("delivery_failed")
 
 
 class UserFeed:
@@ -83,7 +86,7 @@ class UserFeed:
         schedule: Callable[["UserFeed"], None],
         left: Callable[["UserFeed"], None],
     ) -> None:
-        """`schedule` asks for a call of `serve`; `left` is told that the last follower has gone."""
+        """`schedule` asks for calls of `serve`; `left` is told that the last follower has gone."""
         self.user_id = user_id
         self.followers: set[Follower] = set()
         self._tail = tail
@@ -143,22 +146,24 @@ class UserFeed:
         if follower.wants and not follower.queued:
             follower.queued = True
             self._due.append(follower)
-            self._schedule(self)
+            if len(self._due) == 1:
+                self._schedule(self)
 
-    def serve(self) -> None:
-        """One delivery, to the follower that has waited for longest."""
+    def serve(self) -> bool:
+        """One delivery, to the follower that has waited for longest; says whether others wait."""
         follower = self._due.popleft()
         follower.queued = False
         if follower.wants:
             self._serve(follower)
-        if self._due:
-            self._schedule(self)
+        return bool(self._due)
 
     def _serve(self, follower: Follower) -> None:
         page = follower.page or self._next(follower)
         if not page:
             return
-        page, follower.page = page[:MOST_AT_ONCE], page[MOST_AT_ONCE:]
+        follower.page = ()
+        if len(page) > MOST_AT_ONCE:
+            page, follower.page = page[:MOST_AT_ONCE], page[MOST_AT_ONCE:]
         follower.place = place_of(page[-1])
         follower.wants = _delivered(follower, page) and follower.wants
         if follower.page or follower.place != self._end or self.stale:

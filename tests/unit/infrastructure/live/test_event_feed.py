@@ -399,6 +399,10 @@ class FaultySubscriber(Subscriber):
     def deliver(self, events: Sequence[RecordedEvent], /) -> bool:
         raise RuntimeError(events)
 
+    def lost(self) -> None:
+        super().lost()
+        raise RuntimeError
+
 
 async def test_one_that_fails_is_lost_and_holds_up_nobody(node: Node) -> None:
     faulty = FaultySubscriber()
