@@ -3,6 +3,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from domain.events import EventCursor
 from domain.identifiers import UserId
@@ -50,11 +51,12 @@ class Node:
         self.metrics = Metrics()
         self.feed = LiveEventFeed(LogReader(self.log), EventTail(), NoWakeUps())
         self.abandoned: list[timedelta] = []
+        self.closes = 1
         self.sweep = Sweep(self.feed, self.log, self.close, self.metrics, interval=0.01)
 
     async def close(self, older_than: timedelta) -> int:
         self.abandoned.append(older_than)
-        return 1
+        return self.closes
 
     def metric(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0
@@ -121,8 +123,91 @@ async def test_a_log_that_was_replaced_and_has_grown_again_ends_its_streams(grow
     assert waiting.positions == []
 
 
+async def test_counts_the_users_whose_wake_ups_were_missed() -> None:
+    node = Node()
+    users = [a_user() for _ in range(3)]
+    for user_id in users:
+        node.log.grow(user_id, 2)
+        await caught_up(node, user_id, 2)
+    for user_id in users[:2]:
+        node.log.grow(user_id, 3)
+    with capture_logs() as logs:
+        await node.sweep.sweep()
+    assert node.metric("unplug_wake_ups_total", way="missed") == 2
+    assert [entry for entry in logs if entry["event"] == "logs_replaced"] == []
+
+
+async def test_what_arrived_meanwhile_was_not_missed() -> None:
+    node = Node()
+    node.log.grow(USER)
+    waiting = await caught_up(node, USER, 1)
+
+    async def commits_meanwhile(known: Sequence[EventCursor]) -> Mapping[UserId, int]:
+        moved = {USER: 2}
+        node.feed.committed(node.log.grow(USER))
+        await waiting.reaches(2)
+        assert [end.position for end in known] == [1]
+        return moved
+
+    node.log.moved = commits_meanwhile  # type: ignore[method-assign]
+    await node.sweep.sweep()
+    assert node.metric("unplug_wake_ups_total", way="missed") == 0
+
+
+async def test_says_how_many_users_logs_were_replaced() -> None:
+    node = Node()
+    users = [a_user() for _ in range(3)]
+    followers = []
+    for user_id in users:
+        node.log.grow(user_id, 2)
+        followers.append(await caught_up(node, user_id, 2))
+    for user_id in users[:2]:
+        node.log.replace(user_id, 0, 1)
+    with capture_logs() as logs:
+        await node.sweep.sweep()
+    assert logs[:1] == [{"event": "logs_replaced", "log_level": "warning", "users": 2}]
+    assert node.metric("unplug_wake_ups_total", way="missed") == 0
+    assert [follower.is_lost.is_set() for follower in followers] == [True, True, False]
+
+
+async def test_without_live_users_the_log_is_not_asked() -> None:
+    node = Node()
+    node.log.fault = RuntimeError()
+    await node.sweep.sweep()
+    assert node.log.fault is not None
+
+
 async def test_closes_attempts_that_have_been_open_for_too_long() -> None:
     node = Node()
-    await node.sweep.sweep()
-    assert node.abandoned == [timedelta(seconds=30)]
+    with capture_logs() as logs:
+        await node.sweep.sweep()
+        node.closes = 0
+        await node.sweep.sweep()
+    assert node.abandoned == [timedelta(seconds=30)] * 2
+    assert logs == [{"event": "attempts_interrupted", "log_level": "warning", "count": 1}]
     assert node.metric("unplug_open_attempts") == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "logged"), [(StorageError(), []), (RuntimeError(), ["sweep_failed"])]
+)
+async def test_faults_of_its_own_are_logged(fault: Exception, logged: list[str]) -> None:
+    node = Node()
+    node.closes = 0
+    node.log.grow(USER)
+    waiting = await caught_up(node, USER, 1)
+    node.log.fault = fault
+    node.log.grow(USER)
+    with capture_logs() as logs:
+        async with node.sweep:
+            await waiting.reaches(2)
+    assert [entry["event"] for entry in logs] == logged
+
+
+async def test_sweeps_no_more_when_it_has_ended() -> None:
+    node = Node()
+    async with node.sweep:
+        await eventually(lambda: len(node.abandoned) > 1)
+    swept = len(node.abandoned)
+    await asyncio.sleep(0.05)
+    assert len(node.abandoned) == swept
