@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -49,9 +50,12 @@ class Node:
 
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
-    node = Node()
+    node, faults = Node(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
     async with node.reader:
         yield node
+    gc.collect()  # a task whose exception was not looked at tells so when it goes
+    assert faults == []
 
 
 async def idle() -> None:
@@ -98,6 +102,21 @@ async def test_own_commits_cost_caught_up_followers_no_read(node: Node) -> None:
     assert node.log.reads == reads == 1
     for follower in followers:
         follower.leave()
+
+
+async def test_one_who_comes_to_the_known_end_costs_no_read(node: Node) -> None:
+    node.commit(3)
+    first = node.follow()
+    await first.reaches(3)
+    reads = node.log.reads
+    second = node.follow(after=3)
+    await idle()
+    node.commit()
+    await second.reaches(4)
+    assert second.positions == [4]
+    assert node.log.reads == reads
+    first.leave()
+    second.leave()
 
 
 async def test_events_of_other_nodes_cost_one_read_for_all(node: Node) -> None:
@@ -247,6 +266,47 @@ async def test_a_new_subscriber_gets_nothing_of_a_history_that_was_replaced(node
     assert [subscriber.events for subscriber in subscribers] == [log, log[1:]]
     assert old.is_lost.is_set()
     assert old.positions == [1, 2, 3]
+
+
+async def test_one_who_paused_in_the_shared_past_goes_on_in_the_new_history(node: Node) -> None:
+    node.commit()
+    paused = Subscriber(room=1)
+    attachment = node.feed.attach(START, paused)
+    await idle()
+    assert paused.positions == [1]
+    node.commit(2)
+    old = node.follow(after=3)
+    await idle()
+    node.log.replace(USER, 1, 3)
+    node.wake_ups.arrive(USER)
+    await asyncio.wait_for(old.is_lost.wait(), 5)
+    paused.room = 1_000
+    attachment.resume()
+    await idle()
+    assert paused.events == node.log.events[USER]
+
+
+async def test_what_one_can_not_go_on_from_makes_all_others_check_their_places(node: Node) -> None:
+    node.commit(3)
+    old, gone = node.follow(), node.log.cursor(USER, 2)
+    await old.reaches(3)
+    node.log.replace(USER, 0, 3)
+    late = Follower(node.feed, gone)
+    for follower in (late, old):
+        await asyncio.wait_for(follower.is_lost.wait(), 5)
+    assert late.positions == []
+    assert node.registered == 0
+
+
+async def test_reads_end_with_the_reader() -> None:
+    node = Node()
+    node.log.open.clear()
+    tasks = asyncio.all_tasks()
+    async with node.reader:
+        node.follow()
+        await node.log.reading.wait()
+        assert asyncio.all_tasks() != tasks
+    assert asyncio.all_tasks() == tasks
 
 
 async def test_a_page_that_both_histories_share_leads_on_to_the_new_one() -> None:
