@@ -21,12 +21,13 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from uuid_utils.compat import uuid7
 
+from schema.shared_types import ConnectionStatus, Provider
 from schema.viewer.results import (
     DisconnectProviderInput,
     DisconnectProviderResult,
     DisconnectProviderSuccess,
 )
-from schema.viewer.types import ConnectedProvider, ConnectionStatus, Provider
+from schema.viewer.types import ConnectedProvider
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 ANSWER = b'{"data":{"disconnectProvider":{"__typename":"DisconnectProviderSuccess"}}}'
@@ -58,6 +59,8 @@ class _Mutation:
     ) -> DisconnectProviderResult:
         return DisconnectProviderSuccess(
             connected_provider=ConnectedProvider(
+                expires_at=None,
+                previous_connection_id=None,
                 id=strawberry.ID(str(UUID(input.connection_id))),
                 provider=Provider(id=strawberry.ID(str(UUID(int=1))), slug="schwab"),
                 alias=None,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
-from domain.identifiers import AttemptId, ConnectionId, EventId, ProviderId, UserId
+from domain.identifiers import AttemptId, BatchId, ConnectionId, EventId, ProviderId, UserId
 
 
 class FailureReason(StrEnum):
@@ -18,6 +18,22 @@ class FailureReason(StrEnum):
     NOT_OWNED_BY_USER = "not_owned_by_user"
     DATABASE_ERROR = "database_error"
     INTERRUPTED = "interrupted"
+
+
+class Initiator(StrEnum):
+    """Who asked for a disconnection."""
+
+    USER = "user"
+    SERVICE = "service"
+    OPERATOR = "operator"
+
+
+class AccessLoss(StrEnum):
+    """How a provider stopped accepting credentials. The values are lifecycle statuses."""
+
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +48,50 @@ class ProviderRef:
 class LifecycleEvent:
     """What all events of a connection's life carry.
 
-    `id` is a UUIDv7, `occurred_at` is UTC, `user_id` is the user who asked, `attempt_id` ties an
-    `Attempted` to its outcome. `provider` is known only when the connection is the user's own.
+    `id` is a UUIDv7, `occurred_at` is UTC, `user_id` is the user whose log it is in, `attempt_id`
+    ties an `Attempted` to its outcome (None: no command with an attempt led to it). `provider` is
+    known only when the connection is the user's own.
     """
 
     id: EventId
     occurred_at: datetime
     user_id: UserId
     connection_id: ConnectionId
-    attempt_id: AttemptId
+    attempt_id: AttemptId | None
     provider: ProviderRef | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderConnected(LifecycleEvent):
+    """A connection began, or began again with new credentials.
+
+    `created` tells the two apart. `previous_connection_id` is the disconnected connection of the
+    same account that a created one follows.
+    """
+
+    created: bool
+    previous_connection_id: ConnectionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderAccessLost(LifecycleEvent):
+    """The provider no longer accepts the credentials."""
+
+    loss: AccessLoss
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderAccessRestored(LifecycleEvent):
+    """A refresh gave a connection that had lost access credentials that work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderDisconnectionAttempted(LifecycleEvent):
-    """A user asked to disconnect a provider."""
+    """The initiator asked to disconnect a provider. Users are shown `note` as it is."""
+
+    initiator: Initiator = Initiator.USER
+    batch_id: BatchId | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +106,21 @@ class ProviderDisconnectionFailed(LifecycleEvent):
     reason: FailureReason
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnrecognizedEvent(LifecycleEvent):
+    """An event of a kind that a newer version wrote. It has a position, and is not shown."""
+
+    kind: str
+
+
 ProviderEvent: TypeAlias = (
-    ProviderDisconnectionAttempted | ProviderDisconnectionSucceeded | ProviderDisconnectionFailed
+    ProviderConnected
+    | ProviderAccessLost
+    | ProviderAccessRestored
+    | ProviderDisconnectionAttempted
+    | ProviderDisconnectionSucceeded
+    | ProviderDisconnectionFailed
+    | UnrecognizedEvent
 )
 
 

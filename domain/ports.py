@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from domain.events import EventCursor, ProviderEvent, RecordedEvent
-from domain.identifiers import ConnectionId, EventId, UserId
+from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 
 KeyT = TypeVar("KeyT")
@@ -27,6 +27,10 @@ class ConcurrentUpdate(Exception):
 
 class AttemptClosed(Exception):
     """The attempt has its outcome already, or was never recorded: nothing was written."""
+
+
+class AttemptRecorded(Exception):
+    """The log has an event with this attempt already: nothing was written."""
 
 
 class StorageError(Exception):
@@ -68,8 +72,31 @@ class ProviderConnectionRepository(Protocol):
 
         A connection that is as it was read is not written, its event only recorded. Raises
         `ConcurrentUpdate`, `AttemptClosed` or `StorageError`, and then nothing was written. When it
-        is cancelled, the write may still happen, or not.
+        is cancelled, the write may still happen, or not. An event that begins an attempt raises
+        `AttemptRecorded` when the log has the attempt.
         """
+
+    async def update(self, connection: ProviderConnection) -> None:
+        """A change that no event tells of. Otherwise as `save`."""
+
+    async def add(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
+        """A new connection and its first event, as `save`.
+
+        `ConcurrentUpdate` means that the account was connected meanwhile: look it up again.
+        """
+
+    async def find_account(
+        self, user_id: UserId, provider_slug: str, account_id: str
+    ) -> "AccountConnections":
+        """A user's connections to one account at a provider. Raises `StorageError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountConnections:
+    """`current` is the one that is not disconnected, `previous_id` the last one that is."""
+
+    current: ProviderConnection | None
+    previous_id: ConnectionId | None
 
 
 class ConnectionSecrets(Protocol):
@@ -88,6 +115,9 @@ class EventBus(Protocol):
         Raises `AttemptClosed` (an outcome whose attempt isn't open) or `StorageError`, and then
         nothing was written. When it is cancelled, the write may still happen, or not.
         """
+
+    async def of_attempt(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
+        """What the attempt recorded, its beginning first. Raises `StorageError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +160,47 @@ class ConnectionList(Protocol):
         statuses: frozenset[ConnectionStatus] | None = None,
     ) -> Page[ProviderConnection]:
         """In order of creation; only those in `statuses` when given. Raises `StorageError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionFilter:
+    """Which connections of all users; None leaves a property open."""
+
+    user_id: UserId | None = None
+    provider_slug: str | None = None
+    statuses: frozenset[ConnectionStatus] | None = None
+
+
+class ConnectionRecords(Protocol):
+    """All users' connections, page by page, as back ends see them."""
+
+    async def records(
+        self, wanted: ConnectionFilter, window: Window[ConnectionKey]
+    ) -> Page[ProviderConnection]:
+        """In order of creation. Raises `StorageError`."""
+
+
+class Cipher(Protocol):
+    """Encrypts credentials at rest."""
+
+    def encrypt(self, data: bytes, /) -> bytes:
+        """With the first key."""
+
+    def decrypt(self, data: bytes, /) -> bytes:
+        """With the key that fits. Raises `UnknownKey`."""
+
+
+class UnknownKey(Exception):
+    """No configured key decrypts it."""
+
+
+class CredentialsAudit(Protocol):
+    """Where each read of credentials is written down."""
+
+    def credentials_read(
+        self, *, service: str, connection_id: ConnectionId, user_id: UserId | None, outcome: str
+    ) -> None:
+        """Written when it returns. Raises `OSError`; then nothing may be handed out."""
 
 
 class EventLog(Protocol):

@@ -8,6 +8,7 @@ from domain.identifiers import ConnectionId, ProviderId, UserId
 
 MAX_SLUG_LENGTH = 50
 MAX_ALIAS_LENGTH = 100
+MAX_ACCOUNT_ID_LENGTH = 255
 
 
 class ConnectionStatus(StrEnum):
@@ -47,7 +48,9 @@ class ProviderConnection:
     """One user's connection to one provider. Times are UTC.
 
     `version` is the row's version as it was read: a save is refused with `ConcurrentUpdate` when
-    the row has moved on. A new connection has version 1.
+    the row has moved on. A new connection has version 1. `credentials_version` counts
+    replacements of the credentials by a back end: 1 at first; rotating keys is none.
+    `provider_account_id` is the provider's own name for the account that was connected.
     """
 
     id: ConnectionId
@@ -63,13 +66,19 @@ class ProviderConnection:
     last_sync_at: datetime | None = None
     credentials: ProviderCredentials | None = None
     version: int = 1
+    provider_account_id: str | None = None
+    previous_connection_id: ConnectionId | None = None
+    credentials_version: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.provider_slug) <= MAX_SLUG_LENGTH:
             raise ValueError(f"a provider slug has 1 to {MAX_SLUG_LENGTH} characters")
         if self.alias is not None and len(self.alias) > MAX_ALIAS_LENGTH:
             raise ValueError(f"an alias has at most {MAX_ALIAS_LENGTH} characters")
-        if self.version < 1:
+        account_id = self.provider_account_id
+        if account_id is not None and not 1 <= len(account_id) <= MAX_ACCOUNT_ID_LENGTH:
+            raise ValueError(f"an account id has 1 to {MAX_ACCOUNT_ID_LENGTH} characters")
+        if self.version < 1 or self.credentials_version < 1:
             raise ValueError("a version is 1 or more")
         require_utc(
             created_at=self.created_at,
@@ -99,6 +108,43 @@ class ProviderConnection:
             disconnected_at=self.disconnected_at or now,
             updated_at=now,
         )
+
+    def reconnect(
+        self, credentials: ProviderCredentials, now: datetime, alias: str | None = None
+    ) -> "ProviderConnection":
+        """Any state but `DISCONNECTED` becomes `ACTIVE` again, as if it were connected now.
+
+        The alias stays unless another one is given.
+        """
+        replaced = self.replace_credentials(credentials, now)
+        return replace(replaced, connected_at=now, alias=self.alias if alias is None else alias)
+
+    def replace_credentials(
+        self, credentials: ProviderCredentials, now: datetime
+    ) -> "ProviderConnection":
+        """The connection is `ACTIVE` with these credentials, which count as its next version.
+
+        A disconnected connection never has credentials again: `ValueError`.
+        """
+        if self.status is ConnectionStatus.DISCONNECTED:
+            raise ValueError("a disconnected connection stays disconnected")
+        return replace(
+            self,
+            status=ConnectionStatus.ACTIVE,
+            credentials=credentials,
+            credentials_version=self.credentials_version + 1,
+            updated_at=now,
+        )
+
+    def lose_access(self, status: ConnectionStatus, now: datetime) -> "ProviderConnection":
+        """The provider no longer accepts the credentials, which are kept."""
+        return replace(self, status=status, updated_at=now)
+
+    def record_sync(self, at: datetime, now: datetime) -> "ProviderConnection":
+        """`last_sync_at` never moves backwards: an older sync leaves the connection as it is."""
+        if self.last_sync_at is not None and at <= self.last_sync_at:
+            return self
+        return replace(self, last_sync_at=at, updated_at=now)
 
 
 def require_utc(**times: datetime | None) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Self, TypeAlias
 from uuid import UUID
@@ -42,9 +42,13 @@ class AttemptNotes:
 
     async def publish(self, event: ProviderEvent) -> RecordedEvent:
         """As `EventBus` promises."""
-        if isinstance(event, ProviderDisconnectionAttempted):
+        if isinstance(event, ProviderDisconnectionAttempted) and event.attempt_id is not None:
             self._noted.add(event.attempt_id)
         return await self._event_bus.publish(event)
+
+    async def of_attempt(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
+        """As `EventBus` promises."""
+        return await self._event_bus.of_attempt(attempt_id)
 
     def drop(self, attempt_id: AttemptId) -> bool:
         """Whether it was noted."""

@@ -1,18 +1,19 @@
 """Services and readers in, ASGI app out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.identifiers import UserId
-from domain.ports import AccessTokens, CallerT, NewId
+from domain.ports import AccessTokens, CallerT, NewId, ServiceCaller
 from schema.admission.access_log import AccessLog
 from schema.admission.connection_limits import ConnectionLimiter, SelectionLimiter
 from schema.admission.entry import MOST_UNAUTHENTICATED, Admission
 from schema.admission.origins import CrossOrigin
 from schema.admission.rate_limits import CallerRate, MessageRate
 from schema.admission.telemetry import Telemetry
-from schema.build import UnplugSchema, viewer_schema
+from schema.build import UnplugSchema, service_schema, viewer_schema
 from schema.errors import Limit
 from schema.execution.documents import DocumentRules, Documents
 from schema.execution.gateway import CallerLimits, Gateway, Reports
@@ -22,11 +23,16 @@ from schema.http.multipart import MultipartFraming
 from schema.http.negotiation import MediaType
 from schema.http.sse import EventStreamFraming
 from schema.http.streaming import HEARTBEAT_SECONDS, HttpStreams, StreamFraming
+from schema.service.context import ServiceServices
+from schema.service.literals import refuse_credentials
 from schema.viewer.context import Services
 from schema.websocket.endpoint import WebSocketTransport
 from schema.websocket.operations import SocketLimits, SocketParts
 
 PATHS = frozenset({"/graphql", "/graphql/"})
+
+NOT_FOUND = Router()
+"""Answers everything with 404, and closes WebSockets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,4 +155,40 @@ def viewer_gateway(
             selections=SelectionLimiter(settings.connections.selections_per_user, telemetry),
         ),
         Reports(masking=Masking(services.new_id), access_log=observers.access_log),
+    )
+
+
+def service_app(
+    gateway: Gateway[ServiceCaller], settings: WireSettings, observers: Observers, new_id: NewId
+) -> ASGIApp:
+    """The services' schema at `/graphql`, by POST only."""
+    rules = HttpRules(limits=settings.http, methods=("POST",))
+    http = HttpTransport(gateway, rules, {}, observers.telemetry, new_id)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in PATHS:
+            await http(scope, receive, send)
+        else:
+            await NOT_FOUND(scope, receive, send)
+
+    return app
+
+
+def service_gateway(
+    schema: UnplugSchema,
+    services: ServiceServices,
+    tokens: AccessTokens[ServiceCaller],
+    settings: WireSettings,
+    observers: Observers,
+) -> Gateway[ServiceCaller]:
+    """The services' schema, for `service_app`. No part of a value comes back in an error."""
+    rules = replace(settings.documents, check=refuse_credentials)
+    return Gateway(
+        service_schema(schema, services),
+        tokens,
+        Documents(schema.executable, rules, observers.telemetry),
+        CallerLimits(),
+        Reports(
+            masking=Masking(services.new_id, quote_values=False), access_log=observers.access_log
+        ),
     )

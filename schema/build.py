@@ -12,7 +12,13 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
 from domain.identifiers import UserId
+from domain.ports import ServiceCaller
 from schema.execution.executor import ExecutableSchema
+from schema.service.context import ServiceContext, ServiceServices
+from schema.service.mutation import Mutation as ServiceMutation
+from schema.service.query import Query as ServiceQuery
+from schema.service.scopes import authorize
+from schema.service.types import ConnectionRecord
 from schema.viewer.context import Context, Services
 from schema.viewer.events import (
     ProviderDisconnectionAttempted,
@@ -101,3 +107,24 @@ def viewer_schema(schema: UnplugSchema, services: Services) -> ExecutableSchema[
         render_event=to_graphql,
         preload={"eventCursor": read_snapshot},
     )
+
+
+def build_service_schema() -> UnplugSchema:
+    """A new schema for services, committed as `service.graphql`."""
+    return UnplugSchema(
+        query=ServiceQuery,
+        mutation=ServiceMutation,
+        types=[ConnectionRecord],
+        config=StrawberryConfig(name_converter=CachedNames()),
+    )
+
+
+def service_schema(
+    schema: UnplugSchema, services: ServiceServices
+) -> ExecutableSchema[ServiceCaller]:
+    """The services' schema, ready to run."""
+
+    def context_for(caller: ServiceCaller, _resume_after: str | None) -> ServiceContext:
+        return ServiceContext(caller=caller, services=services)
+
+    return ExecutableSchema(schema=schema.executable, context_for=context_for, authorize=authorize)

@@ -12,6 +12,8 @@ from schema.errors import invalid_cursor
 
 _KIND = b"c"
 _LENGTH = 1 + 16 + 8 + 16
+_RECORD = b"r"
+_RECORD_LENGTH = 1 + 8 + 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -45,3 +47,22 @@ def decode_connection_key(text: str, viewer_id: UserId) -> ConnectionKey:
     except (binascii.Error, ValueError, OverflowError):
         raise invalid_cursor() from None
     return ConnectionKey(created_at, ConnectionId(UUID(bytes=raw[25:])))
+
+
+def encode_record_key(key: ConnectionKey) -> str:
+    """A place in the list of all users' connections: a kind byte, microseconds, id."""
+    microseconds = (key.created_at - _EPOCH) // _MICROSECOND
+    raw = _RECORD + microseconds.to_bytes(8, "big", signed=True) + key.id.bytes
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def decode_record_key(text: str) -> ConnectionKey:
+    """`INVALID_CURSOR` when it is malformed, or of another list."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        if len(raw) != _RECORD_LENGTH or raw[:1] != _RECORD:
+            raise invalid_cursor()
+        created_at = _EPOCH + int.from_bytes(raw[1:9], "big", signed=True) * _MICROSECOND
+    except (binascii.Error, ValueError, OverflowError):
+        raise invalid_cursor() from None
+    return ConnectionKey(created_at, ConnectionId(UUID(bytes=raw[9:])))

@@ -11,6 +11,7 @@ class ErrorCode(StrEnum):
     """`extensions.code` of every error that is not data."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
     BAD_USER_INPUT = "BAD_USER_INPUT"
     INVALID_CURSOR = "INVALID_CURSOR"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"

@@ -7,6 +7,7 @@ from typing import TypeAlias, TypeVar
 
 from domain.events import (
     FailureReason,
+    Initiator,
     ProviderDisconnectionAttempted,
     ProviderDisconnectionFailed,
     ProviderDisconnectionSucceeded,
@@ -14,9 +15,10 @@ from domain.events import (
     ProviderRef,
     RecordedEvent,
 )
-from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
+from domain.identifiers import AttemptId, BatchId, ConnectionId, EventId, UserId
 from domain.ports import (
     AttemptClosed,
+    AttemptRecorded,
     ConcurrentUpdate,
     EventBus,
     NewId,
@@ -38,15 +40,22 @@ class DisconnectProviderError(StrEnum):
     CONNECTION_NOT_FOUND = "Connection not found"
     NOT_OWNED_BY_USER = "Connection not owned by user"
     DATABASE_ERROR = "Database error occurred"
+    ATTEMPT_REUSED = "Attempt id belongs to another request"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisconnectProvider:
-    """A user asks to disconnect a connection. The caller makes `attempt_id`, a UUIDv7."""
+    """Disconnect a user's connection. The caller makes `attempt_id`.
+
+    `note` is the reason, as the user will read it.
+    """
 
     user_id: UserId
     connection_id: ConnectionId
     attempt_id: AttemptId
+    initiator: Initiator = Initiator.USER
+    batch_id: BatchId | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +77,8 @@ class DisconnectProviderHandler:
     3. The connection is missing or another user's: record `Failed`.
     4. Mark it disconnected: credentials gone, row kept.
     5. Save it together with `Succeeded`. If its version has moved meanwhile, read again and redo 4.
-    6. A database error before `Attempted` is durable is a `Failure` without a trace. After it,
+    6. The attempt is in the log already: answer with what it recorded.
+    7. A database error before `Attempted` is durable is a `Failure` without a trace. After it,
        `Failed` is tried once.
 
     A port that raises `StorageError` has written nothing: adapters read back what became of a
@@ -93,7 +103,9 @@ class DisconnectProviderHandler:
         try:
             connection = await self._connections.find_by_id(command.connection_id)
             attempt = _Attempt(command, _own_provider(command, connection), self._now, self._new_id)
-            await self._events.publish(attempt.event(ProviderDisconnectionAttempted))
+            await self._events.publish(attempt.attempted())
+        except AttemptRecorded:
+            return await self._repeat(command)
         except StorageError:
             return Failure(error=DisconnectProviderError.DATABASE_ERROR)
         try:
@@ -121,6 +133,25 @@ class DisconnectProviderHandler:
                 done = DisconnectedProvider(connection=disconnected, recorded=recorded)
                 return Success(value=done)
         raise StorageError
+
+    async def _repeat(self, command: DisconnectProvider) -> Outcome:
+        attempt = _Attempt(command, None, self._now, self._new_id)
+        try:
+            begun, *ended = await self._events.of_attempt(command.attempt_id)
+            connection = await self._connections.find_by_id(command.connection_id)
+        except StorageError:
+            return attempt.failure(DisconnectProviderError.DATABASE_ERROR)
+        if not attempt.began_with(begun.event):
+            return attempt.failure(DisconnectProviderError.ATTEMPT_REUSED)
+        match ended:
+            case [RecordedEvent(event=ProviderDisconnectionSucceeded()) as recorded]:
+                if connection is not None:
+                    done = DisconnectedProvider(connection=connection, recorded=recorded)
+                    return Success(value=done)
+            case [RecordedEvent(event=ProviderDisconnectionFailed(reason=reason))]:
+                if reason.name in DisconnectProviderError.__members__:
+                    return attempt.failure(DisconnectProviderError[reason.name])
+        return attempt.failure(DisconnectProviderError.DATABASE_ERROR)
 
     async def _refuse(self, attempt: "_Attempt", error: DisconnectProviderError) -> Outcome:
         await self._events.publish(attempt.failed(error))
@@ -151,6 +182,22 @@ class _Attempt:
             attempt_id=self.command.attempt_id,
             provider=self.provider,
             **more,
+        )
+
+    def attempted(self) -> ProviderDisconnectionAttempted:
+        return self.event(
+            ProviderDisconnectionAttempted,
+            initiator=self.command.initiator,
+            batch_id=self.command.batch_id,
+            note=self.command.note,
+        )
+
+    def began_with(self, event: ProviderEvent) -> bool:
+        """Whether the log's event is this attempt's own beginning."""
+        return (
+            isinstance(event, ProviderDisconnectionAttempted)
+            and event.user_id == self.command.user_id
+            and event.connection_id == self.command.connection_id
         )
 
     def failed(self, error: DisconnectProviderError) -> ProviderDisconnectionFailed:

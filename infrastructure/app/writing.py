@@ -40,7 +40,7 @@ async def writing(
         stack.push_async_callback(writer.aclose)
         repository = TortoiseProviderConnectionRepository(database.client, writer)
         attempts = OpenAttempts(database.store, writer, now=_now, new_id=uuid7)
-        notes = AttemptNotes(WriterEventBus(writer))
+        notes = AttemptNotes(WriterEventBus(database.client, writer))
         handler = DisconnectProviderHandler(repository, notes, now=_now, new_id=uuid7)
         commands = await stack.enter_async_context(
             RunningCommands(handler, notes, attempts.close, metrics.command_finished)

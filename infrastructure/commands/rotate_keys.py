@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from domain.identifiers import ConnectionId
+from domain.ports import UnknownKey
 from infrastructure.database.store import StoredCredential
-from infrastructure.security.credentials_cipher import UnknownKey
 
 PAGE = 500
 

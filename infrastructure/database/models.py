@@ -21,6 +21,9 @@ class ProviderConnectionRow(Model):
     last_sync_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
+    provider_account_id = fields.CharField(max_length=255, null=True)
+    previous_connection_id = fields.UUIDField(null=True)
+    credentials_version = fields.IntField()
     version = fields.BigIntField()
 
     class Meta:
@@ -36,13 +39,19 @@ class ProviderEventRow(Model):
     id = fields.UUIDField(primary_key=True)
     user_id = fields.UUIDField()
     position = fields.IntField()
-    kind = fields.CharField(max_length=9)
+    kind = fields.TextField()
     occurred_at = fields.DatetimeField()
     connection_id = fields.UUIDField()
-    attempt_id = fields.UUIDField()
+    attempt_id = fields.UUIDField(null=True)
     provider_id = fields.UUIDField(null=True)
     provider_slug = fields.CharField(max_length=50, null=True)
     reason = fields.CharField(max_length=20, null=True)
+    initiator = fields.CharField(max_length=8, null=True)
+    batch_id = fields.UUIDField(null=True)
+    note = fields.TextField(null=True)
+    created = fields.BooleanField(null=True)
+    previous_connection_id = fields.UUIDField(null=True)
+    loss = fields.CharField(max_length=8, null=True)
     commit_order = fields.BigIntField()
 
     class Meta:

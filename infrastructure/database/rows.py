@@ -10,15 +10,21 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from domain.events import (
+    AccessLoss,
     FailureReason,
+    Initiator,
+    ProviderAccessLost,
+    ProviderAccessRestored,
+    ProviderConnected,
     ProviderDisconnectionAttempted,
     ProviderDisconnectionFailed,
     ProviderDisconnectionSucceeded,
     ProviderEvent,
     ProviderRef,
     RecordedEvent,
+    UnrecognizedEvent,
 )
-from domain.identifiers import ConnectionId, ProviderId, UserId
+from domain.identifiers import BatchId, ConnectionId, ProviderId, UserId
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 
 CONNECTION_COLUMNS = (
@@ -26,6 +32,8 @@ CONNECTION_COLUMNS = (
     "user_id",
     "provider_id",
     "created_at",
+    "provider_account_id",
+    "previous_connection_id",
     "provider_slug",
     "alias",
     "status",
@@ -36,9 +44,10 @@ CONNECTION_COLUMNS = (
     "disconnected_at",
     "last_sync_at",
     "updated_at",
+    "credentials_version",
     "version",
 )
-FIXED = 4
+FIXED = 6
 """So many of them never change."""
 
 CIPHERTEXT = "encrypted_credentials"
@@ -56,6 +65,12 @@ EVENT_COLUMNS = (
     "provider_id",
     "provider_slug",
     "reason",
+    "initiator",
+    "batch_id",
+    "note",
+    "created",
+    "previous_connection_id",
+    "loss",
 )
 
 
@@ -66,6 +81,9 @@ class Row(Protocol):
 
 
 _KINDS: dict[type[ProviderEvent], str] = {
+    ProviderConnected: "connected",
+    ProviderAccessLost: "access_lost",
+    ProviderAccessRestored: "access_restored",
     ProviderDisconnectionAttempted: "attempted",
     ProviderDisconnectionSucceeded: "succeeded",
     ProviderDisconnectionFailed: "failed",
@@ -74,6 +92,8 @@ OPENING = frozenset({"attempted"})
 """Kinds of events that open their attempt."""
 CLOSING = frozenset({"succeeded", "failed"})
 """Kinds of events that end their attempt, and are refused unless it is open."""
+BEGINNING = OPENING | {"connected"}
+"""Kinds of events of which an attempt has at most one."""
 
 
 def connection_row(connection: ProviderConnection) -> tuple[Any, ...]:
@@ -87,6 +107,8 @@ def connection_row(connection: ProviderConnection) -> tuple[Any, ...]:
         connection.user_id,
         connection.provider_id,
         connection.created_at,
+        connection.provider_account_id,
+        connection.previous_connection_id,
         connection.provider_slug,
         connection.alias,
         connection.status.value,
@@ -97,33 +119,38 @@ def connection_row(connection: ProviderConnection) -> tuple[Any, ...]:
         connection.disconnected_at,
         connection.last_sync_at,
         connection.updated_at,
+        connection.credentials_version,
         connection.version,
     )
 
 
 def connection_of(row: Sequence[Any], encrypted: bytes | None = None) -> ProviderConnection:
     """From `READ_COLUMNS`."""
-    credential_type, expires_at = row[7:9]
+    values = dict(zip(READ_COLUMNS, row, strict=True))
+    credential_type, previous = values["credential_type"], values["previous_connection_id"]
     return ProviderConnection(
-        id=ConnectionId(as_uuid(row[0])),
-        user_id=UserId(as_uuid(row[1])),
-        provider_id=ProviderId(as_uuid(row[2])),
-        created_at=_time(row[3]),
-        provider_slug=row[4],
-        alias=row[5],
-        status=ConnectionStatus(row[6]),
+        id=ConnectionId(as_uuid(values["id"])),
+        user_id=UserId(as_uuid(values["user_id"])),
+        provider_id=ProviderId(as_uuid(values["provider_id"])),
+        created_at=_time(values["created_at"]),
+        provider_account_id=values["provider_account_id"],
+        previous_connection_id=None if previous is None else ConnectionId(as_uuid(previous)),
+        provider_slug=values["provider_slug"],
+        alias=values["alias"],
+        status=ConnectionStatus(values["status"]),
         credentials=None
         if credential_type is None
         else ProviderCredentials(
             encrypted_data=encrypted,
             credential_type=credential_type,
-            expires_at=_time_or_none(expires_at),
+            expires_at=_time_or_none(values["credentials_expire_at"]),
         ),
-        connected_at=_time_or_none(row[9]),
-        disconnected_at=_time_or_none(row[10]),
-        last_sync_at=_time_or_none(row[11]),
-        updated_at=_time(row[12]),
-        version=row[13],
+        connected_at=_time_or_none(values["connected_at"]),
+        disconnected_at=_time_or_none(values["disconnected_at"]),
+        last_sync_at=_time_or_none(values["last_sync_at"]),
+        updated_at=_time(values["updated_at"]),
+        credentials_version=values["credentials_version"],
+        version=values["version"],
     )
 
 
@@ -147,39 +174,76 @@ def event_row(recorded: RecordedEvent) -> tuple[Any, ...]:
         provider.id if provider else None,
         provider.slug if provider else None,
         event.reason.value if isinstance(event, ProviderDisconnectionFailed) else None,
+        *_particulars(event),
     )
+
+
+def _particulars(event: ProviderEvent) -> tuple[Any, ...]:
+    """What only events of one kind have."""
+    match event:
+        case ProviderDisconnectionAttempted():
+            return (event.initiator.value, event.batch_id, event.note, None, None, None)
+        case ProviderConnected():
+            return (None, None, None, event.created, event.previous_connection_id, None)
+        case ProviderAccessLost():
+            return (None, None, None, None, None, event.loss.value)
+        case _:
+            return (None,) * 6
 
 
 def event_of(row: Row) -> RecordedEvent:
     """The inverse of `event_row`."""
-    event_id, user_id, position, kind, occurred_at, connection_id, attempt_id = row[:7]
-    provider_id, provider_slug, reason = row[7:]
+    values = dict(zip(EVENT_COLUMNS, row[: len(EVENT_COLUMNS)], strict=True))
+    provider_id = values["provider_id"]
     facts: dict[str, Any] = {
-        "id": as_uuid(event_id),
-        "occurred_at": _time(occurred_at),
-        "user_id": as_uuid(user_id),
-        "connection_id": as_uuid(connection_id),
-        "attempt_id": as_uuid(attempt_id),
+        "id": as_uuid(values["id"]),
+        "occurred_at": _time(values["occurred_at"]),
+        "user_id": as_uuid(values["user_id"]),
+        "connection_id": as_uuid(values["connection_id"]),
+        "attempt_id": _uuid_or_none(values["attempt_id"]),
         "provider": None
         if provider_id is None
-        else ProviderRef(id=ProviderId(as_uuid(provider_id)), slug=provider_slug),
+        else ProviderRef(id=ProviderId(as_uuid(provider_id)), slug=values["provider_slug"]),
     }
-    event: ProviderEvent
-    match kind:
+    return RecordedEvent(event=_event(values, facts), position=values["position"])
+
+
+def _event(values: dict[str, Any], facts: dict[str, Any]) -> ProviderEvent:
+    match values["kind"]:
+        case "connected":
+            previous = _uuid_or_none(values["previous_connection_id"])
+            return ProviderConnected(
+                **facts,
+                created=bool(values["created"]),
+                previous_connection_id=None if previous is None else ConnectionId(previous),
+            )
+        case "access_lost":
+            return ProviderAccessLost(**facts, loss=AccessLoss(values["loss"]))
+        case "access_restored":
+            return ProviderAccessRestored(**facts)
         case "attempted":
-            event = ProviderDisconnectionAttempted(**facts)
+            batch_id = _uuid_or_none(values["batch_id"])
+            return ProviderDisconnectionAttempted(
+                **facts,
+                initiator=Initiator(values["initiator"]),
+                batch_id=None if batch_id is None else BatchId(batch_id),
+                note=values["note"],
+            )
         case "succeeded":
-            event = ProviderDisconnectionSucceeded(**facts)
+            return ProviderDisconnectionSucceeded(**facts)
         case "failed":
-            event = ProviderDisconnectionFailed(**facts, reason=FailureReason(reason))
-        case _:
-            raise ValueError("an event of an unknown kind")
-    return RecordedEvent(event=event, position=position)
+            return ProviderDisconnectionFailed(**facts, reason=FailureReason(values["reason"]))
+        case kind:
+            return UnrecognizedEvent(**facts, kind=kind)
 
 
 def as_uuid(value: UUID | str) -> UUID:
     """As PostgreSQL's driver gives it, or as SQLite's text."""
     return value if isinstance(value, UUID) else UUID(value)
+
+
+def _uuid_or_none(value: UUID | str | None) -> UUID | None:
+    return None if value is None else as_uuid(value)
 
 
 def _time(value: datetime | str) -> datetime:

@@ -1,20 +1,22 @@
 """What the writer asks of a database, whatever its dialect."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
-from uuid import UUID
 
 from domain.events import (
     FailureReason,
+    Initiator,
+    ProviderConnected,
+    ProviderDisconnectionAttempted,
     ProviderDisconnectionFailed,
     ProviderEvent,
     ProviderRef,
     RecordedEvent,
 )
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
-from domain.ports import AttemptClosed, ConcurrentUpdate
+from domain.ports import AttemptClosed, AttemptRecorded, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
 
 
@@ -22,18 +24,40 @@ from domain.provider_connection import ProviderConnection
 class Write:
     """A connection as it is to become, with the events that say so: accepted whole or not at all.
 
-    The condition for the connection is its version; for an event that ends an attempt, that the
-    attempt is open. A write of nothing is always accepted.
+    The condition for the connection is its version, or when it `is_new` that its account has no
+    other current one; for an event that ends an attempt, that the attempt is open; for an attempt
+    whose id a back end made, that the log does not have it. A write of nothing is always accepted.
     """
 
     events: tuple[ProviderEvent, ...] = ()
     connection: ProviderConnection | None = None
+    is_new: bool = False
 
     @property
-    def keys(self) -> frozenset[UUID]:
+    def keys(self) -> frozenset[Hashable]:
         """What it depends on. Writes with a key in common have to stay in order."""
-        attempts = {event.attempt_id for event in self.events}
-        return frozenset(attempts if self.connection is None else attempts | {self.connection.id})
+        keys: set[Hashable] = {e.attempt_id for e in self.events if e.attempt_id is not None}
+        if self.connection is not None:
+            keys.add(self.connection.id)
+            if self.is_new and (account := account_of(self.connection)) is not None:
+                keys.add(account)
+        return frozenset(keys)
+
+    @property
+    def repeatable(self) -> Sequence[AttemptId]:
+        """Attempts whose ids a back end made: it may ask again with the same."""
+        return [
+            event.attempt_id
+            for event in self.events
+            if event.attempt_id is not None
+            and (
+                isinstance(event, ProviderConnected)
+                or (
+                    isinstance(event, ProviderDisconnectionAttempted)
+                    and event.initiator is not Initiator.USER
+                )
+            )
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +73,7 @@ class CloseAttempt:
     reason: FailureReason
 
     @property
-    def keys(self) -> frozenset[UUID]:
+    def keys(self) -> frozenset[Hashable]:
         """As `Write.keys`."""
         return frozenset({self.attempt_id})
 
@@ -68,6 +92,17 @@ class CloseAttempt:
         )
 
 
+Account: TypeAlias = tuple[UserId, str, str]
+
+
+def account_of(connection: ProviderConnection) -> Account | None:
+    """User, provider slug and the provider's id of the account, when that is known."""
+    account_id = connection.provider_account_id
+    if account_id is None:
+        return None
+    return connection.user_id, connection.provider_slug, account_id
+
+
 Member: TypeAlias = Write | CloseAttempt
 """Of a batch."""
 
@@ -81,16 +116,52 @@ def event_ids(member: Member) -> Sequence[EventId]:
             return [event_id]
 
 
+def silent(members: Iterable[Member]) -> Mapping[ConnectionId, ProviderConnection]:
+    """Connections of writes without an event: they are read back by what they wrote."""
+    return {
+        member.connection.id: member.connection
+        for member in members
+        if isinstance(member, Write) and not member.events and member.connection is not None
+    }
+
+
 def of_members(
-    members: Sequence[Member], found: Iterable[RecordedEvent]
+    members: Sequence[Member],
+    found: Iterable[RecordedEvent],
+    connections: Iterable[ProviderConnection],
 ) -> Sequence[Sequence[RecordedEvent] | None]:
-    """Each member's events; None when they are not among those that were found."""
+    """Each member's events; None when it is not among what was found.
+
+    `connections` are those of writes without an event, as they are now.
+    """
     by_id = {recorded.event.id: recorded for recorded in found}
-    ids = [event_ids(member) for member in members]
-    return [[by_id[i] for i in own] if by_id.keys() >= set(own) else None for own in ids]
+    stored = {connection.id: connection for connection in connections}
+    return [_of_member(member, by_id, stored) for member in members]
 
 
-Outcome: TypeAlias = Sequence[RecordedEvent] | ConcurrentUpdate | AttemptClosed
+def _of_member(
+    member: Member,
+    found: Mapping[EventId, RecordedEvent],
+    stored: Mapping[ConnectionId, ProviderConnection],
+) -> Sequence[RecordedEvent] | None:
+    ids = event_ids(member)
+    if isinstance(member, Write) and not ids and member.connection is not None:
+        written, now = member.connection, stored.get(member.connection.id)
+        # Each encryption has a ciphertext of its own, so equal credentials are this write's.
+        return [] if now is not None and _has_landed(written, now) else None
+    return [found[i] for i in ids] if found.keys() >= set(ids) else None
+
+
+def _has_landed(written: ProviderConnection, now: ProviderConnection) -> bool:
+    kept = written.credentials is not None and written.credentials.encrypted_data is None
+    if kept and now.credentials is not None:
+        now = replace(now, credentials=replace(now.credentials, encrypted_data=None))
+    same = replace(now, version=written.version) == written
+    return now.version > written.version and same
+
+
+Refusal: TypeAlias = ConcurrentUpdate | AttemptClosed | AttemptRecorded
+Outcome: TypeAlias = Sequence[RecordedEvent] | Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from traceback import extract_tb
 from typing import BinaryIO
+from uuid import UUID
 
 import orjson
 import structlog
@@ -121,6 +122,25 @@ class JsonAccessLog:
                 outcome=outcome,
                 duration_ms=round(seconds * 1000, 3),
             )
+
+
+class JsonCredentialsAudit:
+    """Implements the domain's `CredentialsAudit`: a line beside those of the access log."""
+
+    def __init__(self, stream: BinaryIO | None = None) -> None:
+        self._log = access_logger(stream)
+
+    def credentials_read(
+        self, *, service: str, connection_id: UUID, user_id: UUID | None, outcome: str
+    ) -> None:
+        """One line, at every log level. Raises `OSError` when it can't be written."""
+        self._log.info(
+            "credentials_read",
+            service=service,
+            connection_id=str(connection_id),
+            user_id=None if user_id is None else str(user_id),
+            outcome=outcome,
+        )
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

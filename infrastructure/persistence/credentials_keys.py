@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from domain.ports import UnknownKey
 from infrastructure.database.database import Database
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import CredentialsKeyRow
@@ -10,7 +11,6 @@ from infrastructure.persistence.stored_credentials import TortoiseStoredCredenti
 from infrastructure.security.credentials_cipher import (
     CredentialsCipher,
     GivenKeys,
-    UnknownKey,
     fingerprint,
 )
 

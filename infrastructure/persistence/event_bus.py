@@ -1,6 +1,14 @@
 """Events that change no connection, recorded by the writer."""
 
+from collections.abc import Sequence
+
+from tortoise import BaseDBAsyncClient
+
 from domain.events import ProviderEvent, RecordedEvent
+from domain.identifiers import AttemptId
+from infrastructure.database.driver_errors import reading
+from infrastructure.database.models import ProviderEventRow
+from infrastructure.database.rows import EVENT_COLUMNS, event_of
 from infrastructure.database.store import Write
 from infrastructure.persistence.writer import Writer
 
@@ -8,10 +16,18 @@ from infrastructure.persistence.writer import Writer
 class WriterEventBus:
     """`EventBus`."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, client: BaseDBAsyncClient, writer: Writer) -> None:
+        self._client = client
         self._writer = writer
 
     async def publish(self, event: ProviderEvent) -> RecordedEvent:
         """As `EventBus` promises."""
         (recorded,) = await self._writer.write(Write(events=(event,)))
         return recorded
+
+    async def of_attempt(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
+        """As `EventBus` promises."""
+        rows = ProviderEventRow.filter(attempt_id=attempt_id).using_db(self._client)
+        with reading():
+            found = await rows.order_by("position").values_list(*EVENT_COLUMNS)
+        return [event_of(row) for row in found]

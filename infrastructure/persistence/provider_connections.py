@@ -5,15 +5,16 @@ from typing import Any
 
 from tortoise import BaseDBAsyncClient
 from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
 
 from domain.events import ProviderEvent, RecordedEvent
 from domain.identifiers import ConnectionId, UserId
-from domain.ports import ConnectionKey, Page, Window
+from domain.ports import AccountConnections, ConnectionFilter, ConnectionKey, Page, Window
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import ProviderConnectionRow
 from infrastructure.database.paging import read_page
-from infrastructure.database.rows import CIPHERTEXT, READ_COLUMNS, connection_of
+from infrastructure.database.rows import CIPHERTEXT, READ_COLUMNS, as_uuid, connection_of
 from infrastructure.database.store import Write
 from infrastructure.persistence.connection_lookup import ConnectionLookup
 from infrastructure.persistence.writer import Writer
@@ -22,7 +23,7 @@ _ORDER = ("created_at", "id")
 
 
 class TortoiseProviderConnectionRepository:
-    """`ProviderConnectionRepository`, `ConnectionList` and `ConnectionSecrets`."""
+    """`ProviderConnectionRepository`, and what lists connections or reads their secrets."""
 
     def __init__(self, client: BaseDBAsyncClient, writer: Writer) -> None:
         self._client = client
@@ -52,6 +53,44 @@ class TortoiseProviderConnectionRepository:
         (recorded,) = await self._writer.write(Write(events=(event,), connection=connection))
         return recorded
 
+    async def update(self, connection: ProviderConnection) -> None:
+        """As `ProviderConnectionRepository` promises."""
+        await self._writer.write(Write(connection=connection))
+
+    async def add(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
+        """As `ProviderConnectionRepository` promises."""
+        write = Write(events=(event,), connection=connection, is_new=True)
+        (recorded,) = await self._writer.write(write)
+        return recorded
+
+    async def find_account(
+        self, user_id: UserId, provider_slug: str, account_id: str
+    ) -> AccountConnections:
+        """As `ProviderConnectionRepository` promises."""
+        rows = ProviderConnectionRow.filter(
+            user_id=user_id, provider_slug=provider_slug, provider_account_id=account_id
+        ).using_db(self._client)
+        ended = ConnectionStatus.DISCONNECTED.value
+        with reading():
+            current = await rows.exclude(status=ended).values_list(*READ_COLUMNS)
+            past = rows.filter(status=ended).order_by("-disconnected_at").limit(1)
+            previous = await past.values_list("id")
+        return AccountConnections(
+            current=connection_of(current[0]) if current else None,
+            previous_id=ConnectionId(as_uuid(previous[0][0])) if previous else None,
+        )
+
+    async def records(
+        self, wanted: ConnectionFilter, window: Window[ConnectionKey]
+    ) -> Page[ProviderConnection]:
+        """As `ConnectionRecords` promises."""
+        rows = ProviderConnectionRow.all().using_db(self._client)
+        if wanted.user_id is not None:
+            rows = rows.filter(user_id=wanted.user_id)
+        if wanted.provider_slug is not None:
+            rows = rows.filter(provider_slug=wanted.provider_slug)
+        return await _read_page(rows, window, wanted.statuses)
+
     async def page(
         self,
         user_id: UserId,
@@ -60,17 +99,25 @@ class TortoiseProviderConnectionRepository:
     ) -> Page[ProviderConnection]:
         """See `ConnectionList.page`."""
         rows = ProviderConnectionRow.filter(user_id=user_id).using_db(self._client)
-        if statuses is not None:
-            rows = rows.filter(status__in=[status.value for status in statuses])
-        with reading():
-            return await read_page(
-                rows,
-                window,
-                columns=READ_COLUMNS,
-                order=_ORDER,
-                compare=_compare,
-                item=connection_of,
-            )
+        return await _read_page(rows, window, statuses)
+
+
+async def _read_page(
+    rows: QuerySet[ProviderConnectionRow],
+    window: Window[ConnectionKey],
+    statuses: frozenset[ConnectionStatus] | None,
+) -> Page[ProviderConnection]:
+    if statuses is not None:
+        rows = rows.filter(status__in=[status.value for status in statuses])
+    with reading():
+        return await read_page(
+            rows,
+            window,
+            columns=READ_COLUMNS,
+            order=_ORDER,
+            compare=_compare,
+            item=connection_of,
+        )
 
 
 def _compare(op: str, key: ConnectionKey) -> Q:

@@ -10,11 +10,8 @@ from uuid import uuid4
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from domain.ports import UnknownKey
 from infrastructure.failures import OperatorError
-
-
-class UnknownKey(Exception):
-    """None of the keys decrypts it."""
 
 
 class CredentialsCipher:

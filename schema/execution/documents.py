@@ -1,6 +1,6 @@
 """Documents, parsed and validated once per text."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -35,13 +35,21 @@ TOO_DEEP = "Syntax Error: Document is nested too deeply. Parsing aborted."
 """graphql-core's words; it has no types of its own for them."""
 
 
+def _accept(_document: DocumentNode) -> None:
+    """A schema without rules of its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRules:
-    """What a document may hold, and how much a client is told about the schema."""
+    """What a document may hold, and how much a client is told about the schema.
+
+    `check` sees a parsed document before it is validated, and raises `Refused`.
+    """
 
     limits: DocumentLimits = field(default_factory=DocumentLimits)
     introspection: bool = False
     hide_suggestions: bool = True
+    check: Callable[[DocumentNode], None] = _accept
 
 
 class Documents:
@@ -54,6 +62,7 @@ class Documents:
         self._schema = schema
         self._limits = rules.limits
         self._telemetry = telemetry
+        self._check = rules.check
         self.hide_suggestions = rules.hide_suggestions
         self._limit_rules = [limit_rule(rules.limits)]
         self._rules = specified_rules
@@ -89,6 +98,7 @@ class Documents:
 
     def _read(self, text: str) -> dict[str | None, Operation]:
         document = self._parse(text)
+        self._check(document)
         self._check_limits(document)  # first: the other rules can be made to work hard
         errors = validate(
             self._schema, document, self._rules, hide_suggestions=self.hide_suggestions

@@ -1,7 +1,7 @@
 """Runs operations on graphql-core."""
 
 import weakref
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import isawaitable
@@ -45,7 +45,7 @@ collector, whose pauses grow with the number of open sockets.
 """
 
 
-def _authorize_all(_operation: Operation, _caller: object) -> None:
+def _authorize_all(_root_fields: Sequence[str], _caller: object) -> None:
     """Every caller may run every operation."""
 
 
@@ -61,14 +61,14 @@ class ExecutableSchema(Generic[CallerT]):
       resumed by its transport, the cursor's text.
     - `render_event` makes the value of a subscription field from an event.
     - `preload` maps root query fields to what is read before any root field resolves.
-    - `authorize` raises `Refused` when the caller may not run an operation.
+    - `authorize` raises `Refused` when the caller may not run an operation with these root fields.
     """
 
     schema: GraphQLSchema
     context_for: Callable[[CallerT, str | None], Context]
     render_event: Callable[[RecordedEvent], object] = _render_nothing
     preload: Mapping[str, Callable[[Context], Awaitable[None]]] = field(default_factory=dict)
-    authorize: Callable[[Operation, CallerT], None] = _authorize_all
+    authorize: Callable[[Sequence[str], CallerT], None] = _authorize_all
 
 
 class SchemaExecutor(Generic[CallerT]):

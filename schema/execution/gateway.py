@@ -131,7 +131,7 @@ class Gateway(Generic[CallerT]):
         """
         operation = self._documents.operation(request.query, request.operation_name)
         call.name, call.type = operation.name, operation.type
-        self._authorize(operation, _caller(call))
+        self._authorize(operation.root_fields, _caller(call))
         variables = request.variables or {}
         self._documents.check_variables(operation, variables)
         call.prepared = (operation, variables)

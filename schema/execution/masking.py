@@ -1,5 +1,6 @@
 """What of an error a client may read, and what of it a log may hold."""
 
+import re
 from collections.abc import Iterator, Sequence
 from traceback import extract_tb
 
@@ -11,6 +12,23 @@ from schema.errors import ErrorCode, code_of, request_error
 
 INTERNAL = "Internal server error. The server's log has details under this error's id."
 
+UNFIT = "A value does not fit its type."
+
+_UNFIT_VARIABLE = re.compile(
+    r"(?P<place>Variable '\$\w+' has invalid value(?: at [\w.\[\]]+)?)"
+    r"(?:: (?P<expected>Expected value of (?:non-null )?type '[^']+' "
+    r"(?:to include required field '\w+'|to be an object|not to be None)))?"
+)
+
+
+def without_values(message: str) -> str:
+    """graphql-core's words on a variable: its place and the expected type, never what it holds."""
+    match = _UNFIT_VARIABLE.match(message)
+    if match is None:
+        return UNFIT
+    place, expected = match["place"], match["expected"]
+    return f"{place}: {expected}." if expected else f"{place}: it does not fit its type."
+
 
 class Masking:
     """Lets through what was written for clients; hides everything else behind an id.
@@ -19,8 +37,10 @@ class Masking:
     not: it may quote a credential, a variable or a literal.
     """
 
-    def __init__(self, new_id: NewId) -> None:
+    def __init__(self, new_id: NewId, *, quote_values: bool = True) -> None:
+        """`quote_values`: whether a client reads its own wrong values again in an error."""
         self._new_id = new_id
+        self._quote_values = quote_values
         self._log = structlog.get_logger("unplug.graphql")
 
     def mask(self, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
@@ -31,6 +51,8 @@ class Masking:
         """graphql-core's own words on variables that don't fit their types."""
         for error in errors:
             error.extensions = {"code": ErrorCode.BAD_USER_INPUT.value}
+            if not self._quote_values:
+                error.message = without_values(error.message)
         return errors
 
     def unexpected(self, error: BaseException) -> GraphQLError:
@@ -44,7 +66,8 @@ class Masking:
             return error
         if error.nodes and isinstance(error.nodes[0], ValueNode):
             # graphql-core's own words on an argument: a null variable where null is not allowed.
-            return _at(error, request_error(ErrorCode.BAD_USER_INPUT, error.message))
+            message = error.message if self._quote_values else UNFIT
+            return _at(error, request_error(ErrorCode.BAD_USER_INPUT, message))
         return _at(error, self.unexpected(error.original_error or error))
 
 

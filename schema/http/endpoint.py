@@ -51,6 +51,7 @@ class HttpRules:
     """What a request may be, and where it may come from."""
 
     limits: HttpLimits = field(default_factory=HttpLimits)
+    methods: tuple[str, ...] = ("GET", "POST", "OPTIONS")
     cross_origin: CrossOrigin = field(default_factory=lambda: CrossOrigin(frozenset()))
 
 
@@ -98,10 +99,12 @@ class HttpTransport(Generic[CallerT]):
 
     async def _answer(self, exchange: Exchange[CallerT]) -> None:
         method = exchange.scope["method"]
+        if method not in self._rules.methods:
+            allow = (b"allow", ", ".join(self._rules.methods).encode())
+            queries = ", or GET for queries" if "GET" in self._rules.methods else ""
+            raise HttpRefused(405, [bad_user_input(f"Use POST{queries}.")], [allow])
         if method == "OPTIONS":
             return await self._preflight(exchange)
-        if method not in ("POST", "GET"):
-            raise HttpRefused(405, [bad_user_input("Use POST, or GET for queries.")], [ALLOW])
         exchange.call.token = await self._authenticate(exchange)
         accepts = accepted(exchange.headers.get(b"accept"))
         try:
@@ -155,6 +158,8 @@ class HttpTransport(Generic[CallerT]):
         exchange.call.errors = errors
         if _has(errors, ErrorCode.RATE_LIMITED):
             await _refuse(exchange, 429, errors, [_retry_after(errors)])
+        elif any(code_of(error) == ErrorCode.FORBIDDEN for error in errors):
+            await _refuse(exchange, 403, errors)
         elif accepts.single is None and (stream := self._stream(accepts)):
             await stream.refuse(exchange, errors)
         else:

@@ -5,18 +5,19 @@ from datetime import datetime
 from enum import Enum
 from functools import partial
 from typing import assert_never
+from uuid import UUID
 
 import strawberry
 
 from domain import events as domain_events
 from domain.events import FailureReason, RecordedEvent
 from schema.relay import Node
-from schema.viewer.types import Provider
+from schema.shared_types import ConnectionStatus, Provider
 
 NOT_FOUND = "Connection not found"
 
 
-@strawberry.enum(description="Why a disconnection failed.")
+@strawberry.enum(name="FailureReason", description="Why an attempt failed.")
 class DisconnectionFailureReason(Enum):
     """Another user's connection is reported as one that does not exist."""
 
@@ -60,9 +61,48 @@ class ProviderEvent(Node):
     )
 
 
+@strawberry.type(description="A provider was connected, or connected again.")
+class ProviderConnected(ProviderEvent):
+    """A back end registered credentials."""
+
+    created: bool = strawberry.field(
+        description="Whether a new connection was created; else one got new credentials."
+    )
+    previous_connection_id: strawberry.ID | None = strawberry.field(
+        description="The disconnected connection of the same account that preceded it. A UUID."
+    )
+
+
+@strawberry.type(description="The provider no longer accepts the connection's credentials.")
+class ProviderAccessLost(ProviderEvent):
+    """A back end reported it."""
+
+    status: ConnectionStatus = strawberry.field(description="The connection's lifecycle status.")
+
+
+@strawberry.type(description="A connection that had lost access works again.")
+class ProviderAccessRestored(ProviderEvent):
+    """A back end refreshed the credentials."""
+
+
+@strawberry.enum(description="Who requested a disconnection.")
+class Initiator(Enum):
+    """The values are the domain's."""
+
+    USER = strawberry.enum_value("user", description="The user.")
+    SERVICE = strawberry.enum_value("service", description="A back end, on behalf of the user.")
+    OPERATOR = strawberry.enum_value("operator", description="An operator of this service.")
+
+
 @strawberry.type(description="A disconnection was requested.")
 class ProviderDisconnectionAttempted(ProviderEvent):
     """An attempt has begun."""
+
+    initiator: Initiator = strawberry.field(description="Who requested it.")
+    batch_id: strawberry.ID | None = strawberry.field(
+        description="Groups disconnections that were requested together. A UUID."
+    )
+    note: str | None = strawberry.field(description="The reason, as the initiator wrote it.")
 
 
 @strawberry.type(description="The provider was disconnected and its credentials were destroyed.")
@@ -82,13 +122,30 @@ def to_graphql(recorded: RecordedEvent) -> ProviderEvent:
     """A recorded event as clients see it."""
     event = recorded.event
     match event:
+        case domain_events.ProviderConnected():
+            shape: Callable[..., ProviderEvent] = partial(
+                ProviderConnected,
+                created=event.created,
+                previous_connection_id=_id(event.previous_connection_id),
+            )
+        case domain_events.ProviderAccessLost():
+            shape = partial(ProviderAccessLost, status=ConnectionStatus(event.loss.value))
+        case domain_events.ProviderAccessRestored():
+            shape = ProviderAccessRestored
         case domain_events.ProviderDisconnectionAttempted():
-            shape: Callable[..., ProviderEvent] = ProviderDisconnectionAttempted
+            shape = partial(
+                ProviderDisconnectionAttempted,
+                initiator=Initiator(event.initiator.value),
+                batch_id=_id(event.batch_id),
+                note=event.note,
+            )
         case domain_events.ProviderDisconnectionSucceeded():
             shape = ProviderDisconnectionSucceeded
         case domain_events.ProviderDisconnectionFailed():
             reason = _shown(event.reason)
             shape = partial(ProviderDisconnectionFailed, reason=reason, message=MESSAGES[reason])
+        case domain_events.UnrecognizedEvent():
+            raise ValueError("an unrecognized event is not shown")
         case _:
             assert_never(event)
     return shape(
@@ -96,7 +153,7 @@ def to_graphql(recorded: RecordedEvent) -> ProviderEvent:
         position=recorded.position,
         cursor=recorded.cursor.encode(),
         occurred_at=event.occurred_at,
-        attempt_id=strawberry.ID(str(event.attempt_id)),
+        attempt_id=_id(event.attempt_id),
         connection_id=strawberry.ID(str(event.connection_id)),
         provider=Provider.of(event.provider) if event.provider else None,
     )
@@ -106,3 +163,7 @@ def _shown(reason: FailureReason) -> DisconnectionFailureReason:
     if reason is FailureReason.NOT_OWNED_BY_USER:
         return DisconnectionFailureReason.CONNECTION_NOT_FOUND
     return DisconnectionFailureReason(reason.value)
+
+
+def _id(value: UUID | None) -> strawberry.ID | None:
+    return None if value is None else strawberry.ID(str(value))

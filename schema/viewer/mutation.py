@@ -57,7 +57,10 @@ class Mutation:
                         | DisconnectProviderError.NOT_OWNED_BY_USER
                     ):
                         return ConnectionNotFound(message=NOT_FOUND, attempt_id=attempt_id)
-                    case DisconnectProviderError.DATABASE_ERROR:
+                    case (
+                        DisconnectProviderError.DATABASE_ERROR
+                        | DisconnectProviderError.ATTEMPT_REUSED
+                    ):
                         return DisconnectionFailed(
                             message=MESSAGES[DisconnectionFailureReason.DATABASE_ERROR],
                             attempt_id=attempt_id if failure.attempt_id else None,

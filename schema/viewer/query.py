@@ -4,6 +4,7 @@ from typing import Annotated
 
 import strawberry
 
+from domain.events import UnrecognizedEvent
 from domain.identifiers import ConnectionId, EventId
 from domain.ports import ConnectionKey
 from domain.provider_connection import ConnectionStatus as DomainStatus
@@ -21,9 +22,10 @@ from schema.relay import (
     parse_id,
     window,
 )
+from schema.shared_types import ConnectionStatus
 from schema.viewer.context import Context, Info
 from schema.viewer.events import ProviderEvent, to_graphql
-from schema.viewer.types import ConnectedProvider, ConnectionStatus
+from schema.viewer.types import ConnectedProvider
 
 UNSET = strawberry.UNSET
 
@@ -45,7 +47,9 @@ class Query:
         if connection is not None and connection.user_id == viewer_id:
             return ConnectedProvider.of(connection)
         recorded = await services.events.find(viewer_id, EventId(node_id))
-        return to_graphql(recorded) if recorded else None
+        if recorded is None or isinstance(recorded.event, UnrecognizedEvent):
+            return None
+        return to_graphql(recorded)
 
     @strawberry.field(description="The viewer's connections, in order of creation.")
     async def connected_providers(
@@ -117,14 +121,14 @@ class Query:
             wanted,
             None if only is None else ConnectionId(parse_id(only, "connectionId")),
         )
-        nodes = [to_graphql(item) for item in page.items]
+        cursors = [item.cursor.encode() for item in page.items]
         return Connection(
-            edges=[Edge(node=node, cursor=node.cursor) for node in nodes],
-            page_info=page_info(
-                [node.cursor for node in nodes],
-                has_previous=page.has_previous,
-                has_next=page.has_next,
-            ),
+            edges=[
+                Edge(node=to_graphql(item), cursor=cursor)
+                for item, cursor in zip(page.items, cursors, strict=True)
+                if not isinstance(item.event, UnrecognizedEvent)
+            ],
+            page_info=page_info(cursors, has_previous=page.has_previous, has_next=page.has_next),
         )
 
     @strawberry.field(

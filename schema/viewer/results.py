@@ -4,6 +4,7 @@ from typing import Annotated, TypeAlias
 
 import strawberry
 
+from schema.shared_types import Error
 from schema.viewer.types import ConnectedProvider
 
 ATTEMPT_ID = "Correlates this result with its events. A UUID; null when no attempt was recorded."
@@ -17,13 +18,6 @@ class DisconnectProviderInput:
     connection_id: strawberry.ID = strawberry.field(
         description="Id of the connection to disconnect. A UUID."
     )
-
-
-@strawberry.interface(description="An expected failure.")
-class Error:
-    """A failure that is data, not an error of the request."""
-
-    message: str = strawberry.field(description="Human-readable message.")
 
 
 @strawberry.type(description="The provider is disconnected and its credentials are destroyed.")

@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 import strawberry
 
-from domain.events import EventCursor, RecordedEvent
+from domain.events import EventCursor, RecordedEvent, UnrecognizedEvent
 from domain.identifiers import ConnectionId
 from domain.ports import Attachment, EventFeed, EventSubscriber
 from schema.cursors import resolve_cursor
@@ -25,7 +25,9 @@ class EventStream:
 
     def wants(self, recorded: RecordedEvent) -> bool:
         """Whether an event of the viewer is one of those that were asked for."""
-        return self.connection_id in (None, recorded.event.connection_id)
+        event = recorded.event
+        wanted = self.connection_id is None or self.connection_id == event.connection_id
+        return wanted and not isinstance(event, UnrecognizedEvent)
 
     def attach(self, subscriber: EventSubscriber) -> Attachment:
         """Follows the viewer's log."""

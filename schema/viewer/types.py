@@ -1,40 +1,12 @@
 """Connections and providers as viewers see them."""
 
 from datetime import datetime
-from enum import Enum
 
 import strawberry
 
-from domain.events import ProviderRef
 from domain.provider_connection import ProviderConnection
 from schema.relay import Node
-
-
-@strawberry.enum(description="Lifecycle status of a connection.")
-class ConnectionStatus(Enum):
-    """The values are the domain's."""
-
-    PENDING = strawberry.enum_value("pending", description="The user has not finished connecting.")
-    ACTIVE = strawberry.enum_value("active", description="Connected; credentials are stored.")
-    EXPIRED = strawberry.enum_value("expired", description="The credentials have expired.")
-    REVOKED = strawberry.enum_value("revoked", description="The provider revoked the credentials.")
-    FAILED = strawberry.enum_value("failed", description="Connecting failed.")
-    DISCONNECTED = strawberry.enum_value(
-        "disconnected", description="Disconnected; the credentials are destroyed."
-    )
-
-
-@strawberry.type(description="A data provider, such as a bank, a brokerage or a SaaS product.")
-class Provider:
-    """A provider, as clients see it."""
-
-    id: strawberry.ID = strawberry.field(description="A UUID.")
-    slug: str = strawberry.field(description="Short name, such as `schwab`.")
-
-    @classmethod
-    def of(cls, provider: ProviderRef) -> "Provider":
-        """A domain provider as clients see it."""
-        return cls(id=strawberry.ID(str(provider.id)), slug=provider.slug)
+from schema.shared_types import ConnectionStatus, Provider
 
 
 @strawberry.type(description="The link between the viewer and one provider.")
@@ -53,14 +25,21 @@ class ConnectedProvider(Node):
     last_sync_at: datetime | None = strawberry.field(
         description="When data was last fetched from the provider."
     )
+    expires_at: datetime | None = strawberry.field(description="When the credentials expire.")
+    previous_connection_id: strawberry.ID | None = strawberry.field(
+        description="The disconnected connection of the same account that preceded it. A UUID."
+    )
     created_at: datetime = strawberry.field(description="When the connection was created.")
     updated_at: datetime = strawberry.field(description="When the connection last changed.")
 
     @classmethod
     def of(cls, connection: ProviderConnection) -> "ConnectedProvider":
         """A domain connection as clients see it: everything but its credentials."""
+        credentials, previous = connection.credentials, connection.previous_connection_id
         return cls(
             id=strawberry.ID(str(connection.id)),
+            expires_at=credentials.expires_at if credentials else None,
+            previous_connection_id=None if previous is None else strawberry.ID(str(previous)),
             provider=Provider(
                 id=strawberry.ID(str(connection.provider_id)), slug=connection.provider_slug
             ),

@@ -37,7 +37,7 @@ class PostgresWorld(World):
         self._writer = Writer(database.store, self.committed)
         self._writer.start()
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
-        self.bus = WriterEventBus(self._writer)
+        self.bus = WriterEventBus(database.client, self._writer)
         self.log = self.heads = TortoiseEventLog(database.client)
         self.all_events = TortoiseAllEvents(database.client)
         self.credentials = TortoiseStoredCredentials(database.client, database.store)

@@ -20,6 +20,7 @@ from domain.events import (
 from domain.identifiers import AttemptId, ConnectionId, UserId
 from domain.ports import (
     ConnectionList,
+    ConnectionRecords,
     ConnectionSecrets,
     EventBus,
     EventLog,
@@ -52,7 +53,9 @@ PROVIDER = ProviderRef(id=a_provider(77), slug="schwab")
 _seconds = count()
 
 
-class Connections(ProviderConnectionRepository, ConnectionList, ConnectionSecrets, Protocol):
+class Connections(
+    ProviderConnectionRepository, ConnectionList, ConnectionRecords, ConnectionSecrets, Protocol
+):
     """The ports that one adapter implements."""
 
 
@@ -133,7 +136,7 @@ class SqliteWorld(World):
         self._writer = Writer(database.store, self.committed)
         self._writer.start()
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
-        self.bus = WriterEventBus(self._writer)
+        self.bus = WriterEventBus(database.client, self._writer)
         self.log = self.heads = TortoiseEventLog(database.client)
         self.all_events = TortoiseAllEvents(database.client)
         self.credentials = TortoiseStoredCredentials(database.client, database.store)

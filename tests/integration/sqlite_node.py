@@ -31,7 +31,7 @@ class Node:
         self.writer = Writer(database.store, self.announced.extend)
         self.writer.start()
         self.connections = TortoiseProviderConnectionRepository(database.client, self.writer)
-        self.bus = WriterEventBus(self.writer)
+        self.bus = WriterEventBus(database.client, self.writer)
         self.log = TortoiseEventLog(database.client)
         self.open_attempts = OpenAttempts(database.store, self.writer, now=now, new_id=uuid7)
         self.handler = DisconnectProviderHandler(self.connections, self.bus, now=now, new_id=uuid7)

@@ -10,7 +10,7 @@ import pytest
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.migrate import migrate_sqlite
 
-A, B, C, D = (f"00000000-0000-0000-0000-00000000000{digit}" for digit in "abcd")
+A, B, C, D, E, F = (f"00000000-0000-0000-0000-00000000000{digit}" for digit in "abcdef")
 EVENT: dict[str, object] = {
     "id": A,
     "user_id": A,
@@ -22,7 +22,9 @@ EVENT: dict[str, object] = {
     "provider_id": A,
     "provider_slug": "schwab",
     "reason": None,
+    "initiator": "user",
 }
+NOT_ATTEMPTED: dict[str, object] = {"initiator": None}
 CONNECTION: dict[str, object] = {
     "id": A,
     "user_id": A,
@@ -61,7 +63,9 @@ def events(db: sqlite3.Connection) -> list[tuple[object, ...]]:
 def log(db: sqlite3.Connection) -> list[tuple[object, ...]]:
     """An attempt and its outcome."""
     insert(db, "provider_events", EVENT)
-    insert(db, "provider_events", EVENT | {"id": B, "position": 2, "kind": "succeeded"})
+    insert(
+        db, "provider_events", EVENT | NOT_ATTEMPTED | {"id": B, "position": 2, "kind": "succeeded"}
+    )
     return events(db)
 
 
@@ -90,7 +94,7 @@ def test_log_refuses_to_change(
         {"id": A, "user_id": D, "attempt_id": D},
         {"id": D, "attempt_id": D},
         {"id": D, "user_id": D},
-        {"id": D, "user_id": D, "kind": "failed", "reason": "interrupted"},
+        NOT_ATTEMPTED | {"id": D, "user_id": D, "kind": "failed", "reason": "interrupted"},
         {"id": D, "user_id": D, "attempt_id": D, "commit_order": 1},
     ],
     ids=["id", "position", "attempted twice", "other outcome", "commit order"],
@@ -121,9 +125,21 @@ def test_log_refuses_what_would_take_an_events_place(
     "wrong",
     [
         {"kind": "happened"},
-        {"kind": "failed"},
+        NOT_ATTEMPTED | {"kind": "failed"},
         {"reason": "interrupted"},
-        {"kind": "failed", "reason": "bad luck"},
+        NOT_ATTEMPTED | {"kind": "failed", "reason": "bad luck"},
+        NOT_ATTEMPTED,
+        {"initiator": "stranger"},
+        {"attempt_id": None},
+        {"note": ""},
+        {"note": "x" * 501},
+        {"created": 1},
+        {"loss": "expired"},
+        NOT_ATTEMPTED | {"kind": "connected"},
+        NOT_ATTEMPTED | {"kind": "connected", "created": 0, "previous_connection_id": B},
+        NOT_ATTEMPTED | {"kind": "connected", "created": 1, "note": "no"},
+        NOT_ATTEMPTED | {"kind": "access_lost"},
+        NOT_ATTEMPTED | {"kind": "access_lost", "loss": "active"},
         {"position": 0},
         {"position": 2**31},
         {"provider_id": None},
@@ -144,13 +160,22 @@ def test_log_refuses_events_that_make_no_sense(
 
 def test_log_takes_every_kind_of_event(db: sqlite3.Connection) -> None:
     unknown = {"provider_id": None, "provider_slug": None}
-    reason = {"kind": "failed", "reason": "interrupted"}
+    reason = NOT_ATTEMPTED | {"kind": "failed", "reason": "interrupted"}
+    rest = NOT_ATTEMPTED | {"user_id": D, "attempt_id": None}
     insert(db, "provider_events", EVENT)
-    insert(db, "provider_events", EVENT | {"id": B, "position": 2, "kind": "succeeded"})
+    insert(
+        db, "provider_events", EVENT | NOT_ATTEMPTED | {"id": B, "position": 2, "kind": "succeeded"}
+    )
     insert(db, "provider_events", EVENT | unknown | reason | {"id": C, "user_id": C,
            "attempt_id": C})  # fmt: skip
+    insert(db, "provider_events", EVENT | rest | {"id": D, "kind": "access_lost",
+           "loss": "expired"})  # fmt: skip
+    insert(db, "provider_events", EVENT | rest | {"id": E, "position": 2,
+           "kind": "access_restored"})  # fmt: skip
+    insert(db, "provider_events", EVENT | rest | {"id": F, "position": 3, "kind": "connected",
+           "attempt_id": D, "created": 1, "previous_connection_id": A})  # fmt: skip
 
-    assert len(events(db)) == 3
+    assert len(events(db)) == 6
 
 
 @pytest.mark.parametrize(
@@ -173,6 +198,9 @@ def test_log_takes_every_kind_of_event(db: sqlite3.Connection) -> None:
             "credentials_expire_at": "2026-01-02 03:04:05+00:00",
         },
         {"version": 0},
+        {"credentials_version": 0},
+        {"provider_account_id": ""},
+        {"provider_account_id": "x" * 256},
         {"user_id": "somebody"},
         {"created_at": None},
     ],
@@ -185,3 +213,13 @@ def test_connections_refuse_what_makes_no_sense(
 
     with pytest.raises(sqlite3.IntegrityError):
         insert(db, "provider_connections", CONNECTION | wrong)
+
+
+def test_account_has_one_current_connection(db: sqlite3.Connection) -> None:
+    account = {"provider_account_id": "account-1"}
+    ended = {"status": "disconnected", "encrypted_credentials": None, "credential_type": None}
+    insert(db, "provider_connections", CONNECTION | account)
+    insert(db, "provider_connections", CONNECTION | account | ended | {"id": B})
+
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        insert(db, "provider_connections", CONNECTION | account | {"id": C})

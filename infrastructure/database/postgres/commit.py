@@ -5,14 +5,15 @@ ring: connections by id, then attempts by id, then heads by user. The statement 
 COMMITTED: a row whose lock was waited for is seen as it is after the wait.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from domain.events import ProviderEvent, ProviderRef, RecordedEvent
-from domain.identifiers import EventId
-from domain.ports import AttemptClosed, ConcurrentUpdate
+from domain.identifiers import AttemptId, EventId
+from domain.ports import AttemptClosed, AttemptRecorded, ConcurrentUpdate
 from infrastructure.database.rows import (
+    BEGINNING,
     CIPHERTEXT,
     CLOSING,
     CONNECTION_COLUMNS,
@@ -22,7 +23,7 @@ from infrastructure.database.rows import (
     connection_row,
     event_row,
 )
-from infrastructure.database.store import CloseAttempt, Member, Outcome, Write
+from infrastructure.database.store import CloseAttempt, Member, Outcome, Refusal, Write
 
 _TYPES = {
     "n": "int",
@@ -31,7 +32,12 @@ _TYPES = {
     "connection_id": "uuid",
     "attempt_id": "uuid",
     "provider_id": "uuid",
+    "batch_id": "uuid",
+    "previous_connection_id": "uuid",
+    "created": "boolean",
+    "is_new": "boolean",
     "encrypted_credentials": "bytea",
+    "credentials_version": "int",
     "version": "bigint",
     **dict.fromkeys(
         (
@@ -51,7 +57,7 @@ _EVENT = (*EVENT_COLUMNS[:_POSITION], *EVENT_COLUMNS[_POSITION + 1 :])
 _COPIED = ("user_id", "connection_id", "provider_id", "provider_slug")
 """What `CloseAttempt` leaves to the `Attempted` in the log."""
 _CHANGING = CONNECTION_COLUMNS[FIXED:-1]
-_SAVED = ("id", *_CHANGING, "version")
+_SAVED = ("is_new", *CONNECTION_COLUMNS)
 
 
 def arrays(columns: Sequence[str], first: int = 1) -> str:
@@ -86,6 +92,10 @@ def _new(column: str) -> str:
 
 _CHANGED = ", ".join(map(_new, _CHANGING))
 
+_REPEATED = len(_SAVED) + len(_EVENT) + 4
+"""The number of the first parameter that tells which attempts may be recorded already."""
+
+
 # Built from the constants above alone. `n` is a member's number, `k` an event's.
 COMMIT = f"""
 WITH saved AS (
@@ -100,18 +110,32 @@ WITH saved AS (
         LEFT JOIN copied a ON e.user_id IS NULL AND a.attempt_id = e.attempt_id
 ), locked AS MATERIALIZED (
     SELECT id, version FROM provider_connections
-    WHERE id = ANY ($2::uuid[]) ORDER BY id FOR UPDATE
+    WHERE id = ANY (${_SAVED.index("id") + 2}::uuid[]) ORDER BY id FOR UPDATE
+), recorded AS MATERIALIZED (
+    SELECT e.n FROM unnest({arrays(("n", "attempt_id"), _REPEATED)}) AS e (n, attempt_id)
+        JOIN provider_events p ON p.attempt_id = e.attempt_id AND p.kind IN ({_kinds(BEGINNING)})
+), inserted AS (
+    INSERT INTO provider_connections ({", ".join(CONNECTION_COLUMNS)})
+    SELECT {", ".join(CONNECTION_COLUMNS)} FROM saved
+    WHERE is_new AND n NOT IN (SELECT n FROM recorded)
+        AND (SELECT count(*) FROM locked) >= 0 -- after the connections' locks
+    ORDER BY id
+    ON CONFLICT DO NOTHING RETURNING id
 ), open AS MATERIALIZED (
     SELECT attempt_id FROM open_attempts
     WHERE attempt_id IN (SELECT attempt_id FROM event WHERE kind IN ({_kinds(CLOSING)}))
-        AND (SELECT count(*) FROM locked) >= 0 -- after the connections' locks
+        AND (SELECT count(*) FROM locked) + (SELECT count(*) FROM inserted) >= 0 -- after them
     ORDER BY attempt_id FOR UPDATE
 ), refused AS MATERIALIZED (
-    SELECT n, true AS is_closed FROM event
+    SELECT n, 'recorded' AS refusal FROM recorded
+    UNION ALL
+    SELECT n, 'closed' FROM event
     WHERE kind IN ({_kinds(CLOSING)}) AND attempt_id NOT IN (SELECT attempt_id FROM open)
     UNION ALL
-    SELECT saved.n, false FROM saved LEFT JOIN locked ON locked.id = saved.id
-    WHERE locked.version IS DISTINCT FROM saved.version
+    SELECT saved.n, 'stale' FROM saved LEFT JOIN locked ON locked.id = saved.id
+    WHERE NOT saved.is_new AND locked.version IS DISTINCT FROM saved.version
+    UNION ALL
+    SELECT n, 'stale' FROM saved WHERE is_new AND id NOT IN (SELECT id FROM inserted)
 ), accepted AS MATERIALIZED (
     SELECT *,
         row_number() OVER (PARTITION BY user_id ORDER BY k) AS place,
@@ -122,7 +146,7 @@ WITH saved AS (
     UPDATE provider_connections c
     SET ({", ".join(_CHANGING)}, version) = ROW ({_CHANGED}, c.version + 1)
     FROM saved s
-    WHERE c.id = s.id AND s.n NOT IN (SELECT n FROM refused)
+    WHERE c.id = s.id AND NOT s.is_new AND s.n NOT IN (SELECT n FROM refused)
         AND ({_of("c", _CHANGING)}) IS DISTINCT FROM ({_CHANGED})
 ), opened AS (
     INSERT INTO open_attempts (attempt_id)
@@ -147,7 +171,7 @@ WITH saved AS (
     FROM accepted a JOIN head ON head.user_id = a.user_id, ordered
     RETURNING id, position, {", ".join(_COPIED)}
 )
-SELECT n, is_closed, NULL::uuid AS id, NULL::int AS position, NULL::uuid AS previous_id,
+SELECT n, refusal, NULL::uuid AS id, NULL::int AS position, NULL::uuid AS previous_id,
     {_nulls(_COPIED)}
 FROM refused
 UNION ALL SELECT NULL, NULL, appended.id, appended.position,
@@ -161,18 +185,24 @@ def parameters(members: Sequence[Member]) -> list[Sequence[Any]]:
     saved = []
     events = []
     copied = []
+    repeated: list[tuple[int, AttemptId]] = []
     for n, member in enumerate(members):
         if isinstance(member, CloseAttempt):
             copied.append(member.attempt_id)
             events.append((n, *_row_to_complete(member)))
             continue
         if member.connection is not None:
-            stored = connection_row(member.connection)
-            saved.append((n, stored[0], *stored[FIXED:]))
+            saved.append((n, member.is_new, *connection_row(member.connection)))
+        repeated += [(n, attempt_id) for attempt_id in member.repeatable]
         for event in member.events:
             row = event_row(RecordedEvent(event=event, position=0))
             events.append((n, *row[:_POSITION], *row[_POSITION + 1 :]))
-    return [*_columns(saved, len(_SAVED) + 1), copied, *_columns(events, len(_EVENT) + 1)]
+    return [
+        *_columns(saved, len(_SAVED) + 1),
+        copied,
+        *_columns(events, len(_EVENT) + 1),
+        *_columns(repeated, 2),
+    ]
 
 
 def _row_to_complete(close: CloseAttempt) -> Sequence[Any]:
@@ -190,19 +220,28 @@ def _columns(rows: Sequence[Sequence[Any]], count: int) -> list[Sequence[Any]]:
     return list(zip(*rows, strict=True)) or [()] * count
 
 
+_REFUSED: dict[str, type[Refusal]] = {
+    "closed": AttemptClosed,
+    "recorded": AttemptRecorded,
+    "stale": ConcurrentUpdate,
+}
+_REFUSALS = tuple(_REFUSED)
+"""The first that holds is the member's."""
+
+
 def outcomes(members: Sequence[Member], rows: Iterable[Sequence[Any]]) -> Sequence[Outcome]:
     """From `COMMIT`'s result."""
-    refused: dict[int, Outcome] = {}
+    refused: dict[int, str] = {}
     places: dict[UUID, tuple[int, EventId | None]] = {}
     copies: dict[UUID, Sequence[Any]] = {}
-    for n, is_closed, event_id, position, previous_id, *copied in rows:
+    for n, refusal, event_id, position, previous_id, *copied in rows:
         if event_id is not None:
             places[event_id] = (position, previous_id)
             copies[event_id] = copied
-        elif n not in refused or is_closed:
-            refused[n] = AttemptClosed() if is_closed else ConcurrentUpdate()
+        else:
+            refused[n] = min(refused.get(n, refusal), refusal, key=_REFUSALS.index)
     return [
-        refused[n]
+        _REFUSED[refused[n]]()
         if n in refused
         else [
             RecordedEvent(
@@ -231,7 +270,7 @@ def waves(members: Sequence[Member]) -> list[list[int]]:
     A member waits for the one before it that has a key in common.
     """
     found: list[list[int]] = []
-    next_wave: dict[UUID, int] = {}
+    next_wave: dict[Hashable, int] = {}
     for index, member in enumerate(members):
         number = max((next_wave.get(key, 0) for key in member.keys), default=0)
         next_wave.update(dict.fromkeys(member.keys, number + 1))

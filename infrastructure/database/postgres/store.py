@@ -21,7 +21,15 @@ from infrastructure.database.driver_errors import reading, words
 from infrastructure.database.error_sentences import explain_error
 from infrastructure.database.postgres.commit import COMMIT, arrays, outcomes, parameters, waves
 from infrastructure.database.postgres.connection import LOST, PostgresOptions
-from infrastructure.database.rows import CONNECTION_COLUMNS, EVENT_COLUMNS, connection_row, event_of
+from infrastructure.database.rows import (
+    CIPHERTEXT,
+    CONNECTION_COLUMNS,
+    EVENT_COLUMNS,
+    READ_COLUMNS,
+    connection_of,
+    connection_row,
+    event_of,
+)
 from infrastructure.database.store import (
     CloseAttempt,
     Member,
@@ -32,6 +40,7 @@ from infrastructure.database.store import (
     Write,
     event_ids,
     of_members,
+    silent,
 )
 
 log = structlog.get_logger(__name__)
@@ -61,6 +70,10 @@ _REPLACE = (
     " JOIN unnest($1::uuid[], $2::bigint[], $3::bytea[]) AS new (id, version, encrypted)"
     " USING (id) WHERE c.id = locked.id AND c.version = new.version"
     " AND c.encrypted_credentials IS NOT NULL"
+)
+_LOCK_CONNECTIONS = (
+    f"SELECT {', '.join(READ_COLUMNS)}, {CIPHERTEXT} FROM provider_connections"
+    " WHERE id = ANY ($1) ORDER BY id FOR UPDATE"
 )
 # Makes the head of a new user too, so that there is something to wait for. It is rolled back.
 _LOCK_HEADS = (
@@ -109,21 +122,26 @@ class PostgresStore:
         closed = [member.attempt_id for member in members if isinstance(member, CloseAttempt)]
         ids = list(chain.from_iterable(map(event_ids, members)))
 
-        async def find(connection: asyncpg.Connection) -> Sequence[asyncpg.Record]:
+        silent_ids = sorted(silent(members))
+
+        async def find(
+            connection: asyncpg.Connection,
+        ) -> tuple[Sequence[asyncpg.Record], Sequence[asyncpg.Record]]:
             transaction = connection.transaction()
             await transaction.start()
             try:
+                rows = await connection.fetch(_LOCK_CONNECTIONS, silent_ids) if silent_ids else []
                 await connection.execute(_LOCK_HEADS, users, closed)
                 # A statement of its own: it has to see what became visible during the wait.
-                rows: Sequence[asyncpg.Record] = await connection.fetch(_FIND, ids)
+                return await connection.fetch(_FIND, ids), rows
             finally:
                 await transaction.rollback()
-            return rows
 
-        found = [event_of(row) for row in await self._read(find)]
+        events, rows = await self._read(find)
+        found = [event_of(row) for row in events]
         for recorded in found:
             self._doubted.pop(recorded.event.id, None)
-        return of_members(members, found)
+        return of_members(members, found, [connection_of(tuple(row)[:-1], row[-1]) for row in rows])
 
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         """See `Store.insert`. For a process that has no writer on this store."""
@@ -213,7 +231,7 @@ class PostgresStore:
             raise OutcomeUnknown from None
         for event_id in doubted:
             del self._doubted[event_id]
-        there = of_members(wave, map(event_of, rows))
+        there = of_members(wave, map(event_of, rows), [])
         return [first or one for first, one in zip(there, found, strict=True)]
 
     async def _read(self, query: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from domain.events import ProviderEvent, RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
-from domain.ports import AttemptClosed, ConcurrentUpdate
+from domain.ports import AttemptClosed, AttemptRecorded, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.rows import (
     CIPHERTEXT,
@@ -17,9 +17,19 @@ from infrastructure.database.rows import (
     READ_COLUMNS,
     kind_of,
 )
-from infrastructure.database.store import CloseAttempt, Member, Outcome, Write
+from infrastructure.database.store import (
+    Account,
+    CloseAttempt,
+    Member,
+    Outcome,
+    Refusal,
+    Write,
+    account_of,
+)
 
 Row: TypeAlias = tuple[Any, ...]
+
+_TYPE = READ_COLUMNS.index("credential_type")
 
 
 class Head(NamedTuple):
@@ -31,11 +41,18 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a store has read for a batch. Rows are of `READ_COLUMNS`, which end with the version."""
+    """What a store has read for a batch. Rows are of `READ_COLUMNS`, which
+    end with the version.
+
+    `recorded` are those of `Batch.repeatable` that the log has, `accounts` those of
+    `Batch.accounts` that have a current connection.
+    """
 
     rows: Mapping[ConnectionId, Row]
     open_attempts: Collection[AttemptId]
     attempted: Mapping[AttemptId, ProviderEvent]
+    recorded: Collection[AttemptId]
+    accounts: Collection[Account]
 
 
 class Batch:
@@ -49,15 +66,22 @@ class Batch:
     def __init__(self, members: Sequence[Member]) -> None:
         self._members = members
         self._accepted: dict[int, Sequence[ProviderEvent]] = {}
-        self._refused: dict[int, ConcurrentUpdate | AttemptClosed] = {}
+        self._refused: dict[int, Refusal] = {}
         writes = [member for member in members if isinstance(member, Write)]
         events = [event for write in writes for event in write.events]
         self.connection_ids = sorted({w.connection.id for w in writes if w.connection is not None})
         self.copied = sorted({m.attempt_id for m in members if isinstance(m, CloseAttempt)})
-        ending = {event.attempt_id for event in events if kind_of(event) in CLOSING}
+        ending = {e.attempt_id for e in events if e.attempt_id and kind_of(e) in CLOSING}
         self.closing = sorted(ending.union(self.copied))
+        self.repeatable = [attempt_id for write in writes for attempt_id in write.repeatable]
+        new = [write.connection for write in writes if write.is_new and write.connection]
+        self.accounts = [account for each in new if (account := account_of(each)) is not None]
+        self.created: list[Row] = []
+        """Rows of new connections."""
         self.changes: list[dict[str, Any]] = []
         """New values of changed connections, by column."""
+        self.destroys = False
+        """Whether a change destroys credentials."""
         self.opened: dict[AttemptId, ProviderEvent] = {}
         self.closed: list[AttemptId] = []
         self.counts: Counter[UserId] = Counter()
@@ -67,26 +91,48 @@ class Batch:
 
     def decide(self, found: Found, row_of: Callable[[ProviderConnection], Row]) -> None:
         """`row_of` writes a connection as the database would."""
-        rows: dict[ConnectionId, Row | None] = dict(found.rows)
-        still_open = set(found.open_attempts)
+        state = _State(found, row_of)
         for index, member in enumerate(self._members):
             events = self._events_of(member, found.attempted)
-            ends = [event.attempt_id for event in events if kind_of(event) in CLOSING]
-            if not all(attempt in still_open or attempt in self.opened for attempt in ends) or (
-                isinstance(member, CloseAttempt) and not events
-            ):
-                self._refused[index] = AttemptClosed()
+            refusal = self._refusal(member, events, state)
+            if refusal is not None:
+                self._refused[index] = refusal
                 continue
             if isinstance(member, Write) and member.connection is not None:
-                new = dict(zip(CONNECTION_COLUMNS, row_of(member.connection), strict=True))
-                stored = rows.get(member.connection.id)
-                if stored is None or stored[-1] != new["version"]:
-                    self._refused[index] = ConcurrentUpdate()
-                    continue
-                if new[CIPHERTEXT] or stored != tuple(new[column] for column in READ_COLUMNS):
-                    self.changes.append(new)
-                    rows[member.connection.id] = None  # a later change in this batch is late
-            self._accept(index, events, still_open)
+                self._apply(member, member.connection, state)
+            self._accept(index, events, state.open_attempts)
+
+    def _refusal(
+        self, member: Member, events: Sequence[ProviderEvent], state: "_State"
+    ) -> Refusal | None:
+        ends = [event.attempt_id for event in events if kind_of(event) in CLOSING]
+        if not all(attempt in state.open_attempts or attempt in self.opened for attempt in ends):
+            return AttemptClosed()
+        if isinstance(member, CloseAttempt):
+            return None if events else AttemptClosed()
+        if not state.recorded.isdisjoint(member.repeatable):
+            return AttemptRecorded()
+        if member.connection is None or state.is_current(member.connection, new=member.is_new):
+            return None
+        return ConcurrentUpdate()
+
+    def _apply(self, write: Write, connection: ProviderConnection, state: "_State") -> None:
+        row, stored = state.row_of(connection), state.rows.get(connection.id)
+        new = dict(zip(CONNECTION_COLUMNS, row, strict=True))
+        state.recorded.update(write.repeatable)
+        if write.is_new:
+            self.created.append(row)
+            if (account := account_of(connection)) is not None:
+                state.accounts.add(account)
+        elif stored is not None and (
+            new[CIPHERTEXT] or stored != tuple(new[column] for column in READ_COLUMNS)
+        ):
+            self.changes.append(new)
+            kept = new["credential_type"] is not None and not new[CIPHERTEXT]
+            self.destroys |= stored[_TYPE] is not None and not kept
+        else:
+            return
+        state.rows[connection.id] = None  # a later change in this batch is late
 
     def record(self, heads: Mapping[UserId, Head]) -> Sequence[Outcome]:
         """Positions in the order of members; `heads` are those of the users after this batch."""
@@ -125,7 +171,9 @@ class Batch:
         self._accepted[index] = events
         for event in events:
             kind, attempt_id = kind_of(event), event.attempt_id
-            if kind in OPENING:
+            if attempt_id is None:
+                pass
+            elif kind in OPENING:
                 self.opened[attempt_id] = event
             elif kind in CLOSING and attempt_id in self.opened:
                 del self.opened[attempt_id]
@@ -134,3 +182,21 @@ class Batch:
                 self.closed.append(attempt_id)
             self.counts[event.user_id] += 1
             self.last_ids[event.user_id] = event.id
+
+
+class _State:
+    """The database as it is after the members that were accepted so far."""
+
+    def __init__(self, found: Found, row_of: Callable[[ProviderConnection], Row]) -> None:
+        self.row_of = row_of
+        self.rows: dict[ConnectionId, Row | None] = dict(found.rows)
+        self.open_attempts = set(found.open_attempts)
+        self.recorded = set(found.recorded)
+        self.accounts = set(found.accounts)
+
+    def is_current(self, connection: ProviderConnection, *, new: bool) -> bool:
+        """Whether the connection may be written."""
+        if new:
+            return connection.id not in self.rows and account_of(connection) not in self.accounts
+        stored = self.rows.get(connection.id)
+        return stored is not None and stored[-1] == connection.version

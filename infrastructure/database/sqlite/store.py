@@ -28,6 +28,7 @@ from infrastructure.database.rows import (
     EVENT_COLUMNS,
     FIXED,
     READ_COLUMNS,
+    connection_of,
     connection_row,
     event_of,
     event_row,
@@ -42,12 +43,14 @@ from infrastructure.database.sqlite.bulk import (
 from infrastructure.database.sqlite.connection import BUSY_TIMEOUT, connect
 from infrastructure.database.sqlite.purge import mark_destroyed
 from infrastructure.database.store import (
+    Account,
     Member,
     MemberRefused,
     Outcome,
     StoredCredential,
     event_ids,
     of_members,
+    silent,
 )
 
 log = structlog.get_logger(__name__)
@@ -60,11 +63,26 @@ _EVENTS = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events"
 _FIND_CONNECTIONS = (
     f"SELECT {', '.join(READ_COLUMNS)} FROM provider_connections WHERE id IN {_LISTED}"
 )
+_FIND_WRITTEN = _FIND_CONNECTIONS.replace(" FROM", f", {CIPHERTEXT} FROM", 1)
 _KEPT = f"coalesce(:{CIPHERTEXT}, iif(:credential_type IS NULL, NULL, {CIPHERTEXT}))"
 _NEW = {name: _KEPT if name == CIPHERTEXT else f":{name}" for name in _CHANGING}
 _CHANGE_CONNECTION = (
     f"UPDATE provider_connections SET {', '.join(f'{name} = {new}' for name, new in _NEW.items())},"
     " version = version + 1 WHERE id = :id"
+)
+_CREATE_CONNECTION = (
+    f"INSERT INTO provider_connections ({', '.join(CONNECTION_COLUMNS)})"
+    f" VALUES ({', '.join('?' * len(CONNECTION_COLUMNS))})"
+)
+_FIND_ACCOUNTS = (
+    "SELECT user_id, provider_slug, provider_account_id FROM provider_connections"
+    " JOIN json_each(?) AS account ON user_id = account.value ->> 0"
+    " AND provider_slug = account.value ->> 1 AND provider_account_id = account.value ->> 2"
+    " WHERE status <> 'disconnected'"
+)
+_FIND_RECORDED = (
+    "SELECT attempt_id FROM provider_events WHERE kind IN ('connected', 'attempted')"
+    f" AND attempt_id IN {_LISTED}"
 )
 _FIND_OPEN = f"SELECT attempt_id FROM open_attempts WHERE attempt_id IN {_LISTED}"
 _OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(?)"
@@ -117,7 +135,10 @@ class SqliteStore:
         """See `Store.read_back`."""
         ids = _json(str(event_id) for event_id in chain.from_iterable(map(event_ids, members)))
         found = await self._alone(lambda db: db.execute(_READ_BACK, (ids,)).fetchall())
-        return of_members(members, map(event_of, found))
+        written = silent(members)
+        rows = await self._alone(lambda db: _listed(db, _FIND_WRITTEN, written))
+        now = [connection_of(row[:-1], row[-1]) for row in rows]
+        return of_members(members, map(event_of, found), now)
 
     async def record_key(self, fingerprint: str) -> None:
         """See `Store.record_key`."""
@@ -184,8 +205,10 @@ def _commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outco
     # has written in between, whatever the busy timeout.
     db.execute("BEGIN IMMEDIATE")
     batch.decide(_found(db, batch), _text_row)
+    if batch.destroys:
+        mark_destroyed(db)
+    db.executemany(_CREATE_CONNECTION, batch.created)
     if batch.changes:
-        mark_destroyed(db)  # whichever columns changed: most changes are disconnections
         db.executemany(_CHANGE_CONNECTION, batch.changes)
     _listed(db, _OPEN, batch.opened)
     _listed(db, _CLOSE, batch.closed)
@@ -212,8 +235,23 @@ def _found(db: sqlite3.Connection, batch: Batch) -> Found:
     return Found(
         rows={ConnectionId(UUID(row[0])): row for row in rows},
         open_attempts=[AttemptId(UUID(attempt_id)) for (attempt_id,) in still_open],
-        attempted={event.attempt_id: event for event in attempted},
+        attempted={event.attempt_id: event for event in attempted if event.attempt_id},
+        recorded=_recorded(db, batch.repeatable),
+        accounts=_accounts(db, batch.accounts),
     )
+
+
+def _recorded(db: sqlite3.Connection, attempt_ids: Sequence[AttemptId]) -> set[AttemptId]:
+    found = _listed(db, _FIND_RECORDED, attempt_ids)
+    return {AttemptId(UUID(attempt_id)) for (attempt_id,) in found}
+
+
+def _accounts(db: sqlite3.Connection, accounts: Sequence[Account]) -> set[Account]:
+    if not accounts:
+        return set()
+    wanted = orjson.dumps([[str(user), slug, account] for user, slug, account in accounts])
+    found = db.execute(_FIND_ACCOUNTS, (wanted.decode(),)).fetchall()
+    return {(UserId(UUID(user)), slug, account) for user, slug, account in found}
 
 
 def _listed(db: sqlite3.Connection, sql: str, ids: Iterable[UUID]) -> list[Row]:

@@ -95,12 +95,15 @@ async def test_impossible_connections_are_refused(db: asyncpg.Connection, change
     ("values", "error"),
     [
         ({"position": 1}, asyncpg.UniqueViolationError),
-        ({"kind": "succeeded"}, None),
+        ({"kind": "succeeded", "initiator": None}, None),
         ({"attempt_id": None}, asyncpg.UniqueViolationError),
         ({"position": 0}, asyncpg.CheckViolationError),
-        ({"kind": "failed"}, asyncpg.CheckViolationError),
+        ({"kind": "failed", "initiator": None}, asyncpg.CheckViolationError),
+        ({"initiator": None}, asyncpg.CheckViolationError),
+        ({"kind": "connected", "initiator": None}, asyncpg.CheckViolationError),
+        ({"kind": "access_lost", "initiator": None}, asyncpg.CheckViolationError),
         ({"reason": "interrupted"}, asyncpg.CheckViolationError),
-        ({"kind": "failed", "reason": "bad luck"}, asyncpg.CheckViolationError),
+        ({"kind": "failed", "initiator": None, "reason": "bad luck"}, asyncpg.CheckViolationError),
         ({"provider_slug": "schwab"}, asyncpg.CheckViolationError),
     ],
 )

@@ -10,14 +10,16 @@ from domain.events import (
 )
 from domain.identifiers import ConnectionId, UserId
 from domain.ports import (
+    AccountConnections,
+    ConnectionFilter,
     ConnectionKey,
     Page,
     Window,
 )
 from domain.provider_connection import ConnectionStatus, ProviderConnection
-from infrastructure.database.store import StoredCredential
+from infrastructure.database.store import StoredCredential, account_of
 from tests.support.fakes.paging import page_of
-from tests.support.fakes.world import World
+from tests.support.fakes.world import DISCONNECTED, World
 
 
 class InMemoryProviderConnectionRepository:
@@ -41,6 +43,38 @@ class InMemoryProviderConnectionRepository:
 
     async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
         return await self._world.write(event, connection)
+
+    async def update(self, connection: ProviderConnection) -> None:
+        await self._world.change(connection)
+
+    async def add(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
+        return await self._world.write(event, connection, is_new=True)
+
+    async def find_account(
+        self, user_id: UserId, provider_slug: str, account_id: str
+    ) -> AccountConnections:
+        await self._world.passed("find")
+        wanted = (user_id, provider_slug, account_id)
+        own = [c for c in self._world.connections.values() if account_of(c) == wanted]
+        past = [c for c in own if c.disconnected_at and c.status is DISCONNECTED]
+        past.sort(key=lambda c: c.disconnected_at or c.created_at)
+        return AccountConnections(
+            current=next((as_read(c) for c in own if c.status is not DISCONNECTED), None),
+            previous_id=past[-1].id if past else None,
+        )
+
+    async def records(
+        self, wanted: ConnectionFilter, window: Window[ConnectionKey]
+    ) -> Page[ProviderConnection]:
+        await self._world.passed("find")
+        found = [
+            as_read(c)
+            for c in sorted(self._world.connections.values(), key=_key)
+            if wanted.user_id in (None, c.user_id)
+            and wanted.provider_slug in (None, c.provider_slug)
+            and (wanted.statuses is None or c.status in wanted.statuses)
+        ]
+        return page_of(found, _key, window)
 
     async def page(
         self,

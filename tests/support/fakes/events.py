@@ -7,7 +7,7 @@ from domain.events import (
     ProviderEvent,
     RecordedEvent,
 )
-from domain.identifiers import ConnectionId, EventId, UserId
+from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import (
     LogReplaced,
     Page,
@@ -26,6 +26,10 @@ class InMemoryEventBus:
 
     async def publish(self, event: ProviderEvent) -> RecordedEvent:
         return await self._world.write(event)
+
+    async def of_attempt(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
+        await self._world.passed("read")
+        return [r for r in self._world.recorded if r.event.attempt_id == attempt_id]
 
 
 class InMemoryEventLog:

@@ -11,18 +11,22 @@ from uuid_utils.compat import uuid7
 
 from domain.events import (
     FailureReason,
+    ProviderConnected,
     ProviderDisconnectionAttempted,
     ProviderDisconnectionFailed,
+    ProviderDisconnectionSucceeded,
     ProviderEvent,
     RecordedEvent,
 )
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import (
     AttemptClosed,
+    AttemptRecorded,
     ConcurrentUpdate,
     StorageError,
 )
-from domain.provider_connection import ProviderConnection
+from domain.provider_connection import ConnectionStatus, ProviderConnection
+from infrastructure.database.store import Write, account_of
 
 Action: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -86,10 +90,14 @@ class World:
             raise StorageError
 
     async def write(
-        self, event: ProviderEvent, connection: ProviderConnection | None = None
+        self,
+        event: ProviderEvent,
+        connection: ProviderConnection | None = None,
+        *,
+        is_new: bool = False,
     ) -> RecordedEvent:
         """Survives the cancellation of its caller, like a transaction that has begun."""
-        task = asyncio.create_task(self._write(event, connection))
+        task = asyncio.create_task(self._write(event, connection, is_new=is_new))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
         return await asyncio.shield(task)
@@ -114,19 +122,29 @@ class World:
             await self.write(failed)
         return True
 
+    async def change(self, connection: ProviderConnection) -> None:
+        """A write without an event."""
+        async with self._writing:
+            await self.passed("update")
+            self._check_version(connection)
+            self._store(connection)
+
     async def _write(
-        self, event: ProviderEvent, connection: ProviderConnection | None
+        self, event: ProviderEvent, connection: ProviderConnection | None, *, is_new: bool
     ) -> RecordedEvent:
-        kind = type(event).__name__.removeprefix("ProviderDisconnection").lower()
+        name = type(event).__name__
+        kind = name.removeprefix("ProviderDisconnection").removeprefix("Provider").lower()
         async with self._writing:
             await self.passed(kind)
-            self._check(event, connection)
+            self._check(event, connection, is_new=is_new)
             if isinstance(event, ProviderDisconnectionAttempted):
-                self.open_attempts.add(event.attempt_id)
-            else:
-                self.open_attempts.remove(event.attempt_id)
-            if connection is not None:
-                self._change(self.connections[connection.id], connection)
+                self.open_attempts.add(_known(event))
+            elif isinstance(event, CLOSING):
+                self.open_attempts.remove(_known(event))
+            if is_new and connection is not None:
+                self.connections[connection.id] = connection
+            elif connection is not None:
+                self._store(connection)
             log = self.logs[event.user_id]
             recorded = RecordedEvent(
                 event=event,
@@ -147,14 +165,43 @@ class World:
         if new != stored:
             self.connections[new.id] = replace(new, version=new.version + 1)
 
-    def _check(self, event: ProviderEvent, connection: ProviderConnection | None) -> None:
-        opens = isinstance(event, ProviderDisconnectionAttempted)
+    def _check(
+        self, event: ProviderEvent, connection: ProviderConnection | None, *, is_new: bool
+    ) -> None:
         recorded = [recorded.event for recorded in self.recorded]
-        if any(e.id == event.id or (opens and e.attempt_id == event.attempt_id) for e in recorded):
+        begun = {e.attempt_id for e in recorded if isinstance(e, BEGINNING)}
+        if isinstance(event, BEGINNING) and event.attempt_id in begun:
+            raise AttemptRecorded if Write(events=(event,)).repeatable else StorageError
+        if any(e.id == event.id for e in recorded):
             raise StorageError
-        if not opens and event.attempt_id not in self.open_attempts:
+        if isinstance(event, CLOSING) and event.attempt_id not in self.open_attempts:
             raise AttemptClosed
-        if connection is not None:
-            stored = self.connections.get(connection.id)
-            if stored is None or stored.version != connection.version:
+        if connection is not None and is_new:
+            account = account_of(connection)
+            current = [c for c in self.connections.values() if c.status is not DISCONNECTED]
+            if account is not None and account in map(account_of, current):
                 raise ConcurrentUpdate
+        elif connection is not None:
+            self._check_version(connection)
+
+    def _check_version(self, connection: ProviderConnection) -> None:
+        stored = self.connections.get(connection.id)
+        if stored is None or stored.version != connection.version:
+            raise ConcurrentUpdate
+
+    def _store(self, connection: ProviderConnection) -> None:
+        stored = self.connections[connection.id]
+        if connection.credentials is not None and connection.credentials.encrypted_data is None:
+            connection = replace(connection, credentials=stored.credentials)
+        if connection != stored:
+            self.connections[connection.id] = replace(connection, version=connection.version + 1)
+
+
+DISCONNECTED = ConnectionStatus.DISCONNECTED
+BEGINNING = (ProviderConnected, ProviderDisconnectionAttempted)
+CLOSING = (ProviderDisconnectionSucceeded, ProviderDisconnectionFailed)
+
+
+def _known(event: ProviderEvent) -> AttemptId:
+    assert event.attempt_id is not None
+    return event.attempt_id

@@ -5,10 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from domain.ports import StorageError
+from domain.ports import StorageError, UnknownKey
 from domain.provider_connection import ProviderCredentials
 from infrastructure.commands.rotate_keys import PAGE, RotateKeys, Rotation
-from infrastructure.security.credentials_cipher import UnknownKey
 from tests.contracts.world import NOW, active
 from tests.support.fakes.connections import InMemoryStoredCredentials
 from tests.support.fakes.world import World

@@ -65,7 +65,7 @@ class InMemoryStore:
         if self.reads_that_fail:
             self.reads_that_fail -= 1
             raise StorageError
-        return of_members(members, self.log)
+        return of_members(members, self.log, [])
 
 
 def events_of(member: Member) -> Sequence[ProviderEvent]:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from domain.ports import UnknownKey
 from infrastructure.failures import OperatorError
-from infrastructure.security.credentials_cipher import CredentialsCipher, UnknownKey, keys_beside
+from infrastructure.security.credentials_cipher import CredentialsCipher, keys_beside
 
 SECRET = b'{"refresh_token": "hush"}'
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()

@@ -1,0 +1,64 @@
+"""Changing a connection on a condition: what the commands of back ends have in common."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from domain.commands.errors import ConnectionNotFound, DatabaseError
+from domain.events import ProviderEvent, ProviderRef
+from domain.identifiers import ConnectionId
+from domain.ports import ConcurrentUpdate, ProviderConnectionRepository, StorageError
+from domain.provider_connection import ProviderConnection
+from domain.result import Failure, Result, Success
+
+SAVE_TRIES = 5
+
+ErrorT = TypeVar("ErrorT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A connection as it is to become, and the event that tells of it, if any does."""
+
+    connection: ProviderConnection
+    event: ProviderEvent | None = None
+
+
+Decide: TypeAlias = Callable[[ProviderConnection], Change | Failure[ErrorT]]
+"""Judges a connection as it was read: what to change, or why not."""
+
+
+async def change_connection(
+    connections: ProviderConnectionRepository,
+    connection_id: ConnectionId,
+    decide: Decide[ErrorT],
+) -> Result[ProviderConnection, ErrorT | ConnectionNotFound | DatabaseError]:
+    """Reads, decides and saves; what has changed meanwhile is read and judged again."""
+    try:
+        for _ in range(SAVE_TRIES):
+            connection = await connections.find_by_id(connection_id)
+            if connection is None:
+                return Failure(error=ConnectionNotFound())
+            decided = decide(connection)
+            if isinstance(decided, Failure):
+                return Failure(error=decided.error)
+            try:
+                await _save(connections, decided)
+            except ConcurrentUpdate:
+                continue
+            return Success(value=decided.connection)
+    except StorageError:
+        pass
+    return Failure(error=DatabaseError())
+
+
+def provider_of(connection: ProviderConnection) -> ProviderRef:
+    """As events name it."""
+    return ProviderRef(id=connection.provider_id, slug=connection.provider_slug)
+
+
+async def _save(connections: ProviderConnectionRepository, change: Change) -> None:
+    if change.event is None:
+        await connections.update(change.connection)
+    else:
+        await connections.save(change.connection, change.event)

@@ -1,0 +1,200 @@
+"""Connect a provider: a connection begins, or begins again."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from domain.commands.changing import SAVE_TRIES, provider_of
+from domain.commands.errors import (
+    ConnectionDisconnected,
+    ConnectionNotFound,
+    DatabaseError,
+    DifferentRequest,
+    LateCredentials,
+)
+from domain.events import ProviderConnected, ProviderRef, RecordedEvent
+from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
+from domain.ports import (
+    AttemptRecorded,
+    ConcurrentUpdate,
+    EventBus,
+    NewId,
+    Now,
+    ProviderConnectionRepository,
+    StorageError,
+)
+from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from domain.result import Failure, Result, Success
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectProvider:
+    """A user has connected a provider. `credentials` are encrypted already.
+
+    With `connection_id` that connection begins again, and no other. Without it, the connection of
+    the same account does, if there is one.
+    """
+
+    user_id: UserId
+    provider: ProviderRef
+    credentials: ProviderCredentials
+    attempt_id: AttemptId
+    connection_id: ConnectionId | None = None
+    provider_account_id: str | None = None
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectedProvider:
+    """The connection as it is now, and what the attempt recorded."""
+
+    connection: ProviderConnection
+    recorded: RecordedEvent
+
+    @property
+    def created(self) -> bool:
+        """Whether the attempt began a new connection."""
+        event = self.recorded.event
+        return isinstance(event, ProviderConnected) and event.created
+
+
+Refused: TypeAlias = DifferentRequest | ConnectionDisconnected | ConnectionNotFound
+ConnectOutcome: TypeAlias = Result[ConnectedProvider, Refused | DatabaseError]
+
+
+class ConnectProviderHandler:
+    """Runs the command: one event, one commit.
+
+    1. Find the target: the named connection, or the one of the account that is not disconnected.
+    2. None was named and none is there: add a connection, behind its disconnected predecessor.
+    3. The named one is missing or another user's: not found. It is of another provider or account:
+       the request is at fault. It is disconnected: the credentials came too late.
+    4. Save it as active with the new credentials and `ProviderConnected`.
+    5. The attempt is recorded already: answer with what it recorded.
+    6. The target has changed meanwhile: redo 1. A named target is never exchanged for another.
+    """
+
+    def __init__(
+        self,
+        connection_repo: ProviderConnectionRepository,
+        event_bus: EventBus,
+        *,
+        now: Now,
+        new_id: NewId,
+    ) -> None:
+        self._connections = connection_repo
+        self._events = event_bus
+        self._now = now
+        self._new_id = new_id
+
+    async def handle(self, command: ConnectProvider) -> ConnectOutcome:
+        """Expected outcomes are returned, never raised."""
+        try:
+            for _ in range(SAVE_TRIES):
+                try:
+                    return await self._connect(command)
+                except ConcurrentUpdate:
+                    continue
+                except AttemptRecorded:
+                    return await self._repeat(command)
+        except StorageError:
+            pass
+        return Failure(error=DatabaseError())
+
+    async def _connect(self, command: ConnectProvider) -> ConnectOutcome:
+        previous_id = None
+        if command.connection_id is not None:
+            target = await self._connections.find_by_id(command.connection_id)
+            if refused := _refused(command, target):
+                return await self._refuse(command, refused)
+        elif command.provider_account_id is not None:
+            account = await self._connections.find_account(
+                command.user_id, command.provider.slug, command.provider_account_id
+            )
+            target, previous_id = account.current, account.previous_id
+        else:
+            target = None
+        if target is None:
+            return await self._add(command, previous_id)
+        connected = target.reconnect(command.credentials, self._now(), command.alias)
+        recorded = await self._connections.save(connected, self._event(command, connected))
+        return Success(value=ConnectedProvider(connection=connected, recorded=recorded))
+
+    async def _add(
+        self, command: ConnectProvider, previous_id: ConnectionId | None
+    ) -> ConnectOutcome:
+        now = self._now()
+        connection = ProviderConnection(
+            id=ConnectionId(self._new_id()),
+            user_id=command.user_id,
+            provider_id=command.provider.id,
+            provider_slug=command.provider.slug,
+            provider_account_id=command.provider_account_id,
+            alias=command.alias,
+            status=ConnectionStatus.ACTIVE,
+            credentials=command.credentials,
+            previous_connection_id=previous_id,
+            connected_at=now,
+            created_at=now,
+            updated_at=now,
+        )
+        event = self._event(command, connection, created=True)
+        recorded = await self._connections.add(connection, event)
+        return Success(value=ConnectedProvider(connection=connection, recorded=recorded))
+
+    async def _refuse(self, command: ConnectProvider, refused: Refused) -> ConnectOutcome:
+        """A lost answer may be asked for again after the connection has ended."""
+        if await self._events.of_attempt(command.attempt_id):
+            return await self._repeat(command)
+        return Failure(error=refused)
+
+    async def _repeat(self, command: ConnectProvider) -> ConnectOutcome:
+        recorded = (await self._events.of_attempt(command.attempt_id))[0]
+        event = recorded.event
+        connection = await self._connections.find_by_id(event.connection_id)
+        if (
+            connection is None
+            or not isinstance(event, ProviderConnected)
+            or not _matches(command, connection)
+            or (event.created and command.connection_id is not None)
+        ):
+            return Failure(error=DifferentRequest())
+        return Success(value=ConnectedProvider(connection=connection, recorded=recorded))
+
+    def _event(
+        self, command: ConnectProvider, connection: ProviderConnection, *, created: bool = False
+    ) -> ProviderConnected:
+        return ProviderConnected(
+            id=EventId(self._new_id()),
+            occurred_at=connection.updated_at,
+            user_id=connection.user_id,
+            connection_id=connection.id,
+            attempt_id=command.attempt_id,
+            provider=provider_of(connection),
+            created=created,
+            previous_connection_id=connection.previous_connection_id if created else None,
+        )
+
+
+def _refused(command: ConnectProvider, target: ProviderConnection | None) -> Refused | None:
+    if target is None or target.user_id != command.user_id:
+        return ConnectionNotFound()
+    if not _matches(command, target):
+        return DifferentRequest()
+    if target.status is ConnectionStatus.DISCONNECTED:
+        return ConnectionDisconnected(LateCredentials.DESTROYED)
+    return None
+
+
+def _matches(command: ConnectProvider, connection: ProviderConnection) -> bool:
+    """Whether the command is about this connection. Credentials are never compared.
+
+    Only a command that names its connection may leave the account out.
+    """
+    named = command.connection_id is not None
+    account_id = command.provider_account_id
+    return (
+        command.user_id == connection.user_id
+        and command.provider == provider_of(connection)
+        and (account_id == connection.provider_account_id or (named and account_id is None))
+        and (not named or command.connection_id == connection.id)
+    )

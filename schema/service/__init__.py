@@ -1,0 +1,1 @@
+"""What back ends see: connections of all users, and their credentials."""

@@ -1,0 +1,156 @@
+"""What services may read."""
+
+from typing import Annotated
+
+import orjson
+import strawberry
+
+from domain.identifiers import ConnectionId, UserId
+from domain.ports import ConnectionFilter, ConnectionKey, StorageError, UnknownKey
+from domain.provider_connection import ConnectionStatus as DomainStatus
+from domain.provider_connection import ProviderConnection
+from schema.cursors import decode_record_key, encode_record_key
+from schema.relay import (
+    After,
+    Before,
+    Connection,
+    Edge,
+    First,
+    Last,
+    Node,
+    given,
+    page_info,
+    parse_id,
+    window,
+)
+from schema.service.context import ServiceInfo
+from schema.service.results import (
+    CredentialsResult,
+    disconnected,
+    failed,
+    not_active,
+    not_found,
+)
+from schema.service.types import ConnectionRecord, Credentials
+from schema.shared_types import ConnectionStatus
+
+UNSET = strawberry.UNSET
+
+
+@strawberry.type(description="What a service may read.")
+class Query:
+    """Root of all queries."""
+
+    @strawberry.field(description="Scope connections:read. A connection, by its id.")
+    async def node(
+        self,
+        info: ServiceInfo,
+        id: Annotated[strawberry.ID, strawberry.argument(description="A UUID.")],  # noqa: A002 (Relay's name)
+    ) -> Node | None:
+        """None for what is missing."""
+        connection_id = ConnectionId(parse_id(id, "id"))
+        connection = await info.context.services.connection_repo.find_by_id(connection_id)
+        return None if connection is None else ConnectionRecord.of(connection)
+
+    @strawberry.field(description="Scope connections:read. In order of creation.")
+    async def connections(
+        self,
+        info: ServiceInfo,
+        user_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Only this user's. A UUID.")
+        ] = UNSET,
+        provider_slug: Annotated[
+            str | None, strawberry.argument(description="Only connections to this provider.")
+        ] = UNSET,
+        status: Annotated[
+            list[ConnectionStatus] | None,
+            strawberry.argument(description="Only connections in one of these statuses."),
+        ] = UNSET,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+    ) -> Connection[ConnectionRecord]:
+        """A page of all users' connections."""
+        user, statuses = given(user_id), given(status)
+        after, before = given(after), given(before)
+        wanted = ConnectionFilter(
+            user_id=None if user is None else UserId(parse_id(user, "userId")),
+            provider_slug=given(provider_slug),
+            statuses=None
+            if statuses is None
+            else frozenset(DomainStatus[status.name] for status in statuses),
+        )
+        page = await info.context.services.records.records(
+            wanted,
+            window(
+                first,
+                last,
+                None if after is None else decode_record_key(after),
+                None if before is None else decode_record_key(before),
+            ),
+        )
+        cursors = [
+            encode_record_key(ConnectionKey(item.created_at, item.id)) for item in page.items
+        ]
+        return Connection(
+            edges=[
+                Edge(node=ConnectionRecord.of(item), cursor=cursor)
+                for item, cursor in zip(page.items, cursors, strict=True)
+            ],
+            page_info=page_info(cursors, has_previous=page.has_previous, has_next=page.has_next),
+        )
+
+    @strawberry.field(
+        description=(
+            "Scope credentials:read. Decrypted. A read whose line in the access log can't be "
+            "written fails."
+        )
+    )
+    async def credentials(
+        self,
+        info: ServiceInfo,
+        connection_id: Annotated[
+            strawberry.ID, strawberry.argument(description="The connection. A UUID.")
+        ],
+    ) -> CredentialsResult:
+        """Each read is written down before it is answered."""
+        wanted = ConnectionId(parse_id(connection_id, "connectionId"))
+        context = info.context
+        connection: ProviderConnection | None = None
+        result: CredentialsResult = failed()
+        try:
+            connection = await context.services.secrets.find_with_credentials(wanted)
+            result = _credentials(info, connection)
+        except StorageError:
+            pass
+        try:
+            context.services.audit.credentials_read(
+                service=context.caller.name,
+                connection_id=wanted,
+                user_id=None if connection is None else connection.user_id,
+                outcome="ok" if isinstance(result, Credentials) else type(result).__name__,
+            )
+        except OSError:
+            return failed()
+        return result
+
+
+def _credentials(info: ServiceInfo, connection: ProviderConnection | None) -> CredentialsResult:
+    if connection is None:
+        return not_found()
+    if connection.status is DomainStatus.DISCONNECTED:
+        return disconnected(None)
+    stored = connection.credentials
+    if stored is None or stored.encrypted_data is None:
+        return not_active(connection.status.value)
+    try:
+        data = orjson.loads(info.context.services.cipher.decrypt(stored.encrypted_data))
+    except (UnknownKey, orjson.JSONDecodeError):
+        return failed()
+    return Credentials(
+        type=stored.credential_type,
+        data=data,
+        expires_at=stored.expires_at,
+        credentials_version=connection.credentials_version,
+    )

@@ -1,0 +1,188 @@
+"""What commands of services answer."""
+
+from enum import Enum
+from typing import Annotated, TypeAlias
+
+import strawberry
+
+from domain.commands import errors
+from schema.service.types import ConnectionRecord, Credentials
+from schema.shared_types import ConnectionStatus, Error
+
+
+@strawberry.enum(description="What becomes of credentials that came too late.")
+class LateCredentials(Enum):
+    """They are never stored as a connection's credentials."""
+
+    DESTROYED = strawberry.enum_value("destroyed", description="They were not stored at all.")
+
+
+@strawberry.type(description="There is no such connection, or it is another user's.")
+class ConnectionNotFound(Error):
+    """Nothing has changed."""
+
+    attempt_id: strawberry.ID | None = strawberry.field(
+        description="Correlates this result with its events; null when nothing was recorded."
+    )
+
+
+@strawberry.type(description="The connection is disconnected, which is final.")
+class ConnectionDisconnected(Error):
+    """Nothing has changed."""
+
+    late_credentials: LateCredentials | None = strawberry.field(
+        description="What becomes of the credentials that were handed in."
+    )
+
+
+@strawberry.type(description="The connection's status does not allow this.")
+class ConnectionNotActive(Error):
+    """Nothing has changed."""
+
+    status: ConnectionStatus = strawberry.field(description="Its lifecycle status.")
+
+
+@strawberry.type(description="Another worker has replaced the credentials. Read them again.")
+class CredentialsChanged(Error):
+    """Nothing has changed."""
+
+    credentials_version: int = strawberry.field(description="The current version.")
+
+
+@strawberry.type(description="Not confirmed. Repeat the request.")
+class CommandFailed(Error):
+    """The database did not take it, or did not answer in time."""
+
+    attempt_id: strawberry.ID | None = strawberry.field(
+        description="Correlates this result with its events; null when nothing was recorded."
+    )
+
+
+@strawberry.type(description="The connection is active with these credentials.")
+class ConnectProviderSuccess:
+    """Also when the same attempt is repeated."""
+
+    connection: ConnectionRecord = strawberry.field(description="As it is now.")
+    created: bool = strawberry.field(description="Whether a new connection was created.")
+    verify: bool = strawberry.field(
+        description="Whether to try the credentials before telling the user."
+    )
+    attempt_id: strawberry.ID | None = strawberry.field(
+        description="Correlates this result with its event."
+    )
+    cursor: str = strawberry.field(description="The event's place in the user's log.")
+
+
+@strawberry.type(description="The credentials are replaced.")
+class RefreshCredentialsSuccess:
+    """The connection is active."""
+
+    connection: ConnectionRecord = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="The status is recorded.")
+class ReportAccessLostSuccess:
+    """The credentials are kept."""
+
+    connection: ConnectionRecord = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="The time is recorded, unless a later one is known.")
+class RecordSyncSuccess:
+    """No event tells of it."""
+
+    connection: ConnectionRecord = strawberry.field(description="As it is now.")
+
+
+@strawberry.type(description="The connection is disconnected, its credentials are destroyed.")
+class DisconnectProviderSuccess:
+    """Also when it was disconnected before."""
+
+    connection: ConnectionRecord = strawberry.field(description="As it is now.")
+    attempt_id: strawberry.ID | None = strawberry.field(
+        description="Correlates this result with its events."
+    )
+    cursor: str = strawberry.field(description="Just behind the attempt's last event.")
+
+
+ConnectProviderResult: TypeAlias = Annotated[
+    ConnectProviderSuccess | ConnectionNotFound | ConnectionDisconnected | CommandFailed,
+    strawberry.union("ConnectProviderResult", description="The result of `connectProvider`."),
+]
+RefreshCredentialsResult: TypeAlias = Annotated[
+    RefreshCredentialsSuccess
+    | CredentialsChanged
+    | ConnectionNotActive
+    | ConnectionDisconnected
+    | ConnectionNotFound
+    | CommandFailed,
+    strawberry.union("RefreshCredentialsResult", description="The result of `refreshCredentials`."),
+]
+ReportAccessLostResult: TypeAlias = Annotated[
+    ReportAccessLostSuccess
+    | CredentialsChanged
+    | ConnectionNotActive
+    | ConnectionDisconnected
+    | ConnectionNotFound
+    | CommandFailed,
+    strawberry.union("ReportAccessLostResult", description="The result of `reportAccessLost`."),
+]
+RecordSyncResult: TypeAlias = Annotated[
+    RecordSyncSuccess | ConnectionDisconnected | ConnectionNotFound | CommandFailed,
+    strawberry.union("RecordSyncResult", description="The result of `recordSync`."),
+]
+DisconnectProviderResult: TypeAlias = Annotated[
+    DisconnectProviderSuccess | ConnectionNotFound | CommandFailed,
+    strawberry.union("DisconnectProviderResult", description="The result of `disconnectProvider`."),
+]
+CredentialsResult: TypeAlias = Annotated[
+    Credentials | ConnectionNotActive | ConnectionDisconnected | ConnectionNotFound | CommandFailed,
+    strawberry.union("CredentialsResult", description="The result of `credentials`."),
+]
+
+Refusal: TypeAlias = (
+    CredentialsChanged
+    | ConnectionNotActive
+    | ConnectionDisconnected
+    | ConnectionNotFound
+    | CommandFailed
+)
+
+
+def not_found(attempt_id: object = None) -> ConnectionNotFound:
+    """Missing, or another user's."""
+    return ConnectionNotFound(message="Connection not found", attempt_id=_id(attempt_id))
+
+
+def disconnected(late: errors.LateCredentials | None) -> ConnectionDisconnected:
+    """The connection has ended."""
+    return ConnectionDisconnected(
+        message="The connection is disconnected",
+        late_credentials=None if late is None else LateCredentials(late.value),
+    )
+
+
+def not_active(status: str) -> ConnectionNotActive:
+    """In a status that does not allow it."""
+    return ConnectionNotActive(
+        message="The connection is not active", status=ConnectionStatus(status)
+    )
+
+
+def changed(credentials_version: int) -> CredentialsChanged:
+    """Of another version."""
+    return CredentialsChanged(
+        message="The credentials have been replaced", credentials_version=credentials_version
+    )
+
+
+def failed(attempt_id: object = None) -> CommandFailed:
+    """Not confirmed."""
+    return CommandFailed(
+        message="Database error occurred",
+        attempt_id=_id(attempt_id),
+    )
+
+
+def _id(attempt_id: object) -> strawberry.ID | None:
+    return None if attempt_id is None else strawberry.ID(str(attempt_id))

@@ -1,0 +1,129 @@
+"""Commands of back ends when the database fails, or others are always faster."""
+
+from dataclasses import replace
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from domain.commands import errors
+from domain.commands.changing import SAVE_TRIES
+from domain.commands.connect_provider import ConnectProvider, ConnectProviderHandler
+from domain.commands.disconnect_provider import (
+    DisconnectProvider,
+    DisconnectProviderError,
+    DisconnectProviderHandler,
+)
+from domain.commands.record_sync import RecordSync, RecordSyncHandler
+from domain.events import FailureReason, Initiator, ProviderRef
+from domain.ports import ConcurrentUpdate
+from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from domain.result import Failure, Success
+from tests.support.fakes.clock_and_ids import FakeClock, FakeIds
+from tests.support.fakes.connections import InMemoryProviderConnectionRepository
+from tests.support.fakes.events import InMemoryEventBus
+from tests.support.fakes.world import World
+from tests.support.ids import a_connection, a_provider, a_user, an_attempt
+from tests.unit.domain.commands.disconnecting import CLOCK, CONNECTION
+
+COMMAND = ConnectProvider(
+    user_id=CONNECTION.user_id,
+    provider=ProviderRef(id=CONNECTION.provider_id, slug=CONNECTION.provider_slug),
+    credentials=ProviderCredentials(encrypted_data=b"new", credential_type="oauth2"),
+    attempt_id=an_attempt(),
+    provider_account_id="account-1",
+)
+SYNC = RecordSync(connection_id=CONNECTION.id, at=CLOCK())
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.add(CONNECTION)
+    return world
+
+
+def connecting(world: World) -> ConnectProviderHandler:
+    ports = InMemoryProviderConnectionRepository(world), InMemoryEventBus(world)
+    return ConnectProviderHandler(*ports, now=FakeClock(), new_id=FakeIds())
+
+
+def syncing(world: World) -> RecordSyncHandler:
+    return RecordSyncHandler(InMemoryProviderConnectionRepository(world), now=FakeClock())
+
+
+async def always_late() -> None:
+    raise ConcurrentUpdate
+
+
+async def test_database_that_fails_is_said(world: World) -> None:
+    world.down = True
+    for outcome in (
+        await connecting(world).handle(COMMAND),
+        await syncing(world).handle(SYNC),
+    ):
+        assert outcome == Failure(error=errors.DatabaseError())
+    assert not world.recorded
+
+
+async def test_change_that_is_always_late_fails_in_the_end(world: World) -> None:
+    world.at("connected", *[always_late] * SAVE_TRIES)
+    world.at("update", *[always_late] * SAVE_TRIES)
+    assert await connecting(world).handle(COMMAND) == Failure(error=errors.DatabaseError())
+    assert await syncing(world).handle(SYNC) == Failure(error=errors.DatabaseError())
+
+
+async def test_change_that_is_late_once_is_made_again(world: World) -> None:
+    world.at("connected", always_late)
+    world.at("update", always_late)
+    assert isinstance(await connecting(world).handle(COMMAND), Success)
+    assert isinstance(await syncing(world).handle(SYNC), Success)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"provider_account_id": ""}, {"provider_account_id": "x" * 256}, {"credentials_version": 0}],
+)
+def test_connection_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
+    fields: dict[str, object] = {
+        "id": a_connection(),
+        "user_id": a_user(),
+        "provider_id": a_provider(),
+        "provider_slug": "schwab",
+        "status": ConnectionStatus.PENDING,
+        "created_at": CLOCK(),
+        "updated_at": CLOCK(),
+    }
+    with pytest.raises(ValueError, match=r"an account id|a version"):
+        ProviderConnection(**fields | wrong)  # type: ignore[arg-type] # any field may be wrong
+
+
+def test_disconnected_connection_takes_no_credentials() -> None:
+    ended = CONNECTION.mark_disconnected(CLOCK())
+    with pytest.raises(ValueError, match="stays disconnected"):
+        ended.replace_credentials(COMMAND.credentials, CLOCK())
+
+
+async def test_disconnection_is_repeated_as_far_as_it_is_known(world: World) -> None:
+    ports = InMemoryProviderConnectionRepository(world), InMemoryEventBus(world)
+    handler = DisconnectProviderHandler(*ports, now=FakeClock(), new_id=uuid7)
+    command = DisconnectProvider(
+        user_id=CONNECTION.user_id,
+        connection_id=CONNECTION.id,
+        attempt_id=an_attempt(),
+        initiator=Initiator.SERVICE,
+    )
+    unknown = Failure(error=DisconnectProviderError.DATABASE_ERROR)
+    world.at("succeeded", world.fail)
+    world.at("failed", world.fail)
+    assert await handler.handle(command) == unknown
+    assert await handler.handle(command) == unknown  # it has begun, and has no outcome
+
+    await world.close(command.attempt_id, FailureReason.INTERRUPTED)
+    assert await handler.handle(command) == unknown
+    world.at("read", world.fail)
+    assert await handler.handle(command) == unknown
+
+    done = replace(command, attempt_id=an_attempt())
+    assert isinstance(await handler.handle(done), Success)
+    del world.connections[CONNECTION.id]
+    assert await handler.handle(done) == unknown
