@@ -42,6 +42,7 @@ class Installation:
             "UNPLUG_TOKEN_SECRET": SECRET,
             "UNPLUG_CREDENTIALS_KEYS": KEY,
             "UNPLUG_MAX_MUTATIONS_PER_SECOND": "1000000",
+            "UNPLUG_MAX_ROWS_PER_SECOND": "1000000",
             "UNPLUG_MAX_SOCKETS": "100000",
             "UNPLUG_MAX_SOCKETS_PER_USER": "100000",
         }

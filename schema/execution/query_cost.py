@@ -48,10 +48,10 @@ def query_cost(
     fixed, pages = 0, []
     for root in roots:
         field = fields.get(root.name.value)
-        if field is None or "first" not in field.args:
-            fixed += LEAST_ROWS
-        else:
+        if field is not None and "first" in field.args:
             pages.append(tuple(_sizes(root, defaults)))
+        elif root.name.value != "__typename":  # which reads nothing
+            fixed += LEAST_ROWS
     return QueryCost(fixed, pages)
 
 

@@ -109,7 +109,8 @@ class Load:
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     lines = [connection_line(u, connection_id(u, n)) for u in USERS for n in range(CONNECTIONS)]
     assert unplug("import", "-", cwd=tmp_path, stdin="".join(lines)).returncode == 0
-    with Server(tmp_path, MAX_MUTATIONS_PER_SECOND="100000") as server:
+    limits = {"MAX_MUTATIONS_PER_SECOND": "100000", "MAX_ROWS_PER_SECOND": "100000"}
+    with Server(tmp_path, **limits) as server:
         yield server
 
 

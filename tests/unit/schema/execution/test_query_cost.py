@@ -12,8 +12,8 @@ SIZED = "query ($n: Int = 70, $m: Int) { " + PAGE.format("(first: $n, last: $m)"
 @pytest.mark.parametrize(
     ("query", "variables", "rows"),
     [
-        ("{ __typename }", {}, 10),
-        ("{ eventCursor __typename }", {}, 20),
+        ("{ __typename }", {}, 0),
+        ("{ eventCursor __typename again: eventCursor }", {}, 20),
         ("{ " + PAGE.format("") + " }", {}, 50),
         ("{ " + PAGE.format("(first: 3)") + " }", {}, 10),
         ("{ " + PAGE.format("(last: 64)") + " eventCursor }", {}, 74),
