@@ -5,7 +5,7 @@ import contextlib
 import math
 import random
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 from tests.resilience.commands import Commands
@@ -14,6 +14,8 @@ from tests.resilience.subscribers import Subscriber
 from tests.support.processes import Server
 from tests.support.woken import eventually
 
+LAGS_FOR = 5.0
+"""Seconds for which a node may go on reading from a server that is no longer the primary."""
 TRANSPORTS = ("websocket", "sse", "websocket")
 
 
@@ -41,13 +43,32 @@ class Clients:
             subscriber.hang_up()
         return len(some) + self.commands.hang_up()
 
-    async def catch_up(self, heads: Mapping[UUID, int], within: float) -> None:
+    @contextlib.contextmanager
+    def another_history(self) -> Iterator[None]:
+        """Meanwhile the log is replaced: answers from before, and seen events, may be void."""
+        for subscriber in self.subscribers:
+            subscriber.may_begin_anew = True
+        yield
+        self.commands.forget()
+
+    @contextlib.contextmanager
+    def lagging_reads(self) -> Iterator[None]:
+        """Meanwhile, and for a moment after it, nodes may read what is not quite up to date."""
+        for subscriber in self.subscribers:
+            subscriber.may_begin_anew = subscriber.may_be_refused = True
+        yield
+        asyncio.get_running_loop().call_later(LAGS_FOR, self._strict)
+
+    def _strict(self) -> None:
+        for subscriber in self.subscribers:
+            subscriber.may_be_refused = False
+
+    async def catch_up(self, heads: Mapping[UUID, tuple[int, UUID]], within: float) -> None:
         """Until every subscriber has seen its user's last event, or for so long."""
 
         def behind() -> bool:
             return any(
-                subscriber.position < heads.get(subscriber.user_id, 0)
-                for subscriber in self.subscribers
+                subscriber.last != heads.get(subscriber.user_id) for subscriber in self.subscribers
             )
 
         with contextlib.suppress(TimeoutError):

@@ -2,10 +2,13 @@
 
 import asyncio
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import UUID
 
 from tests.resilience.population import Population
 from tests.resilience.setups import Setup
@@ -14,7 +17,10 @@ from tests.support.processes import Server, unplug
 from tests.support.servers.nats import NatsServer
 from tests.support.servers.postgres import PostgresServer
 
-RESTART_TRIES = 20
+RESTART_TRIES = 30
+SLOW_COMMIT = 0.15
+CONNECTIONS = 60
+"""A few more than the nodes and those who look after the database need."""
 DAWDLING = """
 CREATE TABLE dawdling (seconds float8);
 INSERT INTO dawdling VALUES (0);
@@ -36,14 +42,16 @@ class Cluster:
 
     def __init__(self, setup: Setup, folder: Path, population: Population) -> None:
         self.setup = setup
-        self.postgres = PostgresServer() if setup.postgres else None
+        self.population = population
+        self.file = folder / "unplug.sqlite3"
+        self.postgres = PostgresServer(connections=CONNECTIONS) if setup.postgres else None
+        self._standby: PostgresServer | None = None
         self.nats = NatsServer() if setup.nats else None
         self.proxy: TcpProxy | None = None
         self.nodes: list[Server] = []
         self.exit_statuses: list[int] = []
         self._folder = folder
-        self._population = population
-        self._database_url = f"sqlite://{folder / 'unplug.sqlite3'}"
+        self._database_url = f"sqlite://{self.file}"
 
     async def __aenter__(self) -> Self:
         if self.nats is not None:
@@ -69,8 +77,9 @@ class Cluster:
                 self.exit_statuses.append(await asyncio.to_thread(node.stop))
         if self.proxy is not None:
             await self.proxy.__aexit__(None, None, None)
-        if self.postgres is not None:
-            await asyncio.to_thread(self.postgres.remove)
+        for server in (self._standby, self.postgres):
+            if server is not None:
+                await asyncio.to_thread(server.remove)
         if self.nats is not None:
             await asyncio.to_thread(self.nats.stop)
 
@@ -97,6 +106,35 @@ class Cluster:
                 "UPDATE open_attempts SET opened_at = opened_at - interval '1 minute'"
             )
 
+    async def configure(self, **settings: str | None) -> None:
+        """Settings of PostgreSQL for all sessions, open ones included; None takes one back."""
+        for name, value in settings.items():
+            change = f"RESET {name}" if value is None else f"SET {name} = '{value}'"
+            await self._execute(f"ALTER SYSTEM {change}")
+        await self._execute("SELECT pg_reload_conf()")
+
+    async def lock(self, user_id: UUID, seconds: float) -> None:
+        """An open transaction holds one user's rows and head; on SQLite, the whole file."""
+        if self.postgres is None:
+            with closing(sqlite3.connect(self.file, timeout=10, isolation_level=None)) as db:
+                db.execute("BEGIN IMMEDIATE")
+                await asyncio.sleep(seconds)
+            return
+        rows = f"WHERE user_id = '{user_id}' FOR UPDATE"
+        await self._execute(
+            f"SELECT 1 FROM provider_connections {rows}; SELECT 1 FROM log_heads {rows};"  # noqa: S608
+            f"SELECT pg_sleep({seconds})"
+        )
+
+    async def standby(self) -> PostgresServer:
+        """Of the set-up's server; made when it is first asked for."""
+        if self._standby is None:
+            self._standby = await asyncio.to_thread(
+                PostgresServer, connections=CONNECTIONS, standby_of=self._server()
+            )
+            await asyncio.to_thread(self._standby.start)
+        return self._standby
+
     async def _execute(self, sql: str) -> None:
         """On PostgreSQL, once it is there: it may be in the middle of a restart."""
         for _ in range(RESTART_TRIES):
@@ -114,7 +152,7 @@ class Cluster:
         return self.postgres
 
     def _fill(self) -> None:
-        (self._folder / "connections.jsonl").write_text(self._population.import_file())
+        (self._folder / "connections.jsonl").write_text(self.population.import_file())
         for command in (["migrate"], ["import", "connections.jsonl"]):
             done = unplug(*command, cwd=self._folder, **self._settings(direct=True))
             assert done.returncode == 0, done.stdout + done.stderr
@@ -127,7 +165,7 @@ class Cluster:
             url = self.postgres.url("unplug", port=self.proxy.port)
         settings = {
             "DATABASE_URL": url,
-            "CREDENTIALS_KEYS": self._population.key,
+            "CREDENTIALS_KEYS": self.population.key,
             "WAKE_UPS": "on" if self.setup.wake_ups else "off",
         }
         if self.nats is not None:

@@ -41,7 +41,8 @@ class Commands:
         self._nodes = nodes
         self._population = population
         self._chance = chance
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[str]] = set()
+        self._valid_from = 0.0
         self._workers: list[asyncio.Task[None]] = []
         self._http = httpx.AsyncClient(timeout=ANSWER_WITHIN)
 
@@ -54,16 +55,19 @@ class Commands:
             worker.cancel()
         await asyncio.gather(*self._workers, *self._in_flight, return_exceptions=True)
 
-    async def burst(self, size: int) -> Counter[str]:
-        """Many at once, of a few users. Returns what was answered."""
-        before = self.outcomes.copy()
-        few = self._population.some(self._chance, 3)
-        await asyncio.gather(*(self._send(few) for _ in range(size)))
-        return self.outcomes - before
+    async def burst(self, size: int, population: Population | None = None) -> Counter[str]:
+        """Many at once, of these users or any three. Returns what was answered."""
+        few = population or self._population.some(self._chance, 3)
+        return Counter(await asyncio.gather(*(self._send(few) for _ in range(size))))
 
     async def aclose(self) -> None:
         await self.pause()
         await self._http.aclose()
+
+    def forget(self) -> None:
+        """What was answered so far, or is answered to a command that was sent before, is void."""
+        self._valid_from = asyncio.get_running_loop().time()
+        self.answers.clear()
 
     def hang_up(self) -> int:
         """One of them does not wait for its answer. Returns how many."""
@@ -81,7 +85,7 @@ class Commands:
             if len(self._in_flight) > 10 * WORKERS:
                 await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _send(self, population: Population | None = None) -> None:
+    async def _send(self, population: Population | None = None) -> str:
         user_id, connection_id = (population or self._population).pick(self._chance)
         began = asyncio.get_running_loop().time()
         try:
@@ -99,11 +103,12 @@ class Commands:
             raise
         except (httpx.HTTPError, json.JSONDecodeError):
             self.outcomes["no answer"] += 1
-            return
+            return "no answer"
         result = (body.get("data") or {}).get("disconnectProvider")
         if result is None:
-            self.outcomes[f"error {body['errors'][0]['extensions']['code']}"] += 1
-            return
+            error = f"error {body['errors'][0]['extensions']['code']}"
+            self.outcomes[error] += 1
+            return error
         attempt_id = result.get("attemptId") or result.get("failedAttemptId")
         cursor = result.get("cursor")
         answer = Answer(
@@ -114,4 +119,6 @@ class Commands:
             cursor=EventCursor.decode(cursor) if cursor else None,
         )
         self.outcomes[answer.kind] += 1
-        self.answers.append(answer)
+        if began >= self._valid_from:
+            self.answers.append(answer)
+        return answer.kind

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -35,7 +36,10 @@ class Population:
 
     def some(self, chance: random.Random, count: int) -> "Population":
         """A few of them."""
-        users = chance.sample(self.users, count)
+        return self.only(chance.sample(self.users, count))
+
+    def only(self, users: Sequence[UUID]) -> "Population":
+        """These of them."""
         return Population({user_id: self.connections[user_id] for user_id in users}, self.key)
 
     def import_file(self) -> str:

@@ -34,7 +34,12 @@ class Refused(Exception):
 
 
 class Subscriber:
-    """Follows one user's log from its beginning, over as many connections as it takes."""
+    """Follows one user's log from its beginning, over as many connections as it takes.
+
+    When the log was replaced and its cursor is refused, it begins anew (`may_begin_anew`), as a
+    client that refetches does; `abandoned` are the events at which it was refused, and
+    `may_be_refused` says that this is right for the moment even if they are still in the log.
+    """
 
     def __init__(
         self, user_id: UUID, transport: str, nodes: list[Server], chance: random.Random
@@ -46,9 +51,12 @@ class Subscriber:
         self.delays: list[float] = []
         self.longest_away = 0.0
         self.refusals: list[str] = []
+        self.may_begin_anew = False
+        self.may_be_refused = False
+        self.abandoned: list[tuple[int, UUID]] = []
         self._nodes = nodes
         self._chance = chance
-        self._cursor = EventCursor(user_id=UserId(user_id), position=0, event_id=None).encode()
+        self._cursor = self._start = EventCursor.start(UserId(user_id)).encode()
         self._lost_at: float | None = None
         self._session: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -56,6 +64,11 @@ class Subscriber:
     @property
     def position(self) -> int:
         return self.received[-1][0] if self.received else 0
+
+    @property
+    def last(self) -> tuple[int, UUID] | None:
+        """Position and id of the last event that it saw."""
+        return self.received[-1] if self.received else None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -90,11 +103,18 @@ class Subscriber:
                 async for event in stream:
                     self._receive(event)
         except Refused as refused:
-            # A database that is away now is no reason to give up; anything else would be.
-            if str(refused) != "INTERNAL_SERVER_ERROR":
-                self.refusals.append(str(refused))
+            self._refused(str(refused))
         except LOST:
             pass
+
+    def _refused(self, code: str) -> None:
+        if code == "INVALID_CURSOR" and self.may_begin_anew:
+            if self.received and not self.may_be_refused:
+                self.abandoned.append(self.received[-1])
+            self.received.clear()
+            self._cursor = self._start
+        elif code != "INTERNAL_SERVER_ERROR":  # a database that is away is no reason to give up
+            self.refusals.append(code)
 
     def _receive(self, event: dict[str, Any]) -> None:
         self.received.append((event["position"], UUID(event["id"])))
@@ -147,7 +167,7 @@ class Subscriber:
             http.stream("POST", node.graphql, json=self._payload(), headers=headers) as response,
         ):
             if response.status_code != 200:
-                raise Refused(f"{response.status_code} {(await response.aread()).decode()}")
+                raise _refusal(json.loads(await response.aread())["errors"])
             self._subscribed()
             kind = ""
             async for line in response.aiter_lines():

@@ -53,8 +53,9 @@ class Truth:
     connections: list[StoredConnection]
 
     @property
-    def heads(self) -> dict[UUID, int]:
-        return {user_id: log[-1].position for user_id, log in self.logs.items()}
+    def heads(self) -> dict[UUID, tuple[int, UUID]]:
+        """Position and id of each user's last event."""
+        return {user_id: (log[-1].position, log[-1].id) for user_id, log in self.logs.items()}
 
 
 def open_attempts(cluster: Cluster, folder: Path) -> int:

@@ -113,5 +113,8 @@ def _stream(log: Sequence[LoggedEvent], subscriber: Subscriber, verdict: Verdict
     elif subscriber.received != expected:
         verdict.disorders += 1
         verdict.broken.append(f"{who}: out of order")
+    wrongly = [event for event in subscriber.abandoned if event in expected]
+    if wrongly:
+        verdict.broken.append(f"{who} was refused at events that are in the log: {wrongly[:3]}")
     if subscriber.refusals:
         verdict.broken.append(f"{who} was refused: {subscriber.refusals[:3]}")

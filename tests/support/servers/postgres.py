@@ -20,10 +20,18 @@ class PostgresServer:
 
     It comes from `pgserver` where that has a wheel, else from an installed PostgreSQL. PostgreSQL
     refuses to run as root: there it runs as an unprivileged user. It does without fsync unless it
-    is to be `durable`: tests kill processes, not machines.
+    is to be `durable`: tests kill processes, not machines. A standby follows another server, and
+    is read-only.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        durable: bool = False,
+        connections: int = 200,
+        standby_of: "PostgresServer | None" = None,
+    ) -> None:
+        self._connections = connections
         self._fsync = "on" if durable else "off"
         self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="unplug-postgres-"))
@@ -34,7 +42,10 @@ class PostgresServer:
             self._as_user = {"user": UNPRIVILEGED, "extra_groups": []}
             shutil.chown(self._folder, UNPRIVILEGED)
             self._programs = _reachable(self._programs, self._folder)
-        self._run("initdb", "-A", "trust", "-E", "utf8", "-U", "postgres", "--no-sync")
+        if standby_of is None:
+            self._run("initdb", "-A", "trust", "-E", "utf8", "-U", "postgres", "--no-sync")
+        else:
+            self._run("pg_basebackup", "-R", "-c", "fast", "-d", standby_of.url("postgres"))
 
     @property
     def running(self) -> bool:
@@ -50,7 +61,7 @@ class PostgresServer:
                 [
                     *(str(self._programs / "postgres"), "-D", str(self._folder / "data")),
                     *("-h", "127.0.0.1", "-p", str(self.port), "-k", str(self._folder)),
-                    *("-c", f"fsync={self._fsync}", "-c", "max_connections=200"),
+                    *("-c", f"fsync={self._fsync}", "-c", f"max_connections={self._connections}"),
                 ],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
