@@ -17,10 +17,11 @@ from tests.mutation.workspace import ROOT, Workspace
 
 PACKAGES = ("domain", "infrastructure/persistence", "infrastructure/live", "schema/execution")
 TESTS = (
-    "tests/unit",
-    "tests/contracts",
-    "--ignore=tests/contracts/test_on_postgres.py",  # in a process of its own
+    *("tests/unit", "tests/contracts", "tests/integration"),
+    *("--ignore=tests/contracts/test_on_postgres.py", "--ignore=tests/integration/postgres"),
+    "--ignore-glob=*_fuzz.py",
 )
+"""What runs in one process and needs seconds."""
 
 
 def main() -> int:
