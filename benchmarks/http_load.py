@@ -16,8 +16,8 @@ import uvloop
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send. `bodies` are sent once each (with `repeat` in turn for ever), one at a time on
-    each of `connections`, body `n` with the token `n % len(tokens)`.
+    """What to send. `bodies` are sent once each (with `repeat` in turn without end), one at a
+    time on each of `connections`, body `n` with the token `n % len(tokens)`.
 
     `expect` stands in every good answer. `seconds` are measured after `warm_up` seconds.
     """

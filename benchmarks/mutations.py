@@ -42,7 +42,7 @@ def mutate(
     *,
     repeat: bool = False,
 ) -> Report:
-    """Load of mutations, each on another connection, or in turn on all of them for ever."""
+    """Load of mutations, each on another connection, or in turn on all of them without end."""
     return http_load(
         Plan(
             port=server.port,
@@ -176,4 +176,4 @@ def straightforward(users: int, each: int) -> Iterator[tuple[Server, list[str]]]
 def _straightforward_rate(settings: Settings, connections: int) -> float:
     each = int(STRAIGHTFORWARD_AT_MOST * (settings.seconds + settings.warm_up)) // USERS + 1
     with straightforward(USERS, each) as (server, ids):
-        return mutate(server, settings, connections, ids, ["nobody asks"]).rate
+        return mutate(server, settings, connections, ids, ["no request"]).rate

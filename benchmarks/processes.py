@@ -117,7 +117,7 @@ def _wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int) -> Non
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
+    """A free port of the loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

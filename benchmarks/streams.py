@@ -96,7 +96,7 @@ def _fan_out(server: Server, bearer: str, ids: list[str], expect: str) -> float:
 
 def _pre_encoded() -> float:
     with serving("benchmarks.floors:pre_encoded") as server:
-        return _fan_out(server, "nobody asks", ["1"], "DisconnectProviderSuccess")
+        return _fan_out(server, "no request", ["1"], "DisconnectProviderSuccess")
 
 
 def _one_user() -> float:
@@ -196,7 +196,7 @@ def memory(settings: Settings) -> list[Row]:
 
 def _bare_sockets() -> float:
     with serving("benchmarks.floors:bare_sockets") as server:
-        return _memory(server, [init("nobody asks")], MEASURED_IDLE)
+        return _memory(server, [init("no request")], MEASURED_IDLE)
 
 
 def _subscriptions(count: int) -> float:

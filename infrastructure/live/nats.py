@@ -26,7 +26,7 @@ class NatsWakeUps:
     """A node hears only of the users who have a live subscription on it.
 
     The servers are alternatives, as `nats://` or `tls://` URLs with user and password or a token
-    in them. Every session is a new client: it subscribes anew and then wakes everybody.
+    in them. Every session is a new client: it subscribes anew and then wakes all readers.
     """
 
     def __init__(

@@ -121,7 +121,7 @@ def _payloads(users: Iterable[UUID]) -> Sequence[str]:
 
 
 def _decode(payload: str) -> Sequence[UUID]:
-    """Empty when it is no payload of ours: everybody who may connect may NOTIFY."""
+    """Empty when the payload is not ours: every role that may connect may NOTIFY."""
     try:
         raw = base64.b64decode(payload, validate=True)
         return [UUID(bytes=raw[at : at + 16]) for at in range(0, len(raw), 16)]

@@ -1,4 +1,4 @@
-"""All credentials, page by page, for whoever re-encrypts them."""
+"""All credentials, page by page, for re-encryption."""
 
 from collections.abc import Sequence
 

@@ -35,7 +35,7 @@ class PendingWrite:
 
 
 class Writer:
-    """Group commit: whatever is queued when the previous commit ends becomes one transaction.
+    """Group commit: the writes that are queued when the previous commit ends are one transaction.
 
     A write whose caller is gone before its batch began is dropped; once begun, it is finished. A
     caller's timeout is thus its write's deadline. `on_committed` is called after each commit and

@@ -41,7 +41,7 @@ async def verification_keys(source: KeySource, *, proxies: bool) -> AsyncIterato
 
 
 def user_tokens(trust: TokenTrust, keys: VerificationKeys) -> JwtAccessTokens[UserId]:
-    """The verifier of users' tokens. Services' tokens are none, whoever signed them."""
+    """The verifier of users' tokens. It refuses services' tokens, by their audience."""
     return JwtAccessTokens(keys, trust.rules, user_of, RefusalLog("users"))
 
 

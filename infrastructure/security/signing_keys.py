@@ -33,7 +33,7 @@ class VerificationKeys(Protocol):
 
 
 class SingleKey:
-    """One key for all tokens, whatever their `kid`."""
+    """One key for all tokens, of any `kid`."""
 
     healthy = True
 

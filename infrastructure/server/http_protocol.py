@@ -13,7 +13,7 @@ from infrastructure.server.write_deadline import Stall
 
 class HttpProtocol(HttpToolsProtocol):
     """A client that leaves a response unread for `stall_seconds` is cut off, and so is one that
-    takes as long for the head of a request, or for a body that nobody waits for.
+    takes as long for the head of a request, or for a body that the application does not read.
 
     The application gets its `http.disconnect` then, and a send that waits returns.
     """

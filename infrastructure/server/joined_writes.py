@@ -19,7 +19,7 @@ class JoinedWrites:
         self._held: bytes | None = None
         self.is_closing = transport.is_closing
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever the transport has)
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (any attribute of the transport)
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:

@@ -16,7 +16,7 @@ class RequestPace:
     """Cuts a connection off when the head of a request does not come in time, when the rest does
     not although it is answered already, or when what is no body has no end.
 
-    uvicorn itself waits, and keeps what comes, for ever. The application looks after bodies.
+    uvicorn itself waits without end and keeps what arrives. The application looks after bodies.
     """
 
     __slots__ = ("_bytes", "_coming", "_fed", "_seconds", "_timed", "_timer", "_transport")
@@ -44,7 +44,7 @@ class RequestPace:
         self._fed = True
 
     def answered(self) -> None:
-        """Nobody waits for the rest of the request."""
+        """The rest of the request is not needed."""
         if self._coming:
             self._timed = True
             self._start_timer()
@@ -55,7 +55,7 @@ class RequestPace:
         self._stop_timer()
 
     def received(self, size: int) -> None:
-        """So many bytes, after whatever they meant has been said by the other methods."""
+        """So many bytes, after the other methods were told what they mean."""
         if not self._coming:
             return
         self._bytes = 0 if self._fed else self._bytes + size

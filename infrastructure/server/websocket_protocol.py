@@ -17,7 +17,7 @@ FRAME_SENDER = "unplug.frame_sender"
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """Is its own outbox, which `scope["extensions"]` gives to the application.
 
-    Whatever a client sends, there is no traceback, and what it doesn't read doesn't grow.
+    No input of a client causes a traceback, and what it does not read does not grow.
     """
 
     stall_seconds = 10.0

@@ -7,8 +7,8 @@ from collections.abc import Callable
 class Stall:
     """Cuts a connection off when its client leaves what we sent unread for too long.
 
-    Lives outside of any send. `transport.close()` would wait for ever for such a client: it flushes
-    first.
+    Lives outside of any send. `transport.close()` would wait without end for such a client, because
+    it flushes first.
     """
 
     __slots__ = ("_closing", "_on_cut", "_seconds", "_timer", "_transport")

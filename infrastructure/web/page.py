@@ -16,7 +16,7 @@ _CONTENT_TYPES = {
 }
 
 _HEADERS = {
-    # No script, style, picture or connection but this origin's own; nobody may frame the page.
+    # No script, style, picture or connection but this origin's own; no other page may frame it.
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
         "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "

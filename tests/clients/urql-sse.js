@@ -18,7 +18,7 @@ export function connect(url, token, pause) {
     return data;
   };
 
-  // A stream that has ended, for whatever reason, says `hasNext: false`; its last event comes along
+  // A stream that has ended, for any reason, says `hasNext: false`; its last event comes along
   // once more, and is dropped as one that was seen.
   const subscribe = (after, { event, end }) =>
     client.subscription(FOLLOW, { after }).subscribe(({ data, error, hasNext }) => {

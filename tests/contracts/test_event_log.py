@@ -60,8 +60,8 @@ async def test_read_goes_on_only_in_the_history_of_its_cursor(
 
 async def test_head_is_the_last_event(world: World, log: list[RecordedEvent]) -> None:
     assert await world.log.head(USER) == log[-1].cursor
-    nobody = a_user()
-    assert await world.log.head(nobody) == EventCursor(user_id=nobody, position=0, event_id=None)
+    silent = a_user()
+    assert await world.log.head(silent) == EventCursor(user_id=silent, position=0, event_id=None)
 
 
 async def test_cursor_holds_while_its_event_is_at_its_position(

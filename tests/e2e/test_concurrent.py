@@ -16,7 +16,7 @@ USERS = [UUID(int=n) for n in range(1, 11)]
 COMMANDS = 200
 
 
-async def test_hanging_up_harms_nobody(tmp_path: Path) -> None:
+async def test_hanging_up_harms_no_command(tmp_path: Path) -> None:
     owned = [(user, uuid7()) for user in USERS for _ in range(2)]
     lines = "".join(connection_line(user, connection_id) for user, connection_id in owned)
     unplug("import", "-", cwd=tmp_path, stdin=lines)

@@ -44,7 +44,7 @@ def roles(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
     [
         ("events", "postgres://with_password:wrong-hunter2@HOST/DB", "refuses the user or the"),
         ("migrate", "postgres://with_password:wrong-hunter2@HOST/DB", "refuses the user or the"),
-        ("events", "postgres://nobody-hunter2@HOST/DB", "refuses the user"),
+        ("events", "postgres://unknown-hunter2@HOST/DB", "refuses the user"),
         ("events", "postgres://postgres@HOST/missing-hunter2", "no database of the name"),
         ("migrate", "postgres://postgres@HOST/missing-hunter2", "no database of the name"),
         ("migrate", "postgres://powerless@HOST/DB", "lacks a privilege"),

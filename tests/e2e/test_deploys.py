@@ -173,7 +173,7 @@ def check_stream(response: RawResponse, body: bytes) -> None:
 
 
 def check_log(log: list[Json], answered: set[str]) -> None:
-    """Whatever had begun was finished: nothing was interrupted."""
+    """All commands that had begun were finished: none was interrupted."""
     assert [event["position"] for event in log] == list(range(1, len(log) + 1))
     attempted = [e["attemptId"] for e in log if e["__typename"].endswith("Attempted")]
     succeeded = [e["attemptId"] for e in log if e["__typename"].endswith("Succeeded")]

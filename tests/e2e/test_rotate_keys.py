@@ -1,4 +1,4 @@
-"""`unplug rotate-keys`: afterwards the old key is of no more use, whatever happened meanwhile."""
+"""`unplug rotate-keys`: afterwards the old key is useless, also after concurrent changes."""
 
 import signal
 import sqlite3

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is GraphQL's, nothing breaks, and the next request is served."""
+"""Anything may be sent: the answer is GraphQL's, and the next request is served."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ from tests.integration.odd_requests import (
 from tests.unit.schema.wire import ADA, RecordedAccess, Wire
 
 Message: TypeAlias = Any
-"""An ASGI message, or a log entry: a dictionary of whatever."""
+"""An ASGI message, or a log entry: a dictionary with any values."""
 
 
 class Served:
@@ -82,7 +82,7 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Nobody else logs a warning either; asyncio would, of an exception that nobody retrieved."""
+    """No other logger warns either; asyncio would, of an exception that was never retrieved."""
     with caplog.at_level(logging.WARNING):
         yield
     assert caplog.get_records("call") == []  # `records` are those of the teardown by now

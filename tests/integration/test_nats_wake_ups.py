@@ -68,8 +68,11 @@ async def test_starts_without_a_server(server: NatsServer) -> None:
 
 
 async def test_any_of_several_servers_will_do(server: NatsServer) -> None:
-    nobody = f"nats://127.0.0.1:{free_port()}"
-    async with node(nobody, server.url) as here, node(server.url, nobody) as there:
+    unreachable = f"nats://127.0.0.1:{free_port()}"
+    async with (
+        node(unreachable, server.url) as here,
+        node(server.url, unreachable) as there,
+    ):
         there.listen(ALICE, woken := Woken())
         await eventually(lambda: here.healthy and there.healthy)
         woken.times = 0

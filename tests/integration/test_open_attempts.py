@@ -1,4 +1,4 @@
-"""Attempts that nobody will finish."""
+"""Attempts whose process will not finish them."""
 
 from contextlib import closing
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What the database itself refuses, whoever asks."""
+"""What the database itself refuses, to every client."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -146,7 +146,7 @@ def test_log_refuses_what_would_take_an_events_place(
         {"provider_slug": None},
         {"provider_slug": ""},
         {"provider_slug": "x" * 51},
-        {"user_id": "somebody"},
+        {"user_id": "no UUID"},
         {"occurred_at": None},
     ],
     ids=str,
@@ -201,7 +201,7 @@ def test_log_takes_every_kind_of_event(db: sqlite3.Connection) -> None:
         {"credentials_version": 0},
         {"provider_account_id": ""},
         {"provider_account_id": "x" * 256},
-        {"user_id": "somebody"},
+        {"user_id": "no UUID"},
         {"created_at": None},
     ],
     ids=str,

@@ -191,7 +191,7 @@ async def test_server_that_was_killed_leaves_it_to_the_next_clean_stop(path: Pat
 async def test_nothing_is_left_beside_a_reader_that_is_idle(path: Path) -> None:
     url = f"sqlite://{path}"
     with serving(url):
-        follower = connect(path)  # as long as it is open, nobody else removes the WAL
+        follower = connect(path)  # as long as it is open, no other process removes the WAL
         destroyed = await wear_out(url, 2, 100, 900)
         follower.execute("SELECT * FROM provider_connections").fetchall()
 

@@ -1,4 +1,4 @@
-"""Tortoise's client for PostgreSQL, on a pool that never makes anybody wait for ever.
+"""Tortoise's client for PostgreSQL, on a pool with a deadline for every wait.
 
 A Tortoise engine: it is found by this module's name.
 """

@@ -21,7 +21,7 @@ LOST = (
 class PostgresOptions:
     """Where the server is, and how long to wait for it, in seconds.
 
-    The defaults keep whatever goes wrong within a command's deadline.
+    With the defaults every failure is known within a command's deadline.
 
     `through_proxy`: the URL leads to a proxy that pools transactions. Nothing may then belong to a
     session: no statement is kept prepared, and the server's own timeouts are for the operator to
@@ -57,7 +57,7 @@ class PostgresOptions:
 
 
 class PlainConnection(asyncpg.Connection):
-    """Nobody changes its session, so there is nothing to reset between two users of it."""
+    """No statement changes its session, so nothing is reset between two uses."""
 
     __slots__ = ()
 

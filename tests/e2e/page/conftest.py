@@ -48,6 +48,6 @@ def api() -> ScriptedApi:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visitor(browser: Browser, api: ScriptedApi) -> AsyncIterator[Visitor]:
-    """Somebody who looks at the page that the scripted API serves."""
+    """A browser on the page that the scripted API serves."""
     async with visiting(browser, ORIGIN, api.serve) as visitor:
         yield visitor

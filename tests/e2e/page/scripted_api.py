@@ -71,7 +71,7 @@ class ScriptedApi:
         return str(UUID(int=number))
 
     def happen(self, kind: str, connection_id: str, attempt: int, **fields: object) -> Json:
-        """An event, recorded and sent to whoever follows."""
+        """An event, recorded and sent to all followers."""
         position = len(self.events) + 1
         known = next((c for c in self.connections if c["id"] == connection_id), None)
         event = {
@@ -103,7 +103,7 @@ class ScriptedApi:
         self.happen("Failed", connection_id, attempt, reason=reason, message="For people.")
 
     def send(self, event: Json) -> None:
-        """Sends an event to whoever follows, whether they have seen it or not."""
+        """Sends an event to all followers, also to those that have seen it."""
         for socket, number in self.streams.items():
             payload = {"data": {"providerEvents": event}}
             _tell(socket, type="next", id=number, payload=payload)

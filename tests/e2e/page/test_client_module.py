@@ -58,7 +58,7 @@ async def resumed(page: Page, cut: Callable[[], Awaitable[None]]) -> None:
     await until(page, f"{lives} > {before}")
 
 
-async def seen(page: Page, what: str) -> Any:  # noqa: ANN401 (whatever JSON there is)
+async def seen(page: Page, what: str) -> Any:  # noqa: ANN401 (any JSON)
     return await page.evaluate(f"seen.{what}")
 
 

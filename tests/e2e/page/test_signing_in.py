@@ -75,7 +75,7 @@ async def test_another_address_signs_somebody_else_in(visitor: Visitor, api: Scr
     await page.evaluate("location.hash = 'token=token-1'")
     await is_up_to_date(page)
     api.tokens = {"token-2"}
-    api.connections[0]["provider"]["slug"] = "somebody-elses"
+    api.connections[0]["provider"]["slug"] = "another-users"
     await page.evaluate("location.hash = 'token=token-2'")
-    await expect(card(page, "Somebody Elses")).to_be_visible()
+    await expect(card(page, "Another Users")).to_be_visible()
     assert page.url == f"{ORIGIN}/"

@@ -167,7 +167,7 @@ async def test_whoever_is_cancelled_leaves_no_transaction_open(
 
     stranger = await asyncpg.connect(options.url)
     async with asyncio.timeout(5):
-        while await stranger.fetchval(  # noqa: ASYNC110 (the server tells nobody)
+        while await stranger.fetchval(  # noqa: ASYNC110 (the server sends no notice)
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND state LIKE 'idle in transaction%'"
         ):

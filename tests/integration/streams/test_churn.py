@@ -1,4 +1,4 @@
-"""Whatever subscribers do, nothing of them is left when they are gone."""
+"""Subscribers come and go in every way; nothing of them is left when they are gone."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""What our HTTP connections do that uvicorn's do not: they let nobody wait for nothing."""
+"""What our HTTP connections do and uvicorn's do not: no client waits in vain."""
 
 import asyncio
 import contextlib

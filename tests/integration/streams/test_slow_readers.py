@@ -1,4 +1,4 @@
-"""A subscriber who stops reading is cut off; nobody else notices, and nothing is lost."""
+"""A subscriber that stops reading is disconnected; others are unaffected, and nothing is lost."""
 
 import asyncio
 import contextlib

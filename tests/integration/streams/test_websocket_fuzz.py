@@ -1,4 +1,4 @@
-"""Whatever a socket is sent, nothing breaks, nothing is left, and the next client is served."""
+"""A socket is sent anything: nothing breaks, nothing is left, and the next client is served."""
 
 import asyncio
 import contextlib
@@ -96,7 +96,7 @@ class Served:
             socket.subscribe("{ __typename }")
             assert (await socket.receive())["payload"] == {"data": {"__typename": "Query"}}
         async with asyncio.timeout(5):
-            while len(asyncio.all_tasks()) > self._tasks:  # noqa: ASYNC110 (nobody tells us)
+            while len(asyncio.all_tasks()) > self._tasks:  # noqa: ASYNC110 (there is no event for it)
                 await asyncio.sleep(0)
         assert self.wire.telemetry.subscriptions.total() == 0
         assert len(self.wire.streams) == 0
@@ -123,7 +123,7 @@ class Served:
 
 
 async def _end(socket: RawSocket) -> int:
-    """The code that the server closes with, after whatever else it sends."""
+    """The code that the server closes with, after everything else that it sends."""
     try:
         while True:
             await socket.receive()
@@ -139,7 +139,7 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """No traceback: not of the server, and not of an exception that nobody retrieved."""
+    """No traceback: not of the server, and not of an exception that was never retrieved."""
     with caplog.at_level(logging.WARNING):
         yield
     assert caplog.get_records("call") == []  # `records` are those of the teardown by now

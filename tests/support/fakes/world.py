@@ -36,7 +36,7 @@ class World:
 
     Every call passes named steps: `find`, `read`, and for a write its event's kind (`attempted`,
     `succeeded`, `failed`), then `<kind> recorded` once it is durable. `at` puts an action there.
-    Writes queue up, and one that has begun is finished even when nobody awaits it any more.
+    Writes queue up, and one that has begun is finished even when no caller awaits it any more.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A WebSocket client (RFC 6455) that sends whatever a test wants, also what no client should."""
+"""A WebSocket client (RFC 6455) that sends what a test wants, also what no client should."""
 
 import asyncio
 import base64

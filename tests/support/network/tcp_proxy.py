@@ -57,7 +57,9 @@ class TcpProxy:
     ) -> None:
         if self._server is not None:
             self._server.close()
-        await asyncio.sleep(0.01)  # whoever was accepted at the last moment is being served then
+        await asyncio.sleep(
+            0.01
+        )  # a client that was accepted at the last moment is being served then
         await self.cut_all()
 
     def lose_what_is_sent(self) -> None:

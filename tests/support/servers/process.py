@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 STARTS_WITHIN = 30.0
 
-
-UNPRIVILEGED = "nobody"
+UNPRIVILEGED = 65_534
+"""The user for servers that refuse to run as root."""
 
 
 def free_port() -> int:
-    """A TCP port on the loopback that nobody listens on now.
+    """A TCP port on the loopback that no process listens on now.
 
     Outside of the range that clients get theirs from: a client that tries again and again while the
     server is away would sooner or later be connected to itself, and take the port.

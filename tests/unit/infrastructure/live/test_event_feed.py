@@ -464,7 +464,7 @@ class FaultySubscriber(Subscriber):
         raise RuntimeError
 
 
-async def test_one_that_fails_is_lost_and_holds_up_nobody(node: Node) -> None:
+async def test_one_that_fails_is_lost_and_holds_up_no_other(node: Node) -> None:
     faulty = FaultySubscriber()
     node.feed.attach(START, faulty)
     others = [Subscriber() for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Whatever is logged, by whom it may be, is one line of JSON on stderr without a secret in it."""
+"""Every entry, of any logger, is one line of JSON on stderr without a secret in it."""
 
 import json
 import subprocess

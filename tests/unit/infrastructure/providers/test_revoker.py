@@ -1,4 +1,4 @@
-"""Providers are asked as the catalogue says, whatever they do."""
+"""Providers are asked as the catalogue says, in any behaviour of theirs."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Services' tokens are told from users' by their audience, whoever signed them."""
+"""Services' tokens are told from users' by their audience, with any signature."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

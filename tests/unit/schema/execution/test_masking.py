@@ -94,7 +94,7 @@ async def test_a_transport_that_breaks_answers_500_in_graphqls_form(log: Log) ->
 
 
 class ClosedPipe(io.BytesIO):
-    """Standard error that nobody reads any more."""
+    """Standard error whose reader is gone."""
 
     def flush(self) -> None:
         raise BrokenPipeError
