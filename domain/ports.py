@@ -286,7 +286,7 @@ class AccessTokens(Protocol[CallerT]):
     """Verifies bearer tokens (JWT, RFC 7519)."""
 
     async def verify(self, token: str) -> AccessToken[CallerT] | None:
-        """None for every token that isn't valid now, whatever the reason.
+        """None for every token that is not valid now, for any reason.
 
         Raises `KeysUnavailable` when its signature can't be verified now.
         """

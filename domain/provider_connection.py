@@ -96,7 +96,7 @@ class ProviderConnection:
     def mark_disconnected(self, now: datetime) -> "ProviderConnection":
         """Any state becomes `DISCONNECTED`, without credentials.
 
-        The first `disconnected_at` stays for ever, and a connection that is disconnected already
+        The first `disconnected_at` is kept, and a connection that is disconnected already
         comes back as it is.
         """
         if self.status is ConnectionStatus.DISCONNECTED:

@@ -26,7 +26,7 @@ from infrastructure.live.sweep import ABANDONED_AFTER
 from infrastructure.retry import back_off
 
 DEADLINE = 10.0
-"""Seconds until a command is answered, whatever the database does."""
+"""Seconds until a command is answered, also when the database hangs."""
 
 
 Close: TypeAlias = Callable[[AttemptId, FailureReason], Awaitable[bool]]

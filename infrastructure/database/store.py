@@ -1,4 +1,4 @@
-"""What the writer asks of a database, whatever its dialect."""
+"""What the writer asks of a database of any dialect."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -76,7 +76,7 @@ class OutboundHttp:
         body: bytes = b"",
         private_addresses: bool = False,
     ) -> OutboundResponse:
-        """The response, whatever its status. Raises `NoResponse`.
+        """The response, of any status. Raises `NoResponse`.
 
         Unless `private_addresses`, the address that the connection leads to must be public: it is
         looked at on the connected socket, before a byte is sent, so that a name which resolves

@@ -27,7 +27,7 @@ class OpenAttempts:
         self._reported: set[AttemptId] = set()
 
     async def close(self, attempt_id: AttemptId, reason: FailureReason) -> bool:
-        """Whether it was open. Follows in the writer's queue whatever was written before it.
+        """Whether it was open. Follows earlier writes in the writer's queue.
 
         Raises `StorageError`, and then nothing was written.
         """

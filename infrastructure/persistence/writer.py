@@ -78,7 +78,7 @@ class Writer:
         """Takes no more writes, and returns when those that were taken are done.
 
         A database that can't even be read back is not waited for: its callers are cancelled, since
-        nobody can tell them what was written.
+        it is unknown what was written.
         """
         self._closing = True
         self._queued.set()
@@ -108,7 +108,7 @@ class Writer:
         try:
             await self._settle(batch)
         except Exception as fault:
-            # Ours, and nobody knows what was written: not a `StorageError`. Others go on writing.
+            # A fault of ours, and it is unknown what was written: not a `StorageError`. Others go on.
             log.exception("commit_faulty")
             for pending in _awaited(batch):
                 pending.outcome.set_exception(fault)

@@ -178,7 +178,7 @@ class SqliteStore:
             if self._connection is None:
                 self._connection = connect(self._path, busy_timeout=self._busy_timeout)
             return work(self._connection)
-        except Exception as error:  # noqa: BLE001 (whatever it is, the transaction ends)
+        except Exception as error:  # noqa: BLE001 (any error ends the transaction)
             self._roll_back()
             log.warning("write_failed", error=words(error))
             if _whole_database(error):
@@ -202,7 +202,7 @@ class SqliteStore:
 def _commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outcome]:
     batch = Batch(members)
     # A deferred BEGIN that reads first and writes later is refused at once when another process
-    # has written in between, whatever the busy timeout.
+    # has written in between, with any busy timeout.
     db.execute("BEGIN IMMEDIATE")
     batch.decide(_found(db, batch), _text_row)
     if batch.destroys:
