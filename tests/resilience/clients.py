@@ -1,4 +1,4 @@
-"""Everybody who talks to the nodes."""
+"""The clients of the nodes."""
 
 import asyncio
 import contextlib

@@ -16,7 +16,7 @@ CONNECTIONS_PER_USER = 60
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Everybody, and everything that they have connected."""
+    """All users, and all that they have connected."""
 
     connections: dict[UUID, list[UUID]]
     key: str
@@ -52,7 +52,7 @@ class Population:
 
     def pick(self, chance: random.Random) -> tuple[UUID, UUID]:
         """Who disconnects what next: mostly something of their own, at times again, at times
-        somebody else's or nothing at all."""
+        another user's or none at all."""
         user_id = chance.choice(self.users)
         owner = user_id if chance.random() < 0.9 else chance.choice(self.users)
         if chance.random() < 0.05:

@@ -90,7 +90,7 @@ def _operation(cluster: Cluster, state: Calm) -> Iterator[str]:
 
 
 async def _settle(cluster: Cluster, clients: Clients, folder: Path) -> Truth:
-    """What was interrupted is closed; everybody catches up."""
+    """Interrupted attempts are closed; all subscribers catch up."""
     if cluster.postgres is None:
         # A start closes what the process before it has left open.
         node = cluster.nodes[0]

@@ -1,4 +1,4 @@
-"""Nothing is lost, doubled, half done or out of order, whatever is killed in between."""
+"""Nothing is lost, doubled, half done or out of order, also when processes are killed."""
 
 from pathlib import Path
 

@@ -99,7 +99,7 @@ class Faults:
                     await ON_DATABASE[kind](self._cluster, fault.lasts)
 
     async def _slow_commits(self, fault: Planned) -> None:
-        """Commits are held up before anybody can see them, and their clients are cut off."""
+        """Commits are held up before any client can see them, and their clients are cut off."""
         await self._cluster.slow_commits(2 * SLOW_COMMIT)
         self._cuts.extend((Cut.AFTER, EVENTS[-1]) for _ in fault.cuts)
         await asyncio.sleep(fault.lasts)

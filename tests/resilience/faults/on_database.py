@@ -1,4 +1,4 @@
-"""A database that is away, full, read-only, or locked by somebody else."""
+"""A database that is away, full, read-only, or locked by another process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

@@ -62,7 +62,7 @@ BEGIN
     SELECT RAISE(ABORT, 'the event log can only grow');
 END;
 
--- INSERT OR REPLACE deletes without firing the trigger above, so whatever it could hit is refused.
+-- INSERT OR REPLACE deletes without firing the trigger above, so an INSERT that could hit a row is refused.
 CREATE TRIGGER provider_events_refuse_replace BEFORE INSERT ON provider_events
 WHEN EXISTS (SELECT 1 FROM provider_events WHERE id = NEW.id)
     OR EXISTS (SELECT 1 FROM provider_events WHERE commit_order = NEW.commit_order)
