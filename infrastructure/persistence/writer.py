@@ -108,7 +108,7 @@ class Writer:
         try:
             await self._settle(batch)
         except Exception as fault:
-            # A fault of ours. What was written is unknown, so this is no `StorageError`. Others go on.
+            # A fault of ours: what was written is unknown, so this is no `StorageError`.
             log.exception("commit_faulty")
             for pending in _awaited(batch):
                 pending.outcome.set_exception(fault)
