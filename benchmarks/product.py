@@ -81,7 +81,7 @@ def main() -> None:
         lifecycle = Lifecycle(
             started=lambda: None, stopping=lambda: None, drain=lambda: asyncio.sleep(0)
         )
-        serving = serve(no_op(), socket, lifecycle, on_stall=lambda: None)
+        serving = serve(no_op(), [socket], lifecycle, on_stall=lambda: None)
         uvloop.run(serving)
 
 

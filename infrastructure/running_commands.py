@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+from functools import partial
 from time import perf_counter
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 from domain.commands.disconnect_provider import (
@@ -28,6 +31,9 @@ from infrastructure.retry import back_off
 DEADLINE = 10.0
 """Seconds until a command is answered, also when the database hangs."""
 
+
+CommandT = TypeVar("CommandT")
+OutcomeT = TypeVar("OutcomeT")
 
 Close: TypeAlias = Callable[[AttemptId, FailureReason], Awaitable[bool]]
 """Ends an attempt behind all that was written before, as `OpenAttempts.close` does."""
@@ -57,9 +63,70 @@ class AttemptNotes:
         return known
 
 
+class CommandRunner:
+    """Runs each command in a task of its own and within a deadline: a client that hangs up cancels
+    its wait, not the command. A deploy waits for them."""
+
+    def __init__(
+        self, on_finished: Callable[[str, float], None], *, deadline: float = DEADLINE
+    ) -> None:
+        self._on_finished = on_finished
+        self._deadline = deadline
+        self._running: set[asyncio.Task[Any]] = set()
+        self._deadlines: set[asyncio.Timeout] = set()
+
+    async def run(
+        self,
+        handle: Callable[[CommandT], Awaitable[OutcomeT]],
+        command: CommandT,
+        on_timeout: Callable[[], OutcomeT],
+    ) -> OutcomeT:
+        """The command's outcome; `on_timeout` gives one when the deadline has passed."""
+        task = asyncio.create_task(self._run(handle, command, on_timeout))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def drain(self, seconds: float) -> None:
+        """Returns when no command is running. Those that run longer meet their deadline now."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+        for deadline in self._deadlines:
+            deadline.reschedule(asyncio.get_running_loop().time())
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _run(
+        self,
+        handle: Callable[[CommandT], Awaitable[OutcomeT]],
+        command: CommandT,
+        on_timeout: Callable[[], OutcomeT],
+    ) -> OutcomeT:
+        started = perf_counter()
+        try:
+            async with asyncio.timeout(self._deadline) as deadline:
+                self._deadlines.add(deadline)
+                try:
+                    outcome = await handle(command)
+                finally:
+                    self._deadlines.discard(deadline)
+        except TimeoutError:
+            outcome = on_timeout()
+        self._on_finished(_name(outcome), perf_counter() - started)
+        return outcome
+
+
+def _name(outcome: object) -> str:
+    """For metrics: `success`, or the error's name."""
+    if not isinstance(outcome, Failure):
+        return "success"
+    error = outcome.error
+    name = error.name if isinstance(error, StrEnum) else type(error).__name__
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
 class RunningCommands:
-    """Runs each command in a task of its own: a client that hangs up cancels its wait, not the
-    command. A deploy waits for them.
+    """Runs disconnections.
 
     An attempt whose outcome the handler could not record is closed as soon as the database allows
     it, until any node's sweep would do so.
@@ -74,13 +141,10 @@ class RunningCommands:
         *,
         deadline: float = DEADLINE,
     ) -> None:
+        self.runner = CommandRunner(on_finished, deadline=deadline)
         self._handler = handler
         self._notes = notes
         self._close = close
-        self._on_finished = on_finished
-        self._deadline = deadline
-        self._running: set[asyncio.Task[Outcome]] = set()
-        self._deadlines: set[asyncio.Timeout] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -94,46 +158,30 @@ class RunningCommands:
 
     async def __call__(self, command: DisconnectProvider, /) -> Outcome:
         """The command's outcome."""
-        task = asyncio.create_task(self._run(command))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+        return await self.runner.run(self._outcome, command, partial(self._in_doubt, command))
 
     async def drain(self, seconds: float) -> None:
-        """Returns when no command is running. Those that run longer meet their deadline now."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=seconds)
-        for deadline in self._deadlines:
-            deadline.reschedule(asyncio.get_running_loop().time())
-        while self._running:
-            await asyncio.wait(self._running)
-
-    async def _run(self, command: DisconnectProvider) -> Outcome:
-        started = perf_counter()
-        outcome = await self._outcome(command)
-        name = outcome.error.name.lower() if isinstance(outcome, Failure) else "success"
-        self._on_finished(name, perf_counter() - started)
-        return outcome
+        """As `CommandRunner.drain`."""
+        await self.runner.drain(seconds)
 
     async def _outcome(self, command: DisconnectProvider) -> Outcome:
-        attempt_id = command.attempt_id
-        try:
-            async with asyncio.timeout(self._deadline) as deadline:
-                self._deadlines.add(deadline)
-                try:
-                    outcome = await self._handler.handle(command)
-                finally:
-                    self._deadlines.discard(deadline)
-        except TimeoutError:
-            outcome = Failure(
-                error=DisconnectProviderError.DATABASE_ERROR,
-                attempt_id=attempt_id if self._notes.drop(attempt_id) else None,
-            )
-        self._notes.drop(attempt_id)
+        outcome = await self._handler.handle(command)
+        self._notes.drop(command.attempt_id)
         match outcome:
             case Failure(error=DisconnectProviderError.DATABASE_ERROR, attempt_id=UUID()):
-                self._close_later(attempt_id)
+                self._close_later(command.attempt_id)
         return outcome
+
+    def _in_doubt(self, command: DisconnectProvider) -> Outcome:
+        """After the deadline: what the log may have is closed."""
+        attempt_id = command.attempt_id
+        recorded = self._notes.drop(attempt_id)
+        if recorded:
+            self._close_later(attempt_id)
+        return Failure(
+            error=DisconnectProviderError.DATABASE_ERROR,
+            attempt_id=attempt_id if recorded else None,
+        )
 
     def _close_later(self, attempt_id: AttemptId) -> None:
         """Changes nothing if the attempt has its outcome, or was never recorded."""

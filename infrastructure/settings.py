@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     service_token_audience: str = "unplug-service"  # noqa: S105
     """Without keys of their own, services' tokens are verified with the users' keys and issuer."""
 
+    service_address: ListenAddress = None
+    """Serves back ends at `/graphql` there, for services' tokens only. Not set: off."""
+
     credentials_keys: FernetKeys = ()
 
     providers_file: Path | None = None

@@ -21,6 +21,9 @@ from schema.service.scopes import authorize
 from schema.service.types import ConnectionRecord
 from schema.viewer.context import Context, Services
 from schema.viewer.events import (
+    ProviderAccessLost,
+    ProviderAccessRestored,
+    ProviderConnected,
     ProviderDisconnectionAttempted,
     ProviderDisconnectionFailed,
     ProviderDisconnectionSucceeded,
@@ -87,6 +90,9 @@ def build_schema() -> UnplugSchema:
         mutation=Mutation,
         subscription=Subscription,
         types=[
+            ProviderConnected,
+            ProviderAccessLost,
+            ProviderAccessRestored,
             ProviderDisconnectionAttempted,
             ProviderDisconnectionSucceeded,
             ProviderDisconnectionFailed,
@@ -115,7 +121,7 @@ def build_service_schema() -> UnplugSchema:
         query=ServiceQuery,
         mutation=ServiceMutation,
         types=[ConnectionRecord],
-        config=StrawberryConfig(name_converter=CachedNames()),
+        config=StrawberryConfig(name_converter=CachedNames(), scalar_map={datetime: DATE_TIME}),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
+from infrastructure.app.back_ends import BackEnds
 from infrastructure.observability.metrics import Metrics
 from infrastructure.running_commands import RunningCommands
 from schema.asgi import GraphQLApp
@@ -20,10 +21,13 @@ class App:
     asgi: GraphQLApp
     commands: RunningCommands
     metrics: Metrics
+    back_ends: BackEnds | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI app, without a lifespan of its own: `create_app` is it."""
-        await self.asgi(scope, receive, send)
+        if self.back_ends is not None and scope["server"][1] == self.back_ends.port:
+            return await self.back_ends.app(scope, receive, send)
+        return await self.asgi(scope, receive, send)
 
     async def drain(self) -> None:
         """Running commands finish and are answered; sockets and streams end in the way that makes

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from infrastructure import adapters
 from infrastructure.app.application import App
+from infrastructure.app.back_ends import back_ends
 from infrastructure.app.reading_live import reading_live
 from infrastructure.app.wire import wire_settings
 from infrastructure.app.writing import writing
@@ -21,20 +22,22 @@ from infrastructure.observability.logging import JsonAccessLog
 from infrastructure.observability.metrics import Metrics, metrics_server
 from infrastructure.persistence.credentials_keys import CredentialsKeys
 from infrastructure.persistence.event_log import TortoiseEventLog
+from infrastructure.security.credentials_cipher import CredentialsCipher
 from infrastructure.security.identity import user_tokens, verification_keys
 from infrastructure.security.signing_keys import VerificationKeys
 from infrastructure.settings import Settings
 from infrastructure.web.page import page_routes
 from schema.asgi import Observers, graphql_app, viewer_gateway
-from schema.build import build_schema
+from schema.build import build_schema, build_service_schema
 from schema.viewer.context import Services
 
 
 @asynccontextmanager
-async def create_app(settings: Settings) -> AsyncIterator[App]:
+async def create_app(settings: Settings, *, service_port: int | None = None) -> AsyncIterator[App]:
     """Opens the database, starts everything, and closes it again in the reverse order.
 
-    Raises `StorageError` when the database can't be reached, and `OperatorError`: its schema is
+    `service_port` is the local port of the services' address, when there is one. Raises
+    `StorageError` when the database can't be reached, and `OperatorError`: its schema is
     outdated, no setting says which tokens are accepted, the metrics' address can't be bound.
     """
     trust = adapters.user_trust(settings)
@@ -44,6 +47,7 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
         stack.enter_context(_metrics_address(settings, metrics))
         database = await stack.enter_async_context(_current_database(settings, metrics))
         log = TortoiseEventLog(database.client)
+        cipher = await _cipher(settings, database) if service_port is not None else None
         keys = await stack.enter_async_context(
             verification_keys(trust.keys, proxies=settings.proxies)
         )
@@ -72,12 +76,22 @@ async def create_app(settings: Settings) -> AsyncIterator[App]:
         )
         otherwise = Starlette(routes=[*health.routes(), *_page(settings)])
         asgi = graphql_app(gateway, wire, observers, uuid7, otherwise)
-        yield App(asgi=asgi, commands=writes.commands, metrics=metrics)
+        served = None
+        if service_port is not None and cipher is not None:
+            served = await stack.enter_async_context(
+                back_ends(settings, writes, cipher, metrics, service_port)
+            )
+        yield App(asgi=asgi, commands=writes.commands, metrics=metrics, back_ends=served)
 
 
-def sdl() -> str:
-    """The schema in GraphQL's schema definition language."""
-    return build_schema().as_str()
+def sdl(*, service: bool = False) -> str:
+    """The users' or the services' schema in GraphQL's schema definition language."""
+    return (build_service_schema() if service else build_schema()).as_str()
+
+
+async def _cipher(settings: Settings, database: Database) -> CredentialsCipher:
+    """Before the writer starts: on PostgreSQL they share a connection."""
+    return await CredentialsKeys(database).open(adapters.given_keys(settings))
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from domain.commands.disconnect_provider import DisconnectProviderHandler
 from domain.events import RecordedEvent
+from domain.ports import EventBus
 from infrastructure.database.database import Database
 from infrastructure.observability.metrics import Metrics
 from infrastructure.persistence.event_bus import WriterEventBus
@@ -25,6 +26,7 @@ class Writing:
     repository: TortoiseProviderConnectionRepository
     commands: RunningCommands
     attempts: OpenAttempts
+    bus: EventBus
 
 
 @asynccontextmanager
@@ -39,14 +41,15 @@ async def writing(
         writer.start()
         stack.push_async_callback(writer.aclose)
         repository = TortoiseProviderConnectionRepository(database.client, writer)
-        attempts = OpenAttempts(database.store, writer, now=_now, new_id=uuid7)
+        attempts = OpenAttempts(database.store, writer, now=now, new_id=uuid7)
         notes = AttemptNotes(WriterEventBus(database.client, writer))
-        handler = DisconnectProviderHandler(repository, notes, now=_now, new_id=uuid7)
+        handler = DisconnectProviderHandler(repository, notes, now=now, new_id=uuid7)
         commands = await stack.enter_async_context(
             RunningCommands(handler, notes, attempts.close, metrics.command_finished)
         )
-        yield Writing(repository=repository, commands=commands, attempts=attempts)
+        yield Writing(repository=repository, commands=commands, attempts=attempts, bus=notes)
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """The time, in UTC."""
     return datetime.now(UTC)

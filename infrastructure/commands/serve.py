@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from socket import socket
 
 import structlog
@@ -28,42 +30,66 @@ def run_node(settings: Settings, host: str, port: int) -> None:
     refuse_shared_address(settings, host, port)
     with (
         listen(host, port) as server,
+        _service_socket(settings) as service,
         stop_deadline() as stopping,
         serving(settings.database_url.get_secret_value()),
     ):
-        serve_on(server, settings, started=lambda: None, stopping=stopping)
+        sockets = Sockets(server, service)
+        serve_on(sockets, settings, started=lambda: None, stopping=stopping)
     _log.info("stopped")
 
 
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """The server's own, and the services' if there is one."""
+
+    server: socket
+    service: socket | None = None
+
+    @property
+    def all(self) -> list[socket]:
+        """Both."""
+        return [self.server] if self.service is None else [self.server, self.service]
+
+
+def _service_socket(settings: Settings) -> AbstractContextManager[socket | None]:
+    address = settings.service_address
+    return nullcontext() if address is None else listen(*address)
+
+
 def serve_on(
-    server: socket,
+    sockets: Sockets,
     settings: Settings,
     *,
     started: Callable[[], None],
     stopping: Callable[[], None],
 ) -> None:
-    """Serves on a socket that is bound already. Raises `OperatorError`."""
+    """Serves on sockets that are bound already. Raises `OperatorError`."""
     allow_open_files(settings)
 
     def log_and_tell() -> None:
-        _log.info("started", address=origin_of(server), **described(settings))
+        addresses = {"address": origin_of(sockets.server)}
+        if sockets.service is not None:
+            addresses["service_address"] = origin_of(sockets.service)
+        _log.info("started", **addresses, **described(settings))
         started()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(server, settings, log_and_tell, stopping))
+        runner.run(_serve(sockets, settings, log_and_tell, stopping))
 
 
 async def _serve(
-    server: socket,
+    sockets: Sockets,
     settings: Settings,
     started: Callable[[], None],
     stopping: Callable[[], None],
 ) -> None:
     try:
-        async with create_app(settings) as app:
+        service_port = sockets.service.getsockname()[1] if sockets.service else None
+        async with create_app(settings, service_port=service_port) as app:
             await serve(
                 app,
-                server,
+                sockets.all,
                 Lifecycle(started=started, stopping=stopping, drain=app.drain),
                 on_stall=app.stalled,
                 stall_seconds=settings.slow_reader_seconds,

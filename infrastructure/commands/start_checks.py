@@ -20,18 +20,28 @@ _log = structlog.get_logger(__name__)
 
 
 def refuse_shared_address(settings: Settings, host: str, port: int) -> None:
-    """The metrics need an address of their own. Raises `SettingsError`.
+    """Metrics and services need addresses of their own. Raises `SettingsError`.
 
-    Both may bind one address, and the system refuses the second only when it listens.
+    Two may bind one address, and the system refuses the second only when it listens. The services'
+    port is another one than the server's on every host, because requests are told apart by it.
     """
-    metrics = settings.metrics_address
-    if metrics is None or metrics.port != port or port == 0:
-        return
-    hosts = {_LOOPBACK if each in _LOOPBACKS else each for each in (host, metrics.host)}
-    if len(hosts) == 1 or hosts & _ANY:
-        raise SettingsError(
-            f"UNPLUG_METRICS_ADDRESS: port {port} is the server's own; choose another"
-        )
+    metrics, services = settings.metrics_address, settings.service_address
+    if services is not None and services.port == port != 0:
+        raise SettingsError(_taken("SERVICE", port, "the server's own"))
+    for address, whose in (((host, port), "the server's own"), (services, "the services'")):
+        if metrics is not None and address is not None and _clash(metrics, address):
+            raise SettingsError(_taken("METRICS", metrics.port, whose))
+
+
+def _clash(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    if one[1] != other[1] or one[1] == 0:
+        return False
+    hosts = {_LOOPBACK if each in _LOOPBACKS else each for each in (one[0], other[0])}
+    return len(hosts) == 1 or bool(hosts & _ANY)
+
+
+def _taken(which: str, port: int, whose: str) -> str:
+    return f"UNPLUG_{which}_ADDRESS: port {port} is {whose}; choose another"
 
 
 def allow_open_files(settings: Settings) -> None:

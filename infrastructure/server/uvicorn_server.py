@@ -77,7 +77,7 @@ class Lifecycle:
 
 async def serve(
     app: ASGIApp,
-    server: socket.socket,
+    sockets: list[socket.socket],
     lifecycle: Lifecycle,
     *,
     on_stall: Callable[[], None],
@@ -89,7 +89,7 @@ async def serve(
     lets clients read: within `DRAIN_SECONDS`, `ANSWER_SECONDS` and `GRACE_SECONDS`.
     """
     config = server_config(app, stall_seconds=stall_seconds, on_stall=on_stall)
-    await _Server(config, lifecycle).serve(sockets=[server])
+    await _Server(config, lifecycle).serve(sockets=sockets)
 
 
 class _Server(uvicorn.Server):

@@ -58,8 +58,12 @@ def events(
 
 
 @command()
-def schema() -> None:
+def schema(
+    service: Annotated[
+        bool, typer.Option("--service", help="The schema of back ends instead of the users'.")
+    ] = False,
+) -> None:
     """Print the GraphQL schema."""
     from infrastructure.app import sdl
 
-    typer.echo(sdl())
+    typer.echo(sdl(service=service))

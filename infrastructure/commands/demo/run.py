@@ -17,7 +17,7 @@ from infrastructure.commands.database_setup import prepared
 from infrastructure.commands.demo.connections import demo_connections
 from infrastructure.commands.demo.instructions import instructions, page_address
 from infrastructure.commands.demo.settings import TOKEN_LIFE
-from infrastructure.commands.serve import serve_on
+from infrastructure.commands.serve import Sockets, serve_on
 from infrastructure.commands.start_checks import refuse_shared_address
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
@@ -46,7 +46,7 @@ def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None
             if browser:
                 _open(page_address(origin, token))
 
-        serve_on(server, settings, started=started, stopping=stopping)
+        serve_on(Sockets(server), settings, started=started, stopping=stopping)
     _log.info("stopped")
 
 

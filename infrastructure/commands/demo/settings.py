@@ -24,6 +24,7 @@ def demo_settings() -> Settings:
         token_jwks_url=None,
         token_issuer=None,
         token_audience=None,
+        service_address=None,
         service_token_secret=None,
         service_token_public_key=None,
         service_token_jwks_url=None,

@@ -1,0 +1,89 @@
+"""The parts that serve back ends, on an address of their own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+from uuid_utils.compat import uuid7
+
+from domain.commands.connect_provider import (
+    ConnectOutcome,
+    ConnectProvider,
+    ConnectProviderHandler,
+)
+from domain.commands.errors import DatabaseError
+from domain.commands.record_sync import RecordSyncHandler
+from domain.commands.refresh_credentials import RefreshCredentialsHandler
+from domain.commands.report_access_lost import ReportAccessLostHandler
+from domain.ports import Cipher
+from domain.result import Failure
+from infrastructure import adapters
+from infrastructure.app.wire import wire_settings
+from infrastructure.app.writing import Writing, now
+from infrastructure.observability.logging import JsonAccessLog, JsonCredentialsAudit
+from infrastructure.observability.metrics import Metrics
+from infrastructure.security.identity import service_tokens, verification_keys
+from infrastructure.settings import Settings
+from schema.asgi import Observers, service_app, service_gateway
+from schema.build import build_service_schema
+from schema.service.context import ServiceCommands, ServiceServices
+
+IN_DOUBT = DatabaseError()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackEnds:
+    """The services' app, and the local port by which its requests are told from users'."""
+
+    app: ASGIApp
+    port: int
+
+
+@asynccontextmanager
+async def back_ends(
+    settings: Settings, writes: Writing, cipher: Cipher, metrics: Metrics, port: int
+) -> AsyncIterator[BackEnds]:
+    """Serves the services' schema on this port. Raises `OperatorError` without token keys."""
+    trust = adapters.service_trust(settings)
+    adapters.require_keys(trust)
+    services = ServiceServices(
+        commands=_commands(writes),
+        connection_repo=writes.repository,
+        records=writes.repository,
+        secrets=writes.repository,
+        cipher=cipher,
+        audit=JsonCredentialsAudit(),
+        new_id=uuid7,
+    )
+    access_log = JsonAccessLog(level=settings.log_level or "info", caller="service")
+    observers = Observers(access_log=access_log, telemetry=metrics)
+    wire = wire_settings(settings)
+    async with verification_keys(trust.keys, proxies=settings.proxies) as keys:
+        gateway = service_gateway(
+            build_service_schema(), services, service_tokens(trust, keys), wire, observers
+        )
+        yield BackEnds(app=service_app(gateway, wire, observers, uuid7), port=port)
+
+
+def _commands(writes: Writing) -> ServiceCommands:
+    run, repository = writes.commands.runner.run, writes.repository
+    connect = ConnectProviderHandler(repository, writes.bus, now=now, new_id=uuid7)
+    refresh = RefreshCredentialsHandler(repository, now=now, new_id=uuid7)
+    report = ReportAccessLostHandler(repository, now=now, new_id=uuid7)
+    sync = RecordSyncHandler(repository, now=now)
+
+    async def connect_provider(command: ConnectProvider) -> ConnectOutcome:
+        """In doubt after the deadline: the same attempt may be asked for again."""
+        attempt_id = command.attempt_id
+        return await run(
+            connect.handle, command, lambda: Failure(error=DatabaseError(), attempt_id=attempt_id)
+        )
+
+    return ServiceCommands(
+        connect_provider=connect_provider,
+        refresh_credentials=lambda c: run(refresh.handle, c, lambda: Failure(error=IN_DOUBT)),
+        report_access_lost=lambda c: run(report.handle, c, lambda: Failure(error=IN_DOUBT)),
+        record_sync=lambda c: run(sync.handle, c, lambda: Failure(error=IN_DOUBT)),
+        disconnect_provider=writes.commands,
+    )
