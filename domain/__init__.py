@@ -1,1 +1,1 @@
-"""The rules of disconnecting a provider. Standard library only."""
+"""The rules of connecting and disconnecting providers. Standard library only."""

@@ -46,7 +46,7 @@ class ProviderRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleEvent:
-    """What all events of a connection's life carry.
+    """Members of every lifecycle event.
 
     `id` is a UUIDv7, `occurred_at` is UTC, `user_id` is the user whose log it is in, `attempt_id`
     ties an `Attempted` to its outcome (None: no command with an attempt led to it). `provider` is
@@ -126,9 +126,9 @@ ProviderEvent: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventCursor:
-    """A place in one user's log: just behind the event at `position`, 0 being before the first.
+    """A place in one user's log: after the event at `position`; 0 is before the first.
 
-    It names the event as well, so that a log that was replaced by a restore is found out, even
+    It names the event as well, so that a log that was replaced by a restore is detected, even
     after the new history has grown past the old one.
     """
 

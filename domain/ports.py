@@ -100,7 +100,7 @@ class AccountConnections:
 
 
 class ConnectionSecrets(Protocol):
-    """Connections with their encrypted credentials, for those who may decrypt them."""
+    """Connections with their encrypted credentials."""
 
     async def find_with_credentials(self, connection_id: ConnectionId) -> ProviderConnection | None:
         """Any user's; the caller checks. Raises `StorageError`."""
@@ -223,7 +223,7 @@ class EventLog(Protocol):
         """History by position; only one connection's events when it is given."""
 
     async def head(self, user_id: UserId) -> EventCursor:
-        """Just behind the last event; position 0 when there is none."""
+        """After the last event; position 0 when there is none."""
 
     async def holds(self, cursor: EventCursor) -> bool:
         """Whether the event at the cursor's position is the cursor's event (always at 0)."""
@@ -240,7 +240,7 @@ class EventSubscriber(Protocol):
         """Takes the next events, never none. False: no more, until `Attachment.resume`."""
 
     def lost(self) -> None:
-        """The log can't be read for long, or its history was replaced. Nothing comes after this."""
+        """The log could not be read for a while, or its history was replaced. Nothing comes after this."""
 
 
 class Attachment(Protocol):
@@ -254,7 +254,7 @@ class Attachment(Protocol):
 
 
 class EventFeed(Protocol):
-    """A user's log, read on and on."""
+    """Follows users' logs."""
 
     def attach(self, after: EventCursor, subscriber: EventSubscriber) -> Attachment:
         """Every event after a cursor that the log holds, in order, once, until `detach`.
@@ -265,7 +265,7 @@ class EventFeed(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken(Generic[CallerT]):
-    """A verified token: who asks, and until when (UTC). A viewer's caller is the user's id."""
+    """A verified token: the caller, and when it expires (UTC). A viewer's caller is the user's id."""
 
     caller: CallerT
     expires_at: datetime

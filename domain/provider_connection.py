@@ -1,4 +1,4 @@
-"""The link between one user and one provider, and what may become of it."""
+"""The link between one user and one provider, and its lifecycle."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ MAX_ACCOUNT_ID_LENGTH = 255
 
 
 class ConnectionStatus(StrEnum):
-    """Where a connection is in its life. `DISCONNECTED` is the end of it."""
+    """Lifecycle status of a connection. `DISCONNECTED` is final."""
 
     PENDING = "pending"
     ACTIVE = "active"

@@ -47,13 +47,11 @@ class AttemptNotes:
         self._noted: set[AttemptId] = set()
 
     async def publish(self, event: ProviderEvent) -> RecordedEvent:
-        """As `EventBus` promises."""
         if isinstance(event, ProviderDisconnectionAttempted) and event.attempt_id is not None:
             self._noted.add(event.attempt_id)
         return await self._event_bus.publish(event)
 
     async def of_attempt(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
-        """As `EventBus` promises."""
         return await self._event_bus.of_attempt(attempt_id)
 
     def drop(self, attempt_id: AttemptId) -> bool:

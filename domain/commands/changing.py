@@ -18,7 +18,7 @@ ErrorT = TypeVar("ErrorT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A connection as it is to become, and the event that tells of it, if any does."""
+    """A connection as it is to be saved, and its event, if there is one."""
 
     connection: ProviderConnection
     event: ProviderEvent | None = None
@@ -33,7 +33,7 @@ async def change_connection(
     connection_id: ConnectionId,
     decide: Decide[ErrorT],
 ) -> Result[ProviderConnection, ErrorT | ConnectionNotFound | DatabaseError]:
-    """Reads, decides and saves; what has changed meanwhile is read and judged again."""
+    """Reads, decides and saves; a connection that has changed meanwhile is read and judged again."""
     try:
         for _ in range(SAVE_TRIES):
             connection = await connections.find_by_id(connection_id)
@@ -53,7 +53,7 @@ async def change_connection(
 
 
 def provider_of(connection: ProviderConnection) -> ProviderRef:
-    """As events name it."""
+    """The provider, as events name it."""
     return ProviderRef(id=connection.provider_id, slug=connection.provider_slug)
 
 

@@ -29,7 +29,7 @@ class RecordSyncHandler:
     """Runs the command.
 
     1. Find the connection.
-    2. Disconnected: nothing changes any more.
+    2. Disconnected: nothing is changed.
     3. Save the time of the sync, unless a later one is known. No event.
     4. If its version has moved meanwhile, read again and redo 2.
     """

@@ -39,8 +39,8 @@ class RefreshCredentialsHandler:
     2. Disconnected: the credentials came too late, and are not stored.
     3. Pending: it has never been connected, so there is nothing to refresh.
     4. Another version of the credentials: another worker refreshed them.
-    5. Save it as active with the new credentials. From active nothing has happened in the
-       connection's life; from any other status this is `ProviderAccessRestored`.
+    5. Save it as active with the new credentials. From active there is no event, because
+       the status stays; from any other status it is `ProviderAccessRestored`.
     6. If its version has moved meanwhile, read again and redo 2.
     """
 

@@ -1,4 +1,4 @@
-"""A stop that is over in time, also when a database does not answer."""
+"""A stop with a deadline, also when a database does not answer."""
 
 import os
 import threading

@@ -74,7 +74,6 @@ class CloseAttempt:
 
     @property
     def keys(self) -> frozenset[Hashable]:
-        """As `Write.keys`."""
         return frozenset({self.attempt_id})
 
     def failed(

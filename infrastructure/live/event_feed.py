@@ -14,7 +14,7 @@ from infrastructure.live.user_feed import UserFeed
 from infrastructure.live.wake_ups import WakeUps
 
 TURN = 0.002
-"""Seconds of deliveries after which the event loop does what else there is."""
+"""Seconds of deliveries after which the event loop does other work."""
 
 
 class LiveEventFeed:

@@ -15,7 +15,7 @@ Place: TypeAlias = tuple[int, EventId | None]
 
 
 def place_of(recorded: RecordedEvent) -> Place:
-    """Just behind this event."""
+    """After this event."""
     return recorded.position, recorded.event.id
 
 

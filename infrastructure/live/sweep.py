@@ -1,4 +1,4 @@
-"""A node's periodic check for what no wake-up has told it."""
+"""A node's periodic check for events whose wake-up was lost."""
 
 import asyncio
 import random

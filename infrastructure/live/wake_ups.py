@@ -33,7 +33,7 @@ class WakeUps(AbstractAsyncContextManager["WakeUps", None], Protocol):
 
 
 class Listeners:
-    """Who is to be woken in this process, by user."""
+    """The listeners of this process, by user."""
 
     def __init__(self) -> None:
         self._by_user: dict[UUID, list[Wake]] = {}

@@ -1,4 +1,4 @@
-"""Addresses of the Internet, told from those of private networks."""
+"""Tells public addresses from those of private networks."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052, section 2.1
 
 
 class PublicAddresses(httpcore2.AnyIOBackend):
-    """Connects, and looks at the address of the socket before a byte is sent."""
+    """Connects, and checks the address of the socket before a byte is sent."""
 
     async def connect_tcp(
         self,

@@ -29,7 +29,7 @@ _HORIZON = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllEventsCursor:
-    """A place in the order of all users' events: just behind one of them."""
+    """A place in the order of all users' events: after one of them."""
 
     commit_order: int
     event: EventCursor
@@ -76,7 +76,7 @@ class CommittedEvent:
 class Horizon:
     """How far the order can be read now.
 
-    Below `settled` no event can come to light any more. All that was committed until now is below
+    Below `settled` no event can become visible any more. All that was committed until now is below
     `begun`; in between, transactions are under way.
     """
 
@@ -91,7 +91,6 @@ class TortoiseAllEvents:
         self._client = client
 
     async def horizon(self) -> Horizon:
-        """See `AllEvents.horizon`."""
         with reading():
             sql = _HORIZON[self._client.capabilities.dialect]
             found = await self._client.execute_query_dict(sql)

@@ -21,12 +21,10 @@ class WriterEventBus:
         self._writer = writer
 
     async def publish(self, event: ProviderEvent) -> RecordedEvent:
-        """As `EventBus` promises."""
         (recorded,) = await self._writer.write(Write(events=(event,)))
         return recorded
 
     async def of_attempt(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
-        """As `EventBus` promises."""
         rows = ProviderEventRow.filter(attempt_id=attempt_id).using_db(self._client)
         with reading():
             found = await rows.order_by("position").values_list(*EVENT_COLUMNS)

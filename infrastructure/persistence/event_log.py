@@ -54,7 +54,6 @@ class TortoiseEventLog:
     async def page(
         self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
     ) -> Page[RecordedEvent]:
-        """See `EventLog.page`."""
         rows = self._rows(user_id)
         if connection_id is not None:
             rows = rows.filter(connection_id=connection_id)
@@ -69,7 +68,6 @@ class TortoiseEventLog:
             )
 
     async def head(self, user_id: UserId) -> EventCursor:
-        """See `EventLog.head`."""
         rows = self._rows(user_id).order_by("-position").limit(1)
         with reading():
             found = await rows.values_list("position", "id")
@@ -77,7 +75,6 @@ class TortoiseEventLog:
         return EventCursor(user_id=user_id, position=position, event_id=event_id)
 
     async def holds(self, cursor: EventCursor) -> bool:
-        """See `EventLog.holds`."""
         if cursor.position == 0:
             return True
         rows = self._rows(cursor.user_id).filter(position=cursor.position, id=cursor.event_id)
@@ -85,13 +82,11 @@ class TortoiseEventLog:
             return await rows.exists()
 
     async def find(self, user_id: UserId, event_id: EventId) -> RecordedEvent | None:
-        """See `EventLog.find`."""
         with reading():
             found = await self._rows(user_id).filter(id=event_id).values_list(*EVENT_COLUMNS)
         return event_of(found[0]) if found else None
 
     async def moved(self, known: Sequence[EventCursor]) -> Mapping[UserId, int]:
-        """See `Heads.moved`."""
         dialect = self._client.capabilities.dialect
         with reading():
             _, rows = await self._client.execute_query(_MOVED[dialect], _KNOWN[dialect](known))

@@ -31,34 +31,28 @@ class TortoiseProviderConnectionRepository:
         self._lookup = ConnectionLookup(client)
 
     async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
-        """See `ProviderConnectionRepository.find_by_id`."""
         return await self._lookup.find(connection_id)
 
     async def find_with_credentials(self, connection_id: ConnectionId) -> ProviderConnection | None:
-        """As `ConnectionSecrets` promises."""
         rows = ProviderConnectionRow.filter(id=connection_id).using_db(self._client)
         with reading():
             found = await rows.values_list(*READ_COLUMNS, CIPHERTEXT)
         return connection_of(found[0][:-1], found[0][-1]) if found else None
 
     async def find_by_user_id(self, user_id: UserId) -> Sequence[ProviderConnection]:
-        """See `ProviderConnectionRepository.find_by_user_id`."""
         rows = ProviderConnectionRow.filter(user_id=user_id).using_db(self._client)
         with reading():
             found = await rows.order_by(*_ORDER).values_list(*READ_COLUMNS)
         return [connection_of(row) for row in found]
 
     async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
-        """See `ProviderConnectionRepository.save`."""
         (recorded,) = await self._writer.write(Write(events=(event,), connection=connection))
         return recorded
 
     async def update(self, connection: ProviderConnection) -> None:
-        """As `ProviderConnectionRepository` promises."""
         await self._writer.write(Write(connection=connection))
 
     async def add(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
-        """As `ProviderConnectionRepository` promises."""
         write = Write(events=(event,), connection=connection, is_new=True)
         (recorded,) = await self._writer.write(write)
         return recorded
@@ -66,7 +60,6 @@ class TortoiseProviderConnectionRepository:
     async def find_account(
         self, user_id: UserId, provider_slug: str, account_id: str
     ) -> AccountConnections:
-        """As `ProviderConnectionRepository` promises."""
         rows = ProviderConnectionRow.filter(
             user_id=user_id, provider_slug=provider_slug, provider_account_id=account_id
         ).using_db(self._client)
@@ -83,7 +76,6 @@ class TortoiseProviderConnectionRepository:
     async def records(
         self, wanted: ConnectionFilter, window: Window[ConnectionKey]
     ) -> Page[ProviderConnection]:
-        """As `ConnectionRecords` promises."""
         rows = ProviderConnectionRow.all().using_db(self._client)
         if wanted.user_id is not None:
             rows = rows.filter(user_id=wanted.user_id)
@@ -97,7 +89,6 @@ class TortoiseProviderConnectionRepository:
         window: Window[ConnectionKey],
         statuses: frozenset[ConnectionStatus] | None = None,
     ) -> Page[ProviderConnection]:
-        """See `ConnectionList.page`."""
         rows = ProviderConnectionRow.filter(user_id=user_id).using_db(self._client)
         return await _read_page(rows, window, statuses)
 

@@ -19,12 +19,10 @@ class TortoiseStoredCredentials:
         self._store = store
 
     async def count(self) -> int:
-        """See `StoredCredentials.count`."""
         with reading():
             return await self._rows().count()
 
     async def page(self, after: ConnectionId | None, limit: int) -> Sequence[StoredCredential]:
-        """See `StoredCredentials.page`."""
         rows = self._rows() if after is None else self._rows().filter(id__gt=after)
         with reading():
             found = await (
@@ -38,7 +36,6 @@ class TortoiseStoredCredentials:
         ]
 
     async def replace(self, changed: Sequence[StoredCredential]) -> int:
-        """See `StoredCredentials.replace`."""
         return await self._store.replace_credentials(changed)
 
     def _rows(self) -> QuerySet[ProviderConnectionRow]:

@@ -26,7 +26,7 @@ MAX_BATCH = 500
 
 @dataclass(slots=True, eq=False)
 class PendingWrite:
-    """A member of a batch that is to come, and its caller's future."""
+    """A write in the queue, and its caller's future."""
 
     member: Member
     outcome: "asyncio.Future[Sequence[RecordedEvent]]" = field(

@@ -1,4 +1,4 @@
-"""Whom a token's claims stand for."""
+"""The callers that tokens authenticate."""
 
 from collections.abc import Mapping
 from typing import Any

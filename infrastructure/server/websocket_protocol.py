@@ -44,11 +44,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     @property
     def full(self) -> bool:
-        """See `FrameSender`."""
         return not self.writable.is_set()
 
     def post(self, texts: Iterable[bytes]) -> None:
-        """See `FrameSender`."""
         if self.conn.state is not State.OPEN or self.transport.is_closing():
             return
         for text in texts:
@@ -68,7 +66,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
 
     def drained(self) -> Awaitable[object]:
-        """See `FrameSender`."""
         return self.writable.wait()
 
     def pause_writing(self) -> None:

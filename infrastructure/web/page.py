@@ -22,7 +22,7 @@ _HEADERS = {
         "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types 'none'"
     ),
-    "cache-control": "no-cache",  # ask every time; the answer is mostly 304
+    "cache-control": "no-cache",  # revalidated each time; the answer is mostly 304
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",

@@ -94,7 +94,7 @@ async def of_all_users(
 
 
 async def _read(read: Callable[[], Awaitable[T]], *, follow: bool) -> T:
-    """Who follows waits for a database that is away; the adapters log it."""
+    """A follower waits for a database that is away; the adapters log it."""
     for pause in back_off():
         try:
             return await read()

@@ -1,1 +1,1 @@
-"""Bringing in existing connections."""
+"""Imports existing connections."""

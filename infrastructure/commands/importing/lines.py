@@ -31,7 +31,7 @@ from domain.provider_connection import (
 MAX_LINE_BYTES = 1024 * 1024
 
 _EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
-"""asyncpg reads the ends of the calendar as infinity."""
+"""asyncpg reads the earliest and the latest time as infinity."""
 
 Encrypt: TypeAlias = Callable[[bytes], bytes]
 

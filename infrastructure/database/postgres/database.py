@@ -26,7 +26,6 @@ class PostgresDatabase:
 
     @property
     def client(self) -> BaseDBAsyncClient:
-        """See `Database.client`."""
         return self._tortoise.connection
 
     @classmethod
@@ -45,7 +44,6 @@ class PostgresDatabase:
         return database
 
     async def schema_is_current(self) -> bool:
-        """See `Database.schema_is_current`."""
         with reading():
             if not await self.client.execute_query_dict(_HAS_VERSION, ["schema_version"]):
                 return False

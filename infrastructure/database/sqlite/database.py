@@ -25,7 +25,6 @@ class SqliteDatabase:
 
     @property
     def client(self) -> BaseDBAsyncClient:
-        """See `Database.client`."""
         return self._tortoise.connection
 
     @classmethod
@@ -46,7 +45,6 @@ class SqliteDatabase:
         return database
 
     async def schema_is_current(self) -> bool:
-        """See `Database.schema_is_current`."""
         with reading():
             tables = await self.client.execute_query_dict(_HAS_VERSION)
             if not tables:

@@ -121,18 +121,15 @@ class SqliteStore:
         return await self._run(lambda db: _commit(db, members))
 
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
-        """See `Store.insert`."""
         rows = [_text_row(connection) for connection in connections]
         return await self._alone(lambda db: insert_connections(db, rows))
 
     async def replace_credentials(self, changed: Sequence[StoredCredential]) -> int:
-        """See `Store.replace_credentials`."""
         return await self._alone(lambda db: replace_credentials(db, changed))
 
     async def read_back(
         self, members: Sequence[Member]
     ) -> Sequence[Sequence[RecordedEvent] | None]:
-        """See `Store.read_back`."""
         ids = _json(str(event_id) for event_id in chain.from_iterable(map(event_ids, members)))
         found = await self._alone(lambda db: db.execute(_READ_BACK, (ids,)).fetchall())
         written = silent(members)
@@ -141,17 +138,14 @@ class SqliteStore:
         return of_members(members, map(event_of, found), now)
 
     async def record_key(self, fingerprint: str) -> None:
-        """See `Store.record_key`."""
         await self._alone(lambda db: db.execute(RECORD_KEY, (fingerprint,)))
 
     async def forget_key(self, fingerprint: str) -> None:
-        """See `Store.forget_key`."""
         await self._alone(lambda db: db.execute(FORGET_KEY, (fingerprint,)))
 
     async def abandoned(
         self, older_than: timedelta | None, after: AttemptId | None, limit: int
     ) -> Sequence[AttemptId]:
-        """See `Store.abandoned`."""
         since = f"-{older_than.total_seconds()} seconds" if older_than is not None else None
         values = (str(after or ""), since, limit)
         found = await self._alone(lambda db: db.execute(_ABANDONED, values).fetchall())
