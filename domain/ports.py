@@ -240,7 +240,7 @@ class EventSubscriber(Protocol):
         """Takes the next events, never none. False: no more, until `Attachment.resume`."""
 
     def lost(self) -> None:
-        """The log could not be read for a while, or its history was replaced. Nothing comes after this."""
+        """The log could not be read for a while, or its history was replaced. This is the end."""
 
 
 class Attachment(Protocol):
@@ -265,7 +265,7 @@ class EventFeed(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken(Generic[CallerT]):
-    """A verified token: the caller, and when it expires (UTC). A viewer's caller is the user's id."""
+    """A verified token. `expires_at` is UTC; a viewer's caller is the user's id."""
 
     caller: CallerT
     expires_at: datetime

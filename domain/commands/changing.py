@@ -33,7 +33,7 @@ async def change_connection(
     connection_id: ConnectionId,
     decide: Decide[ErrorT],
 ) -> Result[ProviderConnection, ErrorT | ConnectionNotFound | DatabaseError]:
-    """Reads, decides and saves; a connection that has changed meanwhile is read and judged again."""
+    """Reads, decides and saves. A connection that has changed meanwhile is read again."""
     try:
         for _ in range(SAVE_TRIES):
             connection = await connections.find_by_id(connection_id)
