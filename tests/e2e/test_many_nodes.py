@@ -20,7 +20,7 @@ from tests.resilience.subscribers import Subscriber
 from tests.support.processes import SECRET, Server, bearer, connection_line, running, unplug
 from tests.support.servers.nats import NatsServer
 from tests.support.servers.pgbouncer import PgBouncer
-from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.postgres import PostgresServer, dump, restore
 from tests.support.servers.process import free_port
 from tests.support.woken import eventually
 
@@ -150,6 +150,27 @@ async def test_a_nodes_own_commits_need_no_wake_ups(
                 assert await disconnect(node, connection_id) == "DisconnectProviderSuccess"
                 await eventually(lambda last=2 * number: subscriber.position == last)  # type: ignore[misc]
     assert statistics.median(subscriber.delays) < SOONER_THAN_THE_SWEEP
+
+
+async def test_a_restore_under_running_nodes_ends_streams_and_mixes_no_histories(
+    database: str, connection_id: UUID, tmp_path: Path
+) -> None:
+    older = await asyncio.to_thread(dump, database)
+    with two_nodes(tmp_path, database) as (here, there):
+        async with following(here) as old:
+            await disconnect(here, connection_id)
+            await eventually(lambda: old.position == 2)
+            await asyncio.to_thread(restore, database, older)
+            for node in (there, here, there):
+                assert await disconnect(node, connection_id) == "DisconnectProviderSuccess"
+            await eventually(lambda: "INVALID_CURSOR" in old.refusals)
+            async with following(here) as new:
+                await eventually(lambda: new.position == 6)
+    assert [position for position, _ in old.received] == [1, 2]
+    assert [position for position, _ in new.received] == list(range(1, 7))
+    assert {event_id for _, event_id in old.received}.isdisjoint(
+        event_id for _, event_id in new.received
+    )
 
 
 async def test_nodes_behind_a_transaction_pooling_proxy(
