@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     introspection: Switch | None = None
     """Allows introspection and suggests misspelt names. Default: on for `demo`, off for `serve`."""
     max_body_bytes: Annotated[WholeNumber, Field(ge=1024)] = 1_048_576
+    max_bodies_bytes: Annotated[WholeNumber, Field(ge=1024)] = 67_108_864
+    """Of all requests that are being read or run, per process."""
     max_document_tokens: Annotated[WholeNumber, Field(ge=1)] = 1_000
     max_depth: Annotated[WholeNumber, Field(ge=1)] = 10
     max_aliases: Annotated[WholeNumber, Field(ge=0)] = 30

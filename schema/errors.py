@@ -28,6 +28,7 @@ class Limit(StrEnum):
     """`extensions.limit` of a refusal, and the name under which hits are counted."""
 
     BODY = "body"
+    BODIES = "bodies"
     LENGTH = "length"
     TOKENS = "tokens"
     DEPTH = "depth"

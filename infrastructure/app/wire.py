@@ -22,7 +22,7 @@ def wire_settings(settings: Settings) -> WireSettings:
         documents=DocumentRules(
             limits=limits, introspection=introspection, hide_suggestions=not introspection
         ),
-        http=HttpLimits(body=settings.max_body_bytes),
+        http=HttpLimits(body=settings.max_body_bytes, bodies=settings.max_bodies_bytes),
         connections=ConnectionLimits(
             sockets=settings.max_sockets, sockets_per_user=settings.max_sockets_per_user
         ),

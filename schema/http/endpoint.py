@@ -12,13 +12,14 @@ from graphql import GraphQLError, OperationType
 from starlette.types import Receive, Scope, Send
 
 from domain.ports import AccessToken, CallerT, NewId
+from schema.admission.body_budget import BodyBudget, BodyShare
 from schema.admission.origins import CrossOrigin, Header
 from schema.admission.telemetry import Telemetry
 from schema.errors import ErrorCode, Limit, Refused, bad_user_input, code_of, encode_errors
 from schema.execution.gateway import Call, Gateway
 from schema.execution.request import GraphQLRequest
 from schema.http.negotiation import Accepted, MediaType, accepted, is_json
-from schema.http.request_context import Exchange, Gone, HttpRefused
+from schema.http.request_context import CLOSE, Exchange, Gone, HttpRefused
 from schema.http.streaming import HttpStreams
 
 ALLOW: Header = (b"allow", b"GET, POST, OPTIONS")
@@ -40,9 +41,10 @@ TRANSPORTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
-    """Bytes and seconds of a request's body."""
+    """Bytes and seconds of a request's body, and bytes of all bodies that are held at a time."""
 
     body: int = 1_048_576
+    bodies: int = 64 * 1_048_576
     body_timeout: float = 10.0
 
 
@@ -71,6 +73,7 @@ class HttpTransport(Generic[CallerT]):
         self._streams = streams
         self._telemetry = telemetry
         self._new_id = new_id
+        self._bodies = BodyBudget(rules.limits.bodies, rules.limits.body, telemetry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, one response, one line in the access log."""
@@ -107,11 +110,15 @@ class HttpTransport(Generic[CallerT]):
             return await self._preflight(exchange)
         exchange.call.token = await self._authenticate(exchange)
         accepts = accepted(exchange.headers.get(b"accept"))
-        try:
-            type_ = self._gateway.prepare(exchange.call, await self._request(exchange, method))
-            await self._run(exchange, type_, accepts)
-        except Refused as refused:
-            await self._refuse_operation(exchange, refused.errors, accepts)
+        with self._bodies.share(exchange.call.token.caller) as share:
+            try:
+                request = await self._request(exchange, method, share)
+                type_ = self._gateway.prepare(exchange.call, request)
+                if type_ is OperationType.SUBSCRIPTION:
+                    share.give_back()  # it may last for hours; what it keeps has a limit of its own
+                await self._run(exchange, type_, accepts)
+            except Refused as refused:
+                await self._refuse_operation(exchange, refused.errors, accepts)
         return None
 
     async def _authenticate(self, exchange: Exchange[CallerT]) -> AccessToken[CallerT]:
@@ -123,19 +130,29 @@ class HttpTransport(Generic[CallerT]):
                 raise HttpRefused(503, refused.errors, [_retry_after(refused.errors)]) from None
             raise HttpRefused(401, refused.errors, [CHALLENGE]) from None
 
-    async def _request(self, exchange: Exchange[CallerT], method: str) -> GraphQLRequest:
+    async def _request(
+        self, exchange: Exchange[CallerT], method: str, share: BodyShare
+    ) -> GraphQLRequest:
         try:
             if method == "GET":
                 return GraphQLRequest.from_query_string(exchange.scope["query_string"])
             if not is_json(exchange.headers.get(b"content-type", b"")):
                 message = "Send the request as application/json in UTF-8."
                 raise HttpRefused(415, [bad_user_input(message)])
-            limits = self._rules.limits
-            return GraphQLRequest.from_json(await exchange.body(limits.body, limits.body_timeout))
+            return GraphQLRequest.from_json(await self._body(exchange, share))
         except Refused as refused:
             if code_of(refused.errors[0]) == ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED:
                 raise  # a well-formed request
             raise HttpRefused(400, refused.errors) from None
+
+    async def _body(self, exchange: Exchange[CallerT], share: BodyShare) -> bytes:
+        limits = self._rules.limits
+        try:
+            return await exchange.body(limits.body, limits.body_timeout, share)
+        except Refused as refused:
+            status = 429 if _has(refused.errors, ErrorCode.RATE_LIMITED) else 503
+            headers = [_retry_after(refused.errors), CLOSE]
+            raise HttpRefused(status, refused.errors, headers) from None
 
     async def _run(
         self, exchange: Exchange[CallerT], type_: OperationType, accepts: Accepted

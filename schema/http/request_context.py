@@ -8,6 +8,7 @@ from graphql import GraphQLError
 from starlette.types import Message, Receive, Scope, Send
 
 from domain.ports import CallerT
+from schema.admission.body_budget import BodyShare
 from schema.admission.origins import Header
 from schema.errors import Limit, bad_user_input, too_complex
 from schema.execution.gateway import Call
@@ -66,22 +67,23 @@ class Exchange(Generic[CallerT]):
         self.common: Sequence[Header] = SECURITY_HEADERS
         self.responding = False
 
-    async def body(self, limit: int, timeout: float) -> bytes:
+    async def body(self, limit: int, timeout: float, share: BodyShare) -> bytes:
         """The whole body: `limit` bytes at most, complete within `timeout` seconds.
 
-        Stops reading as soon as it is known to be too much. Raises `HttpRefused` or `Gone`.
+        Stops reading as soon as it is known to be too much. Raises `HttpRefused`, `Gone`, or the
+        budget's `Refused`.
         """
         length = self.headers.get(b"content-length", b"")
         if len(length) > len(str(limit)) or (length.isdigit() and int(length) > limit):
             raise _too_large(limit)
         try:
             async with asyncio.timeout(timeout):
-                return await self._body(limit)
+                return await self._body(limit, share)
         except TimeoutError:
             error = bad_user_input("The body did not come in time.")
             raise HttpRefused(408, [error], [CLOSE]) from None
 
-    async def _body(self, limit: int) -> bytes:
+    async def _body(self, limit: int, share: BodyShare) -> bytes:
         body = bytearray()
         while True:
             message = await self._receive()
@@ -90,6 +92,7 @@ class Exchange(Generic[CallerT]):
             chunk: bytes = message.get("body", b"")
             if len(body) + len(chunk) > limit:
                 raise _too_large(limit)
+            share.take(len(chunk))
             if not message.get("more_body", False):
                 return bytes(body) + chunk if body else chunk
             body += chunk
