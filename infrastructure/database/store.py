@@ -210,7 +210,7 @@ class Store(BatchStore, Protocol):
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         """Connections from elsewhere, in one transaction; returns how many were new.
 
-        Ids that are there already are left untouched.
+        Ids that are there already, and accounts that are connected already, are left untouched.
         """
 
     async def replace_credentials(self, changed: Sequence[StoredCredential]) -> int:

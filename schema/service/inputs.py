@@ -1,5 +1,6 @@
 """What services hand in, checked and encrypted."""
 
+import math
 from datetime import UTC, datetime
 from enum import Enum
 
@@ -56,6 +57,8 @@ class CredentialsInput:
         data: object = self.data
         if not isinstance(data, dict) or not data:
             raise bad_user_input("`credentials.data` is not a JSON object with members.")
+        if not _is_exact(data):
+            raise bad_user_input("`credentials.data` has a number that is not exact: use a string.")
         try:
             encoded = orjson.dumps(data)
         except orjson.JSONEncodeError:
@@ -178,3 +181,16 @@ def checked_time(time: datetime, name: str) -> datetime:
         return time.astimezone(UTC)
     except OverflowError:
         raise bad_user_input(f"`{name}` is out of range.") from None
+
+
+def _is_exact(value: object) -> bool:
+    """Whether no whole number was rounded: above 64 bits, decoding gives the nearest float."""
+    match value:
+        case dict():
+            return all(map(_is_exact, value.values()))
+        case list():
+            return all(map(_is_exact, value))
+        case float():
+            return math.isfinite(value) and abs(value) <= 2**53
+        case _:
+            return True

@@ -383,3 +383,12 @@ async def test_records_of_all_users_are_listed_page_by_page(back_end: BackEnd) -
     others = await records.records(ConnectionFilter(provider_slug="schwab"), Window(limit=100))
     keys = [ConnectionKey(item.created_at, item.id) for item in others.items]
     assert all(before < behind for before, behind in pairwise(keys))
+
+
+async def test_account_that_is_connected_is_not_imported_again(back_end: BackEnd) -> None:
+    connected = await back_end.stored(await back_end.connected())
+    await back_end.world.add(replace(connected, id=a_connection()))
+    page = await back_end.world.connections.records(
+        ConnectionFilter(user_id=back_end.user_id), Window(limit=10)
+    )
+    assert [item.id for item in page.items] == [connected.id]

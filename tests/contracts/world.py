@@ -113,7 +113,7 @@ class FakeWorld(World):
         return cls()
 
     async def add(self, *connections: ProviderConnection) -> None:
-        self._world.add(*connections)
+        self._world.insert(*connections)
 
     async def back_up(self) -> None:
         kept = (self._world.logs, self._world.recorded, self._world.open_attempts)

@@ -21,6 +21,7 @@ from uuid_utils.compat import uuid7
 
 from domain.identifiers import ConnectionId, ProviderId, UserId
 from domain.provider_connection import (
+    MAX_ACCOUNT_ID_LENGTH,
     MAX_ALIAS_LENGTH,
     MAX_SLUG_LENGTH,
     ConnectionStatus,
@@ -38,6 +39,9 @@ Encrypt: TypeAlias = Callable[[bytes], bytes]
 _NO_NUL = r"^[^\x00]*$"  # PostgreSQL can't keep one, and SQLite counts characters up to it
 _Slug = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SLUG_LENGTH, pattern=_NO_NUL)]
 _Alias = Annotated[str, StringConstraints(max_length=MAX_ALIAS_LENGTH, pattern=_NO_NUL)]
+_AccountId = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_ACCOUNT_ID_LENGTH, pattern=_NO_NUL)
+]
 _Word = Annotated[str, StringConstraints(min_length=1, pattern=_NO_NUL)]
 _Time = Annotated[
     str,
@@ -64,6 +68,7 @@ class _Line(TypedDict):
     user_id: UserId
     provider_id: ProviderId
     provider_slug: _Slug
+    provider_account_id: NotRequired[_AccountId | None]
     status: ConnectionStatus
     alias: NotRequired[_Alias | None]
     connected_at: NotRequired[_Time | None]
@@ -78,6 +83,7 @@ _EXPECTED = {
     "user_id": "is not a UUID",
     "provider_id": "is not a UUID",
     "provider_slug": f"is not a text of 1 to {MAX_SLUG_LENGTH} characters",
+    "provider_account_id": f"is not a text of 1 to {MAX_ACCOUNT_ID_LENGTH} characters",
     "status": f"is none of {', '.join(ConnectionStatus)}",
     "alias": f"is not a text of at most {MAX_ALIAS_LENGTH} characters",
     "connected_at": _TIME,
@@ -107,6 +113,7 @@ def connection_of(line: bytes, encrypt: Encrypt, now: datetime) -> ProviderConne
             user_id=fields["user_id"],
             provider_id=fields["provider_id"],
             provider_slug=fields["provider_slug"],
+            provider_account_id=fields.get("provider_account_id"),
             status=fields["status"],
             alias=fields.get("alias"),
             connected_at=_utc(fields.get("connected_at")),

@@ -60,7 +60,7 @@ _ABANDONED = (
 )
 _INSERT = (
     f"INSERT INTO provider_connections ({', '.join(CONNECTION_COLUMNS)})"
-    f" SELECT * FROM unnest({arrays(CONNECTION_COLUMNS)}) ON CONFLICT (id) DO NOTHING"
+    f" SELECT * FROM unnest({arrays(CONNECTION_COLUMNS)}) ON CONFLICT DO NOTHING"
 )
 # Rows are locked in the order in which commits lock them; a plain UPDATE might deadlock with one.
 _REPLACE = (

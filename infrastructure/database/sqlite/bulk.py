@@ -61,7 +61,7 @@ def _insert_sql(rows: int) -> str:
     row = f"({', '.join('?' * len(CONNECTION_COLUMNS))})"
     return (
         f"INSERT INTO provider_connections ({', '.join(CONNECTION_COLUMNS)})"  # noqa: S608 (constants)
-        f" VALUES {', '.join([row] * rows)} ON CONFLICT (id) DO NOTHING"
+        f" VALUES {', '.join([row] * rows)} ON CONFLICT DO NOTHING"
     )
 
 

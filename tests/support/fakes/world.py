@@ -57,6 +57,12 @@ class World:
         """Connections that are there already."""
         self.connections.update({connection.id: connection for connection in connections})
 
+    def insert(self, *connections: ProviderConnection) -> None:
+        """Connections from elsewhere, but for those whose id or account is there already."""
+        for connection in connections:
+            if connection.id not in self.connections and not self._is_connected(connection):
+                self.connections[connection.id] = connection
+
     def at(self, step: str, *actions: Action) -> None:
         """The next passes of `step` run these, one each."""
         self._actions[step].extend(actions)
@@ -177,12 +183,15 @@ class World:
         if isinstance(event, CLOSING) and event.attempt_id not in self.open_attempts:
             raise AttemptClosed
         if connection is not None and is_new:
-            account = account_of(connection)
-            current = [c for c in self.connections.values() if c.status is not DISCONNECTED]
-            if account is not None and account in map(account_of, current):
+            if self._is_connected(connection):
                 raise ConcurrentUpdate
         elif connection is not None:
             self._check_version(connection)
+
+    def _is_connected(self, connection: ProviderConnection) -> bool:
+        account = account_of(connection)
+        current = [c for c in self.connections.values() if c.status is not DISCONNECTED]
+        return account is not None and account in map(account_of, current)
 
     def _check_version(self, connection: ProviderConnection) -> None:
         stored = self.connections.get(connection.id)

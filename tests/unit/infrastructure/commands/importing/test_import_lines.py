@@ -18,6 +18,7 @@ FULL: dict[str, object] = {
     "provider_slug": "schwab",
     "status": "active",
     "alias": "My IRA",
+    "provider_account_id": "account-1",
     "connected_at": "2026-01-02T03:04:05+02:00",
     "last_sync_at": None,
     "credentials": {
@@ -45,6 +46,7 @@ def test_a_full_line_is_taken_as_it_is() -> None:
     assert connection.provider_slug == "schwab"
     assert connection.status is ConnectionStatus.ACTIVE
     assert connection.alias == "My IRA"
+    assert connection.provider_account_id == "account-1"
     assert connection.connected_at == datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)
     assert connection.last_sync_at is None
     assert connection.created_at == connection.updated_at == NOW
@@ -83,6 +85,11 @@ def test_a_short_line_is_enough_and_gets_an_id_of_its_own() -> None:
         (line(provider_slug="s" * 51), "`provider_slug` is not a text of 1 to 50 characters"),
         (line(provider_slug="a\0b"), "`provider_slug` is not a text of 1 to 50 characters"),
         (line(alias="a" * 101), "`alias` is not a text of at most 100 characters"),
+        (
+            line(provider_account_id=""),
+            "`provider_account_id` is not a text of 1 to 255 characters",
+        ),
+        (line(provider_account_id=7), "`provider_account_id` is not a text of 1 to 255 characters"),
         (line(alias=5), "`alias` is not a text of at most 100 characters"),
         (
             line(status="ACTIVE"),
