@@ -11,6 +11,7 @@ from domain.identifiers import UserId
 from domain.ports import EventSubscriber
 from infrastructure.live.event_tail import EventTail, Place, place_of
 from infrastructure.live.log_reader import LogReader
+from infrastructure.live.read_state import ReadState
 
 log = structlog.get_logger(__name__)
 
@@ -55,23 +56,15 @@ class Follower:
 
 
 class UserFeed:
-    """What one user's followers wait for, as long as there are any.
-
-    The feed is `stale` while the log may go on behind the end that is known here. Wake-ups, reads
-    and own commits are numbered by one clock, so that a read never overrides what came after it
-    had begun.
-    """
+    """What one user's followers wait for, as long as there are any."""
 
     __slots__ = (
-        "_clock",
         "_due",
-        "_end",
-        "_heard",
         "_left",
         "_reader",
         "_reads",
         "_schedule",
-        "_seen",
+        "_state",
         "_tail",
         "followers",
         "user_id",
@@ -95,19 +88,17 @@ class UserFeed:
         self._left = left
         self._due: deque[Follower] = deque()
         self._reads: dict[Place, list[Follower]] = {}
-        self._end: Place = (0, None)
-        self._clock = self._heard = 1
-        self._seen = 0
+        self._state = ReadState()
 
     @property
     def stale(self) -> bool:
-        """Whether something was heard since the log was last seen to its end."""
-        return self._seen < self._heard
+        """Whether the log may go on behind the end that is known here."""
+        return self._state.stale
 
     @property
     def end(self) -> EventCursor:
         """The end of the log, as far as it is known here."""
-        return self._cursor(self._end)
+        return self._cursor(self._state.end)
 
     def add(self, subscriber: EventSubscriber, after: EventCursor) -> Follower:
         """A follower of what comes after the cursor."""
@@ -125,16 +116,17 @@ class UserFeed:
 
     def outdated(self) -> None:
         """The log may have grown: followers read what comes after their places."""
-        self._heard = self._tick()
+        self._state.outdated()
         self._look_all()
 
     def committed(self, recorded: RecordedEvent) -> None:
         """This node appended it. It is delivered when it continues what is known here."""
-        if self.stale or (recorded.position - 1, recorded.previous_id) != self._end:
-            self.outdated()
+        end = self._state.end
+        if self._state.append(recorded):
+            self._tail.extend(self.user_id, end, (recorded,))
+            self._look_all()
         else:
-            self._seen = self._tick()
-            self._ends_with((recorded,), self._end)
+            self.outdated()
 
     def lose(self) -> None:
         """The history was replaced: this is the end for all followers."""
@@ -166,12 +158,12 @@ class UserFeed:
             page, follower.page = page[:MOST_AT_ONCE], page[MOST_AT_ONCE:]
         follower.place = place_of(page[-1])
         follower.wants = _delivered(follower, page) and follower.wants
-        if follower.page or follower.place != self._end or self.stale:
+        if follower.page or not self._is_at_end(follower):
             self.look(follower)
 
     def _next(self, follower: Follower) -> Sequence[RecordedEvent]:
         """What follows its place; nothing when that is the end, or has to be read first."""
-        if follower.place == self._end and not self.stale:
+        if self._is_at_end(follower):
             follower.was_at_end = True
             return ()
         page: Sequence[RecordedEvent] = ()
@@ -186,7 +178,7 @@ class UserFeed:
         place = follower.place
         if place not in self._reads:
             self._reads[place] = []
-            done = partial(self._read_done, place, self._tick())
+            done = partial(self._read_done, place, self._state.begin_read())
             self._reader.read(self._cursor(place), lambda: bool(self.followers), done)
         follower.queued = True
         self._reads[place].append(follower)
@@ -201,13 +193,19 @@ class UserFeed:
             self._give_up(waiting)
             return
         at_end = len(page) < self._reader.page_size
-        if at_end and began > self._seen:
-            self._seen = began
-            self._ends_with(page, after)
+        if at_end:
+            self._read_to_end(after, began, page)
         for follower in waiting:
             follower.page = page
             follower.was_at_end = follower.was_at_end or at_end
             self.look(follower)
+
+    def _read_to_end(self, after: Place, began: int, page: Sequence[RecordedEvent]) -> None:
+        known, end = self._state.end, place_of(page[-1]) if page else after
+        if self._state.read_to(end, began):
+            self._tail.extend(self.user_id, after, page)
+            if end != known:
+                self._look_all()
 
     def _give_up(self, waiting: Sequence[Follower]) -> None:
         """What these can't read tells the others to check whether they can."""
@@ -216,20 +214,12 @@ class UserFeed:
             follower.lose()
         self.outdated()
 
-    def _ends_with(self, events: Sequence[RecordedEvent], after: Place) -> None:
-        self._tail.extend(self.user_id, after, events)
-        end = place_of(events[-1]) if events else after
-        if end != self._end:
-            self._end = end
-            self._look_all()
-
     def _look_all(self) -> None:
         for follower in self.followers:
             self.look(follower)
 
-    def _tick(self) -> int:
-        self._clock += 1
-        return self._clock
+    def _is_at_end(self, follower: Follower) -> bool:
+        return follower.place == self._state.end and not self._state.stale
 
     def _cursor(self, place: Place) -> EventCursor:
         position, event_id = place

@@ -1,67 +1,17 @@
-import asyncio
-import gc
-import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+"""Every event reaches every follower once, in order, and costs as little as it can."""
 
-import pytest
+import asyncio
+import time
+from collections.abc import Sequence
 
 from domain.events import EventCursor, RecordedEvent
-from domain.identifiers import UserId
-from infrastructure.live.event_feed import TURN, LiveEventFeed
-from infrastructure.live.event_tail import EventTail
-from infrastructure.live.log_reader import LogReader
+from infrastructure.live.event_feed import TURN
 from infrastructure.live.user_feed import MOST_AT_ONCE
-from tests.support.following import Follower, Subscriber
+from tests.support.following import Subscriber
 from tests.support.ids import a_user
-from tests.support.logs import GrowingLog
-from tests.support.woken import ManualWakeUps
+from tests.unit.infrastructure.live.feed_node import START, USER, Node, idle
 
-USER, OTHER = a_user(1), a_user(2)
-START = EventCursor.start(USER)
-
-
-class Node:
-    """One node's feed, on a log that other nodes write to as well."""
-
-    def __init__(self, *, page_size: int = 200, patience: float = 30) -> None:
-        self.log = GrowingLog()
-        self.wake_ups = ManualWakeUps()
-        self.reader = LogReader(self.log, page_size=page_size, patience=patience)
-        self.feed = LiveEventFeed(self.reader, EventTail(), self.wake_ups)
-
-    @property
-    def registered(self) -> int:
-        return len(self.wake_ups.listeners)
-
-    def commit(self, by: int = 1, user_id: UserId = USER) -> None:
-        """This node writes."""
-        self.feed.committed(self.log.grow(user_id, by))
-
-    def commit_elsewhere(self, by: int = 1, *, wake: bool = True) -> None:
-        """Another node writes; its wake-up may get lost."""
-        self.log.grow(USER, by)
-        if wake:
-            self.wake_ups.arrive(USER)
-
-    def follow(self, after: int = 0) -> Follower:
-        return Follower(self.feed, self.log.cursor(USER, after))
-
-
-@pytest.fixture
-async def node() -> AsyncIterator[Node]:
-    node, faults = Node(), []
-    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
-    async with node.reader:
-        yield node
-    gc.collect()  # a task whose exception was not looked at tells so when it goes
-    assert faults == []
-
-
-async def idle() -> None:
-    """Lets everything run that can run without the outside."""
-    for _ in range(20):
-        await asyncio.sleep(0)
+OTHER = a_user(2)
 
 
 async def test_past_and_present_come_in_one_order(node: Node) -> None:
@@ -203,101 +153,6 @@ async def test_a_log_that_fails_for_long_ends_the_stream() -> None:
     assert node.registered == 0
 
 
-@pytest.mark.parametrize(("kept", "grown"), [(0, 0), (1, 0), (0, 1), (0, 2), (1, 1), (1, 9)])
-async def test_a_replaced_history_ends_the_stream_with_the_next_wake_up(
-    node: Node, kept: int, grown: int
-) -> None:
-    node.commit(2)
-    follower = node.follow()
-    await follower.reaches(2)
-    node.log.replace(USER, kept, grown)
-    node.wake_ups.arrive(USER)
-    await asyncio.wait_for(follower.is_lost.wait(), 5)
-    assert follower.positions == [1, 2]
-    assert node.registered == 0
-
-
-@pytest.mark.parametrize(("kept", "grown"), [(0, 1), (0, 2), (1, 1)])
-async def test_an_own_commit_at_or_below_the_known_end_ends_the_stream(
-    node: Node, kept: int, grown: int
-) -> None:
-    node.commit(2)
-    follower = node.follow()
-    await follower.reaches(2)
-    node.feed.committed(node.log.replace(USER, kept, grown))
-    await asyncio.wait_for(follower.is_lost.wait(), 5)
-    assert follower.positions == [1, 2]
-
-
-async def test_an_own_commit_that_continues_another_history_ends_the_stream(node: Node) -> None:
-    node.commit(2)
-    follower = node.follow()
-    await follower.reaches(2)
-    node.log.replace(USER, 1, 1)  # by another node, whose wake-up comes late
-    node.commit()
-    await asyncio.wait_for(follower.is_lost.wait(), 5)
-    assert follower.positions == [1, 2]
-
-
-async def test_an_own_commit_that_saw_no_event_in_front_of_it_is_read(node: Node) -> None:
-    follower = node.follow()
-    node.commit()
-    await follower.reaches(1)
-    (new,) = node.log.grow(USER)
-    node.feed.committed([replace(new, previous_id=None)])
-    await follower.reaches(2)
-    assert node.log.reads == 2
-    follower.leave()
-
-
-async def test_a_new_subscriber_gets_nothing_of_a_history_that_was_replaced(node: Node) -> None:
-    node.commit(3)
-    old = node.follow()
-    await old.reaches(3)
-    new = node.log.replace(USER, 1, 2)
-    subscribers = [Subscriber() for _ in range(2)]
-    node.feed.attach(START, subscribers[0])
-    node.feed.attach(node.log.cursor(USER, 1), subscribers[1])
-    await idle()
-    node.commit()
-    await idle()
-    log = node.log.events[USER]
-    assert new[0] in log
-    assert [subscriber.events for subscriber in subscribers] == [log, log[1:]]
-    assert old.is_lost.is_set()
-    assert old.positions == [1, 2, 3]
-
-
-async def test_one_who_paused_in_the_shared_past_goes_on_in_the_new_history(node: Node) -> None:
-    node.commit()
-    paused = Subscriber(room=1)
-    attachment = node.feed.attach(START, paused)
-    await idle()
-    assert paused.positions == [1]
-    node.commit(2)
-    old = node.follow(after=3)
-    await idle()
-    node.log.replace(USER, 1, 3)
-    node.wake_ups.arrive(USER)
-    await asyncio.wait_for(old.is_lost.wait(), 5)
-    paused.room = 1_000
-    attachment.resume()
-    await idle()
-    assert paused.events == node.log.events[USER]
-
-
-async def test_what_one_can_not_go_on_from_makes_all_others_check_their_places(node: Node) -> None:
-    node.commit(3)
-    old, gone = node.follow(), node.log.cursor(USER, 2)
-    await old.reaches(3)
-    node.log.replace(USER, 0, 3)
-    late = Follower(node.feed, gone)
-    for follower in (late, old):
-        await asyncio.wait_for(follower.is_lost.wait(), 5)
-    assert late.positions == []
-    assert node.registered == 0
-
-
 async def test_reads_end_with_the_reader() -> None:
     node = Node()
     node.log.open.clear()
@@ -307,19 +162,6 @@ async def test_reads_end_with_the_reader() -> None:
         await node.log.reading.wait()
         assert asyncio.all_tasks() != tasks
     assert asyncio.all_tasks() == tasks
-
-
-async def test_a_page_that_both_histories_share_leads_on_to_the_new_one() -> None:
-    node = Node(page_size=2)
-    node.commit(4)
-    old = node.follow()
-    await old.reaches(4)
-    node.log.replace(USER, 2, 3)
-    new = Subscriber()
-    node.feed.attach(START, new)
-    await idle()
-    assert new.events == node.log.events[USER]
-    await asyncio.wait_for(old.is_lost.wait(), 5)
 
 
 async def test_one_who_leaves_takes_no_read_along(node: Node) -> None:
