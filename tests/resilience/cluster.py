@@ -1,6 +1,7 @@
 """The nodes and the servers that they run on, as an operator's supervisor would keep them up."""
 
 import asyncio
+import json
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ from tests.support.servers.nats import NatsServer
 from tests.support.servers.postgres import PostgresServer
 
 RESTART_TRIES = 30
+TROUBLES = 12
 SLOW_COMMIT = 0.15
 CONNECTIONS = 60
 """A few more than the nodes and those who look after the database need."""
@@ -82,6 +84,15 @@ class Cluster:
                 await asyncio.to_thread(server.remove)
         if self.nats is not None:
             await asyncio.to_thread(self.nats.stop)
+
+    def troubles(self) -> str:
+        """The last warnings and errors in each node's log."""
+        lines = (
+            f"node {number}: {json.dumps(entry)}"
+            for number, node in enumerate(self.nodes)
+            for entry in [line for line in node.log if line.get("level") != "info"][-TROUBLES:]
+        )
+        return "\n".join(lines)
 
     async def restart(self, node: Server) -> None:
         """Again and again, when it comes up while its database is away."""

@@ -36,6 +36,7 @@ class Report:
     calm: Calm
     longest_delay: float
     exit_statuses: list[int]
+    troubles: str
     verdict: Verdict
 
     def __str__(self) -> str:
@@ -78,6 +79,7 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
         calm=state,
         longest_delay=max(longest, clients.longest_delay()),
         exit_statuses=cluster.exit_statuses,
+        troubles=cluster.troubles(),
         verdict=verdict,
     )
 

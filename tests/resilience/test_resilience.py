@@ -21,4 +21,4 @@ async def test_promises_hold_whatever_breaks(
 ) -> None:
     report = await run(setup, tmp_path, resilience_seconds, resilience_seed)
     resilience_reports.append(str(report))
-    assert not report.verdict.broken, f"{report}\n{report.verdict}"
+    assert not report.verdict.broken, f"{report}\n{report.verdict}\n{report.troubles}"

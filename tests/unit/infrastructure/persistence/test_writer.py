@@ -16,7 +16,7 @@ from infrastructure.database.store import (
     Write,
     of_members,
 )
-from infrastructure.persistence.writer import Writer
+from infrastructure.persistence.writer import MAX_BATCH, Writer
 from tests.contracts.world import attempted
 from tests.support.ids import a_connection, a_user
 
@@ -125,6 +125,21 @@ async def test_what_queues_up_during_a_commit_is_one_transaction(case: Case) -> 
 
     assert await settled(tasks) == case.store.log[1:]
     assert [len(batch) for batch in case.store.batches] == [1, 3]
+
+
+async def test_a_transaction_has_a_bounded_number_of_writes() -> None:
+    case = Case(max_queued=2 * MAX_BATCH)
+    tasks = await case.write_behind_a_commit(*(event() for _ in range(MAX_BATCH + 1)))
+    case.store.may_commit.set()
+    await settled(tasks)
+    await case.writer.aclose()
+
+    assert [len(batch) for batch in case.store.batches] == [1, MAX_BATCH, 1]
+
+
+async def test_before_its_start_nothing_is_taken() -> None:
+    with pytest.raises(StorageError):
+        await record(Writer(InMemoryStore(), list[RecordedEvent]().extend), event())
 
 
 async def test_commits_are_announced_before_callers_are_answered() -> None:

@@ -97,6 +97,7 @@ async def test_up_to_the_limits_everything_runs() -> None:
         await client.data("{ connectedProviders { edges { node { id } } } a: eventCursor }")
         await client.data("{ a: __typename b: __typename c: __typename __typename }")
         await client.data("query ($on: Boolean!) { a: __typename @skip(if: $on) }", on=True)
+        await client.data("{ eventCursor } #".ljust(2_000, "x"))
     assert wire.telemetry.limits == []
 
 
