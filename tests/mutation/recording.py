@@ -12,6 +12,7 @@ SECONDS = "RECORDED_SECONDS"
 """The environment variable that names the file for the tests' durations."""
 
 _seconds: dict[str, float] = {}
+_failed: set[str] = set()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -29,10 +30,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     name = _function(report.nodeid)
     _seconds[name] = _seconds.get(name, 0.0) + report.duration
+    if not report.passed:
+        _failed.add(name)
 
 
 def pytest_sessionfinish() -> None:
-    Path(os.environ[SECONDS]).write_text(json.dumps(_seconds), encoding="utf-8")
+    passed = {name: taken for name, taken in _seconds.items() if name not in _failed}
+    Path(os.environ[SECONDS]).write_text(json.dumps(passed), encoding="utf-8")
 
 
 def _function(node_id: str) -> str:
@@ -41,7 +45,7 @@ def _function(node_id: str) -> str:
 
 
 class Covering:
-    """What a recorded run says about the tests of a line."""
+    """What a recorded run says about the tests of a line. Tests that did not pass say nothing."""
 
     def __init__(self, data: Path, seconds: Path) -> None:
         self._data = coverage.CoverageData(str(data))
@@ -57,6 +61,6 @@ class Covering:
         """With their durations in seconds; the shortest first."""
         contexts = self._data.contexts_by_lineno(str(module)).get(line, [])
         return sorted(
-            ((test, self._seconds[test]) for test in contexts if test),
+            ((test, self._seconds[test]) for test in contexts if test in self._seconds),
             key=lambda found: found[1],
         )

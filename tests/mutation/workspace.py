@@ -13,6 +13,8 @@ from tests.mutation.mutants import Mutant
 from tests.mutation.recording import SECONDS, Covering
 
 ROOT = Path(__file__).resolve().parents[2]
+FAILED = 1
+"""pytest's exit code when a test fails."""
 STARTING = 60.0
 """Seconds that a process of pytest may take beside the tests themselves."""
 
@@ -35,16 +37,23 @@ class Workspace:
                 shutil.copyfile(ROOT / name, path / name)
 
     def record(self, packages: Sequence[str], tests: Sequence[str]) -> Covering:
-        """Runs all tests on the code as it is. Ends the process when one of them fails."""
+        """Runs all tests on the code as it is. Those that fail, or are skipped, are left out."""
         data, seconds = self.path / "covered", self.path / "seconds.json"
-        self._run(
+        done = self._python(
             *("-m", "coverage", "run", f"--source={','.join(packages)}", f"--data-file={data}"),
             *("-m", "pytest", "-q", "--tb=line", "-p", "tests.mutation.recording", *tests),
             environment={SECONDS: str(seconds)},
         )
+        if done.returncode not in (0, FAILED):
+            raise SystemExit(done.stdout + done.stderr)
+        if done.returncode == FAILED:
+            print("Without any change:", *_failures(done.stdout), sep="\n  ")  # noqa: T201
         covering = Covering(data, seconds)
         # From here on pytest fails for a broken code's sake only.
-        self._run("-m", "pytest", "-q", "--collect-only", self._listed(covering.all_tests))
+        named = self._listed(covering.all_tests)
+        collected = self._python("-m", "pytest", "-q", "--collect-only", named)
+        if collected.returncode:
+            raise SystemExit(collected.stdout + collected.stderr)
         return covering
 
     def kills(self, mutant: Mutant, tests: Sequence[tuple[str, float]]) -> bool:
@@ -71,11 +80,6 @@ class Workspace:
         names.write_text("\n".join(tests), encoding="utf-8")
         return f"@{names}"
 
-    def _run(self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
-        done = self._python(*arguments, environment=environment)
-        if done.returncode:
-            raise SystemExit(f"It fails without any change:\n{done.stdout}{done.stderr}")
-
     def _python(
         self,
         *arguments: str,
@@ -91,6 +95,10 @@ class Workspace:
             timeout=timeout,
             check=False,
         )
+
+
+def _failures(output: str) -> list[str]:
+    return [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
 
 
 def _forget(module: Path) -> None:
