@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     """Per socket."""
     slow_reader_seconds: Seconds = 10.0
     """Seconds after which a client that does not read is disconnected."""
+    keep_alive_seconds: Annotated[WholeNumber, Field(ge=1)] = 75
+    """Seconds after which an idle HTTP connection is closed."""
     log_level: LogLevel | None = None
     """Default: info for `serve`, warning for `demo`."""
 

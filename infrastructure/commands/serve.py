@@ -17,7 +17,7 @@ from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
 from infrastructure.failures import DatabaseUnavailable
 from infrastructure.server.listening import listen, origin_of
-from infrastructure.server.uvicorn_server import Lifecycle, serve
+from infrastructure.server.uvicorn_server import ClientTimeouts, Lifecycle, serve
 from infrastructure.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -91,8 +91,10 @@ async def _serve(
                 app,
                 sockets.all,
                 Lifecycle(started=started, stopping=stopping, drain=app.drain),
+                ClientTimeouts(
+                    stall=settings.slow_reader_seconds, keep_alive=settings.keep_alive_seconds
+                ),
                 on_stall=app.stalled,
-                stall_seconds=settings.slow_reader_seconds,
             )
     except StorageError as error:
         raise DatabaseUnavailable(str(error)) from None

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from infrastructure.server.joined_writes import JoinedWrites
 from infrastructure.server.read_deadline import RequestPace
+from infrastructure.server.strict_http_protocol import StrictHttpProtocol
 from infrastructure.server.write_deadline import Stall
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(StrictHttpProtocol):
     """A client that leaves a response unread for `stall_seconds` is cut off, and so is one that
     takes as long for the head of a request, or for a body that the application does not read.
 
@@ -66,6 +65,10 @@ class HttpProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stall.over()
+
+    def send_400_response(self, msg: str) -> None:
+        super().send_400_response(msg)
+        self._pace.complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -26,9 +26,6 @@ ANSWER_SECONDS = 0.5
 GRACE_SECONDS = 1
 """After that: for clients to read their responses."""
 
-STALL_SECONDS = 10.0
-"""For a client that stops reading."""
-
 _CUT = b"""{"errors":[{"message":"The server is stopping. Repeat the request.",\
 "extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}"""
 
@@ -48,14 +45,26 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientTimeouts:
+    """Seconds: for a client that stops reading, and of an idle connection between requests.
+
+    A proxy should close idle connections first, or it sends a request into one that is closing.
+    """
+
+    stall: float = 10.0
+    keep_alive: int = 75
+
+
 def server_config(
-    app: ASGIApp, *, stall_seconds: float = STALL_SECONDS, on_stall: Callable[[], None]
+    app: ASGIApp, timeouts: ClientTimeouts, *, on_stall: Callable[[], None]
 ) -> uvicorn.Config:
     """How our server speaks; `on_stall` is called when a client that doesn't read is cut off."""
     return uvicorn.Config(
         app,
-        http=http_protocol(stall_seconds, on_stall),
-        ws=websocket_protocol(stall_seconds, on_stall),
+        http=http_protocol(timeouts.stall, on_stall),
+        ws=websocket_protocol(timeouts.stall, on_stall),
+        timeout_keep_alive=timeouts.keep_alive,
         ws_per_message_deflate=False,  # 40 KiB for each socket
         ws_max_size=MAX_MESSAGE_BYTES,
         lifespan="off",
@@ -79,16 +88,16 @@ async def serve(
     app: ASGIApp,
     sockets: list[socket.socket],
     lifecycle: Lifecycle,
+    timeouts: ClientTimeouts,
     *,
     on_stall: Callable[[], None],
-    stall_seconds: float = STALL_SECONDS,
 ) -> None:
     """Serves until SIGTERM, SIGINT or SIGHUP.
 
     Then it accepts nothing more, drains (commands finish, streams end), answers what is left, and
     lets clients read: within `DRAIN_SECONDS`, `ANSWER_SECONDS` and `GRACE_SECONDS`.
     """
-    config = server_config(app, stall_seconds=stall_seconds, on_stall=on_stall)
+    config = server_config(app, timeouts, on_stall=on_stall)
     await _Server(config, lifecycle).serve(sockets=sockets)
 
 

@@ -24,6 +24,7 @@ from schema.http.streaming import HttpStreams
 
 ALLOW: Header = (b"allow", b"GET, POST, OPTIONS")
 ALLOW_POST: Header = (b"allow", b"POST")
+ACCEPT_ENCODING: Header = (b"accept-encoding", b"identity")
 CHALLENGE: Header = (b"www-authenticate", b"Bearer")
 
 CONTENT_TYPES = {
@@ -139,6 +140,9 @@ class HttpTransport(Generic[CallerT]):
             if not is_json(exchange.headers.get(b"content-type", b"")):
                 message = "Send the request as application/json in UTF-8."
                 raise HttpRefused(415, [bad_user_input(message)])
+            if exchange.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+                message = "Send the request without a content coding."
+                raise HttpRefused(415, [bad_user_input(message)], [ACCEPT_ENCODING])
             return GraphQLRequest.from_json(await self._body(exchange, share))
         except Refused as refused:
             if code_of(refused.errors[0]) == ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED:

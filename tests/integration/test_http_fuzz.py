@@ -34,7 +34,10 @@ class Served:
 
     def __init__(self) -> None:
         self.access = RecordedAccess()
-        self.wire = Wire(WireSettings(mutations_per_second=1_000_000), access_log=self.access)
+        self.wire = Wire(
+            WireSettings(mutations_per_second=1_000_000, rows_per_second=1_000_000_000),
+            access_log=self.access,
+        )
         self.wire.connect(ADA, 1)
         self.runner = asyncio.Runner()
 

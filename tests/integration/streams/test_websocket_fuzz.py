@@ -55,7 +55,11 @@ class Served:
     """The app on a real server, under one event loop."""
 
     def __init__(self) -> None:
-        self.wire = Wire(WireSettings(sockets=LIMITS, mutations_per_second=1_000_000))
+        self.wire = Wire(
+            WireSettings(
+                sockets=LIMITS, mutations_per_second=1_000_000, rows_per_second=1_000_000_000
+            )
+        )
         self.wire.connect(ADA, 1)
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self.stack = contextlib.AsyncExitStack()

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from infrastructure.server.listening import listen
-from infrastructure.server.uvicorn_server import STALL_SECONDS, server_config
+from infrastructure.server.uvicorn_server import ClientTimeouts, server_config
 
 
 class _Server(uvicorn.Server):
@@ -52,12 +52,13 @@ class Listening:
 
 @asynccontextmanager
 async def listening(
-    app: ASGIApp, *, stall_seconds: float = STALL_SECONDS
+    app: ASGIApp, *, stall_seconds: float = 10.0, keep_alive: int = 75
 ) -> AsyncIterator[Listening]:
     """Serves on a free port of the loopback for an `async with` block."""
     socket = listen("127.0.0.1", 0)
     where = Listening(socket.getsockname()[1])
-    server = _Server(server_config(app, stall_seconds=stall_seconds, on_stall=where.stalled))
+    timeouts = ClientTimeouts(stall=stall_seconds, keep_alive=keep_alive)
+    server = _Server(server_config(app, timeouts, on_stall=where.stalled))
     where.state = server.server_state
     task = asyncio.create_task(server.serve([socket]))
     try:
