@@ -113,8 +113,10 @@ class HttpTransport(Generic[CallerT]):
         accepts = accepted(exchange.headers.get(b"accept"))
         with self._bodies.share(exchange.call.token.caller) as share:
             try:
-                request = await self._request(exchange, method, share)
-                type_ = self._gateway.prepare(exchange.call, request)
+                # No name for the request: a stream would keep it for as long as it lasts.
+                type_ = self._gateway.prepare(
+                    exchange.call, await self._request(exchange, method, share)
+                )
                 if type_ is OperationType.SUBSCRIPTION:
                     share.give_back()  # it may last for hours; what it keeps has a limit of its own
                 await self._run(exchange, type_, accepts)
