@@ -1,7 +1,6 @@
 """What HTTP forbids, and uvicorn and its parser let pass (RFC 9110, RFC 9112, RFC 6455)."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,6 +24,8 @@ _SINGLE = frozenset(
     }
 )
 """Fields that have no list form: of two lines a proxy may take one and we the other."""
+
+_CHECKED = _SINGLE | {b"expect", b"transfer-encoding"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,40 +61,35 @@ def check_head(version: str, headers: Sequence[Header], *, upgrade: bool) -> Non
         raise Fault(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Use HTTP/1.1.")
     if upgrade and version != "1.1":
         raise bad_request("A WebSocket needs HTTP/1.1.")
-    counts = Counter(name for name, _ in headers)
-    for name in _SINGLE:
-        if counts[name] > 1:
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _SINGLE and name in found:
             raise bad_request(f"There is more than one {name.decode()} header.")
-    _check_host(version, headers)
-    _check_transfer_encoding(version, headers)
-    for value in _values(headers, b"expect"):
-        if version == "1.1" and value.lower() != b"100-continue":
-            raise Fault(HTTPStatus.EXPECTATION_FAILED, "Expect nothing but 100-continue.")
+        if name in _CHECKED:
+            found[name] = found[name] + b"," + value if name in found else value
+    _check_host(version, found.get(b"host"))
+    if b"transfer-encoding" in found:
+        _check_transfer_encoding(version, found[b"transfer-encoding"])
+    if version == "1.1" and found.get(b"expect", b"100-continue").lower() != b"100-continue":
+        raise Fault(HTTPStatus.EXPECTATION_FAILED, "Expect nothing but 100-continue.")
 
 
-def _check_host(version: str, headers: Sequence[Header]) -> None:
-    hosts = _values(headers, b"host")
-    if not hosts and version == "1.1":
-        raise bad_request("The Host header is missing.")
-    if hosts and not _HOST.fullmatch(hosts[0]):
+def _check_host(version: str, host: bytes | None) -> None:
+    if host is None:
+        if version == "1.1":
+            raise bad_request("The Host header is missing.")
+    elif not _HOST.fullmatch(host):
         raise bad_request("The Host header is not a host.")
 
 
-def _check_transfer_encoding(version: str, headers: Sequence[Header]) -> None:
-    lines = _values(headers, b"transfer-encoding")
-    codings = [coding.strip().lower() for line in lines for coding in line.split(b",")]
-    if not codings:
-        return
+def _check_transfer_encoding(version: str, value: bytes) -> None:
     if version != "1.1":
         raise bad_request("HTTP/1.0 has no Transfer-Encoding.")
+    codings = [coding.strip().lower() for coding in value.split(b",")]
     if set(codings) != {b"chunked"}:
         raise Fault(HTTPStatus.NOT_IMPLEMENTED, "The only transfer coding is chunked.")
     if len(codings) > 1:
         raise bad_request("The body is chunked more than once.")
-
-
-def _values(headers: Sequence[Header], wanted: bytes) -> list[bytes]:
-    return [value for name, value in headers if name == wanted]
 
 
 def bad_request(message: str) -> Fault:
