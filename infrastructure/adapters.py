@@ -11,7 +11,7 @@ from infrastructure.observability.metrics import Metrics
 from infrastructure.providers.catalogue import Catalogue, load_catalogue
 from infrastructure.security.credentials_cipher import GivenKeys
 from infrastructure.security.token_trust import KeySource, TokenRules, TokenTrust
-from infrastructure.settings import Settings
+from infrastructure.settings import Settings, foreign_variable
 
 
 def postgres_options(settings: Settings) -> PostgresOptions:
@@ -72,9 +72,8 @@ def require_keys(trust: TokenTrust) -> None:
 
 def catalogue(settings: Settings) -> Catalogue:
     """How providers end access; empty without a file. Raises `SettingsError`."""
-    return (
-        Catalogue() if settings.providers_file is None else load_catalogue(settings.providers_file)
-    )
+    file = settings.providers_file
+    return Catalogue() if file is None else load_catalogue(file, foreign_variable)
 
 
 def wake_ups(settings: Settings, metrics: Metrics) -> WakeUps:

@@ -178,6 +178,11 @@ def load_settings(**overrides: object) -> Settings:
     return settings
 
 
+def foreign_variable(name: str) -> str | None:
+    """A variable that is no setting, such as a secret that the provider catalogue names."""
+    return os.environ.get(name)
+
+
 def _unknown() -> Iterator[str]:
     known = OPTION_VARIABLES | {PREFIX + name.upper() for name in Settings.model_fields}
     for name in sorted(os.environ):

@@ -1,7 +1,7 @@
 """The provider catalogue: a TOML file of the operator's, on known providers as presets."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -12,8 +12,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from infrastructure.failures import SettingsError
+from infrastructure.providers.client_secrets import ClientSecrets
 from infrastructure.providers.entry import ProviderEntry
 
+_KEYS = [
+    *(key for key in ProviderEntry.model_fields if key != "client_secret"),
+    "client_secret_env",
+    "client_secret_file",
+    "preset",
+]
 NO_WAY, RFC7009 = "none", "rfc7009"
 _KNOWN = Path(__file__).with_name("known.toml")
 
@@ -31,10 +38,11 @@ def known_providers() -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads(_KNOWN.read_text())
 
 
-def load_catalogue(path: Path) -> Catalogue:
+def load_catalogue(path: Path, variable: Callable[[str], str | None]) -> Catalogue:
     """Raises `SettingsError` with every problem, each with its table and key and without a value.
 
-    A `client_secret_file` is read from beside the catalogue.
+    `variable` gives the environment variable that a `client_secret_env` names. A
+    `client_secret_file` is read from beside the catalogue.
     """
     try:
         tables = tomllib.loads(path.read_text())
@@ -42,11 +50,12 @@ def load_catalogue(path: Path) -> Catalogue:
         raise SettingsError(f"UNPLUG_PROVIDERS_FILE: can't be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"UNPLUG_PROVIDERS_FILE: is not TOML: {_place(error)}") from None
+    secrets = ClientSecrets(path.parent, variable)
     problems: list[str] = []
     providers: dict[str, ProviderEntry] = {}
     for slug, table in tables.items():
         try:
-            providers[slug] = _entry(table, path.parent)
+            providers[slug] = _entry(table, secrets)
         except ValidationError as error:
             found = [_described(details) for details in error.errors(include_input=False)]
         except ValueError as error:
@@ -59,7 +68,7 @@ def load_catalogue(path: Path) -> Catalogue:
     return Catalogue(providers)
 
 
-def _entry(table: object, folder: Path) -> ProviderEntry:
+def _entry(table: object, secrets: ClientSecrets) -> ProviderEntry:
     if not isinstance(table, dict):
         raise ValueError("is not a table")  # noqa: TRY004 (a fault of a text, not of a caller)
     own = dict(table)
@@ -68,11 +77,7 @@ def _entry(table: object, folder: Path) -> ProviderEntry:
         own = {**_preset(preset), **own}
     if preset in {None, RFC7009} and "endpoint" not in own:
         raise ValueError('endpoint: missing; or set preset = "none" for a provider without one')
-    secret_file = own.pop("client_secret_file", None)
-    if secret_file is not None:
-        own["client_secret"] = _secret(secret_file, folder)
-    if isinstance(own.get("client_secret"), str):
-        own["client_secret"] = own["client_secret"].strip()
+    secrets.reveal(own)
     return ProviderEntry.model_validate(own)
 
 
@@ -87,18 +92,11 @@ def _preset(name: object) -> Mapping[str, Any]:
     return known[name]
 
 
-def _secret(name: object, folder: Path) -> str:
-    try:
-        return (folder / str(name)).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"client_secret_file: can't be read: {type(error).__name__}") from None
-
-
 def _described(details: ErrorDetails) -> str:
     key = ".".join(str(part) for part in details["loc"])
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] == "extra_forbidden":
-        near = get_close_matches(key, ProviderEntry.model_fields, n=1)
+        near = get_close_matches(key, _KEYS, n=1)
         message = "there is no such key" + (f"; did you mean {near[0]}?" if near else "")
     return f"{key}: {message}" if key else message
 

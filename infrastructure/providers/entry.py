@@ -98,9 +98,10 @@ class ProviderEntry(BaseModel):
             _refuse_keys(self.model_fields_set & _OF_REQUESTS)
             return self
         needed = self._placeholders()
-        for name in ("client_id", "client_secret"):
-            if name in needed and getattr(self, name) is None:
-                raise ValueError(f"{name}: missing, the request needs it")
+        if "client_id" in needed and self.client_id is None:
+            raise ValueError("client_id: missing, the request needs it")
+        if "client_secret" in needed and self.client_secret is None:
+            raise ValueError("client_secret_env: missing, the request needs a secret")
         if bool(self.tokens) != ("token" in needed):
             raise ValueError("tokens: are sent where {token} stands, so set both or neither")
         if self.private_addresses and self.hosts:

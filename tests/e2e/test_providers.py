@@ -36,6 +36,19 @@ def test_what_would_be_sent_is_printed_without_secrets(catalogue: Path) -> None:
     assert "hunter2" not in done.stdout
 
 
+def test_a_secret_is_named_by_its_variable(
+    catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue.write_text(CATALOGUE.replace('file = "github.secret"', 'env = "GITHUB_SECRET"'))
+    done = unplug("providers", cwd=catalogue.parent, PROVIDERS_FILE=catalogue.name)
+    assert done.returncode == ExitCode.WRONG_USAGE
+    assert "[github] client_secret_env: the variable is not set" in done.stderr
+    monkeypatch.setenv("GITHUB_SECRET", "hunter2")
+    done = unplug("providers", cwd=catalogue.parent, PROVIDERS_FILE=catalogue.name)
+    assert done.returncode == 0
+    assert "hunter2" not in done.stdout
+
+
 def test_known_providers_need_no_catalogue(tmp_path: Path) -> None:
     done = unplug("providers", "--known", cwd=tmp_path)
     assert done.returncode == 0

@@ -1,5 +1,6 @@
 """The catalogue is checked as a whole; what is wrong is named by table and key, without a value."""
 
+import os
 import re
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.unit.infrastructure.providers.entries import CLIENT, known
 def loaded(folder: Path, text: str) -> Catalogue:
     path = folder / "providers.toml"
     path.write_text(text)
-    return load_catalogue(path)
+    return load_catalogue(path, {"THE_SECRET": "hunter2", "EMPTY": " "}.get)
 
 
 def problems(folder: Path, text: str) -> list[str]:
@@ -36,13 +37,16 @@ def test_a_known_provider_needs_its_client_only(tmp_path: Path) -> None:
     catalogue = loaded(
         tmp_path,
         '[google]\npreset = "google"\n'
-        '[work-github]\npreset = "github"\nclient_id = "i"\nclient_secret = "s"\nper_second = 2\n',
+        '[work-github]\npreset = "github"\nclient_id = "i"\nper_second = 2\n'
+        'client_secret_env = "THE_SECRET"\n',
     )
     google, github = catalogue.providers["google"], catalogue.providers["work-github"]
     assert google.endpoint == "https://oauth2.googleapis.com/revoke"
     assert google.ends == "grant"
     assert github.method == "DELETE"
     assert github.per_second == 2
+    assert github.client_secret is not None
+    assert github.client_secret.get_secret_value() == "hunter2"
 
 
 def test_a_presets_keys_can_be_overridden(tmp_path: Path) -> None:
@@ -88,11 +92,24 @@ def test_a_provider_may_have_no_way(tmp_path: Path) -> None:
         ('preset = "gogle"', "preset: is not known (`unplug providers --known`); did you mean go"),
         ("preset = 7", "preset: is not known"),
         ('preset = "github"', "client_id: missing, the request needs it"),
-        ('preset = "github"\nclient_id = "i"', "client_secret: missing, the request needs it"),
-        (f'{OWN}client_auth = "basic"\nclient_id = "i"', "client_secret: missing"),
+        ('preset = "github"\nclient_id = "i"', "client_secret_env: missing, the request needs"),
+        (
+            f'{OWN}client_secret = "hunter2"',
+            "client_secret: name a variable with client_secret_env",
+        ),
+        (f'{OWN}client_secret_env = "hunter2"', "client_secret_env: the variable is not set"),
+        (f'{OWN}client_secret_env = "EMPTY"', "client_secret_env: the variable is not set"),
+        (f'{OWN}client_secret_env = "hunter2 "', "client_secret_env: is not the name of a var"),
+        (f'{OWN}client_secret_env = "UNPLUG_X"', "client_secret_env: is not the name of a variab"),
+        (f"{OWN}client_secret_env = 7", "client_secret_env: is not the name of a variable"),
+        (
+            f'{OWN}client_secret_env = "THE_SECRET"\nclient_secret_file = "x"',
+            "client_secret_file: there is client_secret_env already",
+        ),
+        (f'{OWN}client_secret_en = "X"', "client_secret_en: there is no such key; did you mean cl"),
+        (f'{OWN}client_auth = "basic"\nclient_id = "i"', "client_secret_env: missing"),
         (f'{OWN}client_secret_file = "nowhere"', "client_secret_file: can't be read"),
         (f'{OWN}endpiont = "x"', "endpiont: there is no such key; did you mean endpoint?"),
-        (f"{OWN}client_secret = 7", "client_secret: "),
         (f'{OWN}method = "GET"', "method: "),
         (f'{OWN}ends = "all"', "ends: "),
         (f"{OWN}concurrency = 0", "concurrency: "),
@@ -136,7 +153,7 @@ def test_what_is_not_toml_is_said_without_a_piece_of_it(tmp_path: Path, text: st
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="UNPLUG_PROVIDERS_FILE: can't be read"):
-        load_catalogue(tmp_path / "nowhere.toml")
+        load_catalogue(tmp_path / "nowhere.toml", os.environ.get)
 
 
 @pytest.mark.parametrize("name", known_providers())
