@@ -53,7 +53,7 @@ async def calm(cluster: Cluster, clients: Clients, folder: Path) -> Calm:
 
     Commits are slow at first, so that a node that does not wait for them is found out.
     """
-    await clients.commands.pause()
+    await asyncio.gather(clients.commands.pause(), clients.back_ends.pause())
     for node in cluster.nodes:
         await _ready(node)
     await cluster.slow_commits(SLOW_COMMIT)

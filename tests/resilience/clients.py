@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Iterator, Mapping
 from uuid import UUID
 
+from tests.resilience.back_ends import BackEnds
 from tests.resilience.commands import Commands
 from tests.resilience.population import Population
 from tests.resilience.subscribers import Subscriber
@@ -24,6 +25,7 @@ class Clients:
 
     def __init__(self, nodes: list[Server], population: Population, seed: str) -> None:
         self.commands = Commands(nodes, population, random.Random(f"{seed} commands"))  # noqa: S311
+        self.back_ends = BackEnds(nodes, population, random.Random(f"{seed} back ends"))  # noqa: S311
         self._chance = random.Random(f"{seed} clients")  # noqa: S311
         self.subscribers = [
             Subscriber(user_id, transport, nodes, self._chance)
@@ -35,6 +37,7 @@ class Clients:
         for subscriber in self.subscribers:
             subscriber.start()
         self.commands.start()
+        self.back_ends.start()
 
     def hang_up(self) -> int:
         """A few of them lose their connections. Returns how many."""
@@ -50,6 +53,7 @@ class Clients:
             subscriber.may_begin_anew = True
         yield
         self.commands.forget()
+        self.back_ends.forget()
 
     @contextlib.contextmanager
     def lagging_reads(self) -> Iterator[None]:
@@ -75,7 +79,7 @@ class Clients:
             await eventually(lambda: not behind(), within=within)
 
     async def stop(self) -> None:
-        await self.commands.aclose()
+        await asyncio.gather(self.commands.aclose(), self.back_ends.aclose())
         await asyncio.gather(*(subscriber.stop() for subscriber in self.subscribers))
 
     def forget_delays(self) -> None:

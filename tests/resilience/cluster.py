@@ -17,6 +17,7 @@ from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.processes import Server, unplug
 from tests.support.servers.nats import NatsServer
 from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.process import free_port
 
 RESTART_TRIES = 30
 TROUBLES = 12
@@ -63,7 +64,10 @@ class Cluster:
             self._database_url = self.postgres.create_database("unplug")
             self.proxy = await TcpProxy(self.postgres.port).__aenter__()
         await asyncio.to_thread(self._fill)
-        self.nodes = [Server(self._folder, **self._settings()) for _ in range(self.setup.nodes)]
+        self.nodes = [
+            Server(self._folder, SERVICE_ADDRESS=f"127.0.0.1:{free_port()}", **self._settings())
+            for _ in range(self.setup.nodes)
+        ]
         await asyncio.gather(*(asyncio.to_thread(node.start) for node in self.nodes))
         return self
 

@@ -12,6 +12,8 @@ from tests.support.processes import connection_line
 
 USERS = 12
 CONNECTIONS_PER_USER = 60
+SERVED_PER_USER = 15
+"""So many of them, the first ones, are used by back ends as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,26 @@ class Population:
         if chance.random() < 0.05:
             return user_id, _uuid(chance)
         return user_id, chance.choice(self.connections[owner])
+
+    @property
+    def imported(self) -> set[UUID]:
+        """The connections that no back end uses."""
+        return {
+            connection_id
+            for owned in self.connections.values()
+            for connection_id in owned[SERVED_PER_USER:CONNECTIONS_PER_USER]
+        }
+
+    def pick_served(self, chance: random.Random) -> tuple[UUID, UUID]:
+        """A connection that back ends use, and whose it is."""
+        user_id = chance.choice(self.users)
+        owned = self.connections[user_id]
+        return user_id, chance.choice(owned[:SERVED_PER_USER] + owned[CONNECTIONS_PER_USER:])
+
+    def served(self, user_id: UUID, connection_id: UUID) -> None:
+        """A back end has connected it: from now on it takes part."""
+        if connection_id not in self.connections[user_id]:
+            self.connections[user_id].append(connection_id)
 
 
 def mutation(connection_id: UUID) -> bytes:

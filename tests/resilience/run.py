@@ -29,6 +29,7 @@ class Report:
     setup: Setup
     seed: str
     commands: Counter[str]
+    back_ends: Counter[str]
     faults: Counter[str]
     frames: int
     reconnects: int
@@ -42,6 +43,7 @@ class Report:
     def __str__(self) -> str:
         return (
             f"{self.setup.name}, seed {self.seed}: {_listed(self.commands)} commands;"
+            f" of back ends {_listed(self.back_ends)};"
             f" faults: {_listed(self.faults)}; {self.frames} frames over {self.reconnects}"
             f" reconnects; {self.verdict.losses} lost, {self.verdict.duplicates} doubled,"
             f" {self.verdict.disorders} out of order; longest away {self.longest_away:.1f} s,"
@@ -64,14 +66,16 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
             longest = clients.longest_delay()
             state = await calm(cluster, clients, folder)
             truth = await _settle(cluster, clients, folder)
+            credentials = await clients.back_ends.compare()
         finally:
             await clients.stop()
-    verdict = judge(truth, clients.commands.answers, clients.subscribers)
-    verdict.broken.extend(_operation(cluster, state))
+    verdict = judge(truth, population, clients.commands.answers, clients.subscribers)
+    verdict.broken.extend([*credentials, *_operation(cluster, state)])
     return Report(
         setup=setup,
         seed=seed,
         commands=clients.commands.outcomes,
+        back_ends=clients.back_ends.outcomes,
         faults=faults.counts,
         frames=sum(len(each.received) for each in clients.subscribers),
         reconnects=sum(each.reconnects for each in clients.subscribers),

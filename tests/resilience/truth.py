@@ -11,8 +11,8 @@ from uuid import UUID
 from tests.resilience.cluster import Cluster
 
 EVENTS = (
-    "SELECT user_id, position, id, kind, attempt_id, connection_id FROM provider_events"
-    " ORDER BY user_id, position"
+    "SELECT user_id, position, id, kind, coalesce(CAST(attempt_id AS text), ''), connection_id,"
+    " coalesce(loss, '') FROM provider_events ORDER BY user_id, position"
 )
 CONNECTIONS = (
     "SELECT id, status, version,"
@@ -30,8 +30,9 @@ class LoggedEvent:
     position: int
     id: UUID
     kind: str
-    attempt_id: UUID
+    attempt_id: UUID | None
     connection_id: UUID
+    loss: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,16 @@ def open_attempts(cluster: Cluster, folder: Path) -> int:
 
 def read_truth(cluster: Cluster, folder: Path) -> Truth:
     logs: defaultdict[UUID, list[LoggedEvent]] = defaultdict(list)
-    for user_id, position, event_id, kind, attempt_id, connection_id in _rows(
+    for user_id, position, event_id, kind, attempt_id, connection_id, loss in _rows(
         cluster, folder, EVENTS
     ):
         event = LoggedEvent(
-            int(position), UUID(event_id), kind, UUID(attempt_id), UUID(connection_id)
+            position=int(position),
+            id=UUID(event_id),
+            kind=kind,
+            attempt_id=UUID(attempt_id) if attempt_id else None,
+            connection_id=UUID(connection_id),
+            loss=loss,
         )
         logs[UUID(user_id)].append(event)
     connections = [

@@ -1,16 +1,18 @@
 """Compares what clients saw with what the database says."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from infrastructure.running_commands import DEADLINE
 from tests.resilience.commands import Answer
+from tests.resilience.population import Population
 from tests.resilience.subscribers import Subscriber
 from tests.resilience.truth import LoggedEvent, Truth
 
 SHOWN = 20
+STATUS_AFTER = {"connected": "active", "access_restored": "active", "succeeded": "disconnected"}
 IN_DOUBT_AFTER = DEADLINE - 1.5
 """Seconds after which a command is answered without waiting for what became of its commit."""
 
@@ -30,12 +32,17 @@ class Verdict:
         return "\n".join(lines)
 
 
-def judge(truth: Truth, answers: Sequence[Answer], subscribers: Sequence[Subscriber]) -> Verdict:
+def judge(
+    truth: Truth,
+    population: Population,
+    answers: Sequence[Answer],
+    subscribers: Sequence[Subscriber],
+) -> Verdict:
     """All promises, for all users."""
     verdict = Verdict()
     for user_id, log in truth.logs.items():
         verdict.broken.extend(_log(user_id, log))
-    verdict.broken.extend(_rows(truth))
+    verdict.broken.extend(_rows(truth, population.imported))
     verdict.broken.extend(_answers(truth, answers))
     for subscriber in subscribers:
         _stream(truth.logs.get(subscriber.user_id, []), subscriber, verdict)
@@ -48,25 +55,32 @@ def _log(user_id: UUID, log: Sequence[LoggedEvent]) -> Iterator[str]:
         yield f"{user_id}: positions are not contiguous: {positions}"
     attempts: dict[UUID, list[str]] = {}
     for event in log:
-        attempts.setdefault(event.attempt_id, []).append(event.kind)
+        if event.attempt_id is not None:
+            attempts.setdefault(event.attempt_id, []).append(event.kind)
     for attempt_id, kinds in attempts.items():
-        if kinds not in (["attempted", "succeeded"], ["attempted", "failed"]):
+        if kinds not in (["attempted", "succeeded"], ["attempted", "failed"], ["connected"]):
             yield f"{user_id}: attempt {attempt_id} went {' → '.join(kinds)}"
 
 
-def _rows(truth: Truth) -> Iterator[str]:
-    disconnected = {
-        event.connection_id
-        for log in truth.logs.values()
-        for event in log
-        if event.kind == "succeeded"
-    }
+def _rows(truth: Truth, imported: Container[UUID]) -> Iterator[str]:
+    """Rows are what their events made of them; a disconnected connection never comes back."""
+    statuses: dict[UUID, str] = {}
+    for event in (event for log in truth.logs.values() for event in log):
+        status = event.loss or STATUS_AFTER.get(event.kind)
+        if status is None:
+            continue
+        if statuses.get(event.connection_id) == "disconnected" != status:
+            yield f"connection {event.connection_id}: {event.kind} after its disconnection"
+        statuses[event.connection_id] = status
     for row in truth.connections:
-        gone = row.id in disconnected
-        expected = ("disconnected", 2, False, True) if gone else ("active", 1, True, False)
-        actual = (row.status, row.version, row.has_credentials, row.has_disconnected_at)
+        status = statuses.get(row.id, "active")
+        gone = status == "disconnected"
+        expected = (status, not gone, gone)
+        actual = (row.status, row.has_credentials, row.has_disconnected_at)
         if actual != expected:
             yield f"connection {row.id} is {actual}, its log says {expected}"
+        if row.id in imported and row.version != 1 + gone:
+            yield f"connection {row.id} was changed {row.version - 1} times"
 
 
 def _answers(truth: Truth, answers: Sequence[Answer]) -> Iterator[str]:

@@ -74,6 +74,8 @@ class Server:
         self.output: list[str] = []
         self._printed = threading.Condition()
         self.url = ""
+        self.service_url = ""
+        """Of the API of back ends; empty when it is off."""
 
     @property
     def graphql(self) -> str:
@@ -115,7 +117,7 @@ class Server:
             stderr=subprocess.PIPE,
             text=True,
         )
-        started: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        started: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._readers = [
             threading.Thread(target=self._read_output, args=(self._process,), daemon=True),
             threading.Thread(target=self._read_log, args=(self._process, started), daemon=True),
@@ -131,8 +133,9 @@ class Server:
             self._process.wait(DEADLINE)
             status, self._process = self._process.returncode, None
             raise RuntimeError(f"the server ended with {status}: {self.log[-5:]} {self.output}")
-        self.url = address
-        self._settings = {**self._settings, "PORT": address.rpartition(":")[2]}
+        self.url = address["address"]
+        self.service_url = address.get("service_address", "")
+        self._settings = {**self._settings, "PORT": self.url.rpartition(":")[2]}
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Asks it to stop; returns its exit status. It must have gone within the deadline."""
@@ -182,7 +185,7 @@ class Server:
                     self._printed.notify_all()
 
     def _read_log(
-        self, process: "subprocess.Popen[str]", started: "queue.SimpleQueue[str | None]"
+        self, process: "subprocess.Popen[str]", started: "queue.SimpleQueue[dict[str, Any] | None]"
     ) -> None:
         assert process.stderr is not None
         with process.stderr as lines:
@@ -193,7 +196,7 @@ class Server:
                     entry = {"event": line.rstrip("\n"), "level": "text"}
                 self.log.append(entry)
                 if entry.get("event") == "started":
-                    started.put(entry["address"])
+                    started.put(entry)
         started.put(None)
 
 

@@ -1,0 +1,180 @@
+"""Back ends that connect, refresh and report, and what they were answered."""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import httpx
+import jwt
+from uuid_utils.compat import uuid7
+
+from tests.resilience.population import Population
+from tests.support.processes import SECRET, Server
+
+ANSWER_WITHIN = 15.0
+PAUSE = 0.2
+WORKERS = 3
+ACCOUNTS = 6
+"""Accounts of each user that are connected by their ids, again and again."""
+TRIES = 3
+CONNECT = """mutation ($input: ConnectProviderInput!) { result: connectProvider(input: $input) {
+  __typename ... on ConnectProviderSuccess { connection { id credentialsVersion } } } }"""
+REFRESH = """mutation ($input: RefreshCredentialsInput!) {
+  result: refreshCredentials(input: $input) { __typename
+    ... on RefreshCredentialsSuccess { connection { id credentialsVersion } }
+    ... on CredentialsChanged { credentialsVersion } } }"""
+REPORT = """mutation ($input: ReportAccessLostInput!) {
+  result: reportAccessLost(input: $input) { __typename
+    ... on CredentialsChanged { credentialsVersion } } }"""
+READ = """query ($id: ID!) { result: credentials(connectionId: $id) {
+  __typename ... on Credentials { data credentialsVersion } } }"""
+SCOPES = "connections:write credentials:read"
+PROVIDER = {"id": str(UUID(int=1)), "slug": "schwab"}
+
+
+class BackEnds:
+    """Sync workers of the app, each at a steady rate, on any node.
+
+    `accepted` are the credentials of each version of a connection that a command was told to be
+    stored; `broken` is what must not be answered.
+    """
+
+    def __init__(self, nodes: list[Server], population: Population, chance: random.Random) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.accepted: dict[UUID, dict[int, str]] = {}
+        self.broken: list[str] = []
+        self._nodes = nodes
+        self._population = population
+        self._chance = chance
+        self._known: dict[UUID, int] = {}
+        self._valid_from = 0.0
+        self._workers: list[asyncio.Task[None]] = []
+        self._http = httpx.AsyncClient(timeout=ANSWER_WITHIN)
+
+    def start(self) -> None:
+        self._workers = [asyncio.create_task(self._work()) for _ in range(WORKERS)]
+
+    async def pause(self) -> None:
+        """No new commands; one that was sent may have been carried out."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    async def aclose(self) -> None:
+        await self.pause()
+        await self._http.aclose()
+
+    def forget(self) -> None:
+        """What was answered so far, or is answered to a command that was sent before, is void."""
+        self._valid_from = asyncio.get_running_loop().time()
+        self._known.clear()
+        self.accepted.clear()
+
+    async def compare(self) -> list[str]:
+        """What differs between the credentials that are stored and those that were accepted."""
+        differences = await asyncio.gather(*map(self._difference, self.accepted))
+        return self.broken + [found for found in differences if found]
+
+    async def _work(self) -> None:
+        while True:
+            user_id, connection_id = self._population.pick_served(self._chance)
+            command = self._chance.choice((self._refresh, self._refresh, self._report))
+            if self._chance.random() < 0.75:
+                await command(connection_id)
+            else:
+                await self._connect(user_id, connection_id)
+            await asyncio.sleep(PAUSE * self._chance.uniform(0.5, 1.5))
+
+    async def _connect(self, user_id: UUID, connection_id: UUID) -> None:
+        """A connection by its id, or an account by its own; the same attempt until an answer."""
+        token, account = str(uuid7()), f"account-{self._chance.randrange(ACCOUNTS)}"
+        target = self._chance.choice(
+            [{"connectionId": str(connection_id)}, {"providerAccountId": account}]
+        )
+        given = {"userId": str(user_id), "provider": PROVIDER, "attemptId": str(uuid7()), **target}
+        for number in range(TRIES):
+            sent = asyncio.get_running_loop().time()
+            answer = await self._answer(CONNECT, given | {"credentials": credentials(token)})
+            if answer is None:
+                continue
+            if answer["__typename"] == "ConnectProviderSuccess":
+                self._population.served(user_id, UUID(answer["connection"]["id"]))
+                # A repeated attempt is answered with the connection as it has become meanwhile.
+                self._stored(answer["connection"], token if number == 0 else None, sent)
+            return
+
+    async def _refresh(self, connection_id: UUID) -> None:
+        token, sent = str(uuid7()), asyncio.get_running_loop().time()
+        given = self._version(connection_id) | {"credentials": credentials(token)}
+        answer = await self._answer(REFRESH, given)
+        if answer is not None and answer["__typename"] == "RefreshCredentialsSuccess":
+            self._stored(answer["connection"], token, sent)
+        elif answer is not None and answer["__typename"] == "ConnectionNotActive":
+            self.broken.append(f"a refresh of {connection_id} was lost to a report")
+        else:
+            self._changed(connection_id, answer)
+
+    async def _report(self, connection_id: UUID) -> None:
+        status = self._chance.choice(("EXPIRED", "REVOKED", "FAILED"))
+        given = self._version(connection_id) | {"status": status}
+        self._changed(connection_id, await self._answer(REPORT, given))
+
+    def _version(self, connection_id: UUID) -> dict[str, Any]:
+        version = self._known.get(connection_id, 1)
+        return {"connectionId": str(connection_id), "credentialsVersion": version}
+
+    def _changed(self, connection_id: UUID, answer: Mapping[str, Any] | None) -> None:
+        if answer is not None and answer["__typename"] == "CredentialsChanged":
+            self._known[connection_id] = answer["credentialsVersion"]
+
+    def _stored(self, connection: Mapping[str, Any], token: str | None, sent: float) -> None:
+        connection_id, version = UUID(connection["id"]), connection["credentialsVersion"]
+        self._known[connection_id] = version
+        if token is not None and sent >= self._valid_from:
+            other = self.accepted.setdefault(connection_id, {}).setdefault(version, token)
+            if other != token:
+                self.broken.append(f"two commands made version {version} of {connection_id}")
+
+    async def _difference(self, connection_id: UUID) -> str | None:
+        accepted = self.accepted[connection_id]
+        answer = await self._answer(READ, {}, id=str(connection_id))
+        if answer is None or answer["__typename"] not in ("Credentials", "ConnectionDisconnected"):
+            return f"credentials of {connection_id}: {answer}"
+        if answer["__typename"] == "ConnectionDisconnected":
+            return None
+        version, token = answer["credentialsVersion"], answer["data"]["refresh_token"]
+        if version < max(accepted) or accepted.get(version, token) != token:
+            return f"{connection_id} has version {version}, accepted were {sorted(accepted)}"
+        return None
+
+    async def _answer(
+        self, query: str, given: Mapping[str, Any], **variables: str
+    ) -> Mapping[str, Any] | None:
+        """The field's result; None when there is none."""
+        node = self._chance.choice(self._nodes)
+        claims = {"sub": "sync", "exp": 4_000_000_000, "aud": "unplug-service", "scope": SCOPES}
+        try:
+            response = await self._http.post(
+                f"{node.service_url}/graphql",
+                json={"query": query, "variables": variables or {"input": given}},
+                headers={"Authorization": f"Bearer {jwt.encode(claims, SECRET, 'HS256')}"},
+            )
+            body = response.json()
+        except (httpx.HTTPError, json.JSONDecodeError):
+            self.outcomes["no answer"] += 1
+            return None
+        if "errors" in body:
+            self.outcomes[f"error {body['errors'][0]['extensions']['code']}"] += 1
+            return None
+        result: Mapping[str, Any] = body["data"]["result"]
+        self.outcomes[result["__typename"]] += 1
+        return result
+
+
+def credentials(token: str) -> Mapping[str, Any]:
+    """Of a provider that rotates its refresh tokens."""
+    return {"type": "oauth2", "data": {"refresh_token": token}}
