@@ -18,8 +18,9 @@ from domain.ports import AccessToken
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
 from infrastructure.observability.logging import JsonAccessLog, configure_logging
+from infrastructure.server.client_limits import ClientLimits
 from infrastructure.server.listening import listen
-from infrastructure.server.uvicorn_server import ClientTimeouts, Lifecycle, serve
+from infrastructure.server.uvicorn_server import Lifecycle, serve
 from schema.admission.telemetry import SilentTelemetry
 from schema.asgi import Observers, WireSettings, graphql_app, viewer_gateway
 from schema.build import build_schema
@@ -81,7 +82,7 @@ def main() -> None:
         lifecycle = Lifecycle(
             started=lambda: None, stopping=lambda: None, drain=lambda: asyncio.sleep(0)
         )
-        serving = serve(no_op(), [socket], lifecycle, ClientTimeouts(), on_stall=lambda: None)
+        serving = serve(no_op(), [socket], lifecycle, ClientLimits())
         uvloop.run(serving)
 
 

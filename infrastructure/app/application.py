@@ -34,6 +34,6 @@ class App:
         their clients reconnect."""
         await asyncio.gather(self.commands.drain(COMMAND_SECONDS), self.asgi.drain())
 
-    def stalled(self) -> None:
-        """A client that did not read was cut off."""
-        self.metrics.limit_hit("stalled")
+    def cut_off(self, limit: str) -> None:
+        """The server has cut off a client."""
+        self.metrics.limit_hit(limit)

@@ -16,8 +16,9 @@ from infrastructure.commands.start_checks import allow_open_files, described, re
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
 from infrastructure.failures import DatabaseUnavailable
+from infrastructure.server.client_limits import ClientLimits
 from infrastructure.server.listening import listen, origin_of
-from infrastructure.server.uvicorn_server import ClientTimeouts, Lifecycle, serve
+from infrastructure.server.uvicorn_server import Lifecycle, serve
 from infrastructure.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -91,10 +92,12 @@ async def _serve(
                 app,
                 sockets.all,
                 Lifecycle(started=started, stopping=stopping, drain=app.drain),
-                ClientTimeouts(
-                    stall=settings.slow_reader_seconds, keep_alive=settings.keep_alive_seconds
+                ClientLimits(
+                    stall_seconds=settings.slow_reader_seconds,
+                    keep_alive_seconds=settings.keep_alive_seconds,
+                    frames_per_second=settings.max_messages_per_second,
+                    on_cut=app.cut_off,
                 ),
-                on_stall=app.stalled,
             )
     except StorageError as error:
         raise DatabaseUnavailable(str(error)) from None

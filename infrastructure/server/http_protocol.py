@@ -1,88 +1,140 @@
-"""uvicorn's HTTP connection, with fewer writes, and deadlines for clients who don't get on."""
+"""uvicorn's HTTP connection, with fewer writes, and deadlines for reading and writing."""
 
 import asyncio
-from collections.abc import Callable
 from typing import cast
 
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from infrastructure.server.client_limits import ClientLimits
+from infrastructure.server.data_in_parts import DataInParts
 from infrastructure.server.joined_writes import JoinedWrites
-from infrastructure.server.read_deadline import RequestPace
+from infrastructure.server.read_deadline import MOST_BYTES, ReadDeadline
 from infrastructure.server.strict_http_protocol import StrictHttpProtocol
-from infrastructure.server.write_deadline import Stall
+from infrastructure.server.write_deadline import WriteDeadline
 
 
 class HttpProtocol(StrictHttpProtocol):
-    """A client that leaves a response unread for `stall_seconds` is cut off, and so is one that
-    takes as long for the head of a request, or for a body that the application does not read.
+    """Cuts off a client that makes no progress in reading for `stall_seconds`, or takes as long for
+    the head of a request, or for a body that the application does not wait for.
 
-    The application gets its `http.disconnect` then, and a send that waits returns.
+    When a connection ends, every request on it gets its `http.disconnect`, and a send that waits
+    returns.
     """
 
-    stall_seconds = 10.0
-    on_stall: Callable[[], None] | None = None
-    """Called when a client is cut off because it did not read."""
+    limits = ClientLimits()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(cast("asyncio.Transport", JoinedWrites(transport)))
         self._plain_transport = transport
-        self._stall = Stall(transport, self.stall_seconds, self.on_stall)
-        self._pace = RequestPace(transport, self.stall_seconds)
+        self._write_deadline = WriteDeadline(transport, self.limits)
+        self._read_deadline = ReadDeadline(transport, self.limits.stall_seconds)
+        self._unanswered: list[RequestResponseCycle] = []
+        self._upgraded = False
+        self._found = 0
+        self._parts = DataInParts(transport, self._parse)
+        self.flow = _Flow(transport, self._parts)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._pace.complete()
-        self._stall.gone()
+        self._read_deadline.complete()
+        self._write_deadline.gone()
+        # uvicorn tells the newest of pipelined requests only.
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._unanswered.clear()
+        self._parts.end()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        pipelining = len(self._unanswered) > 1
+        self._parts.received(data, most=MOST_BYTES if pipelining else None)
+
+    def _parse(self, data: bytes) -> int:
+        self._found = 0
         super().data_received(data)
-        self._pace.received(len(data))
+        if self._upgraded or self._refused:
+            return self._found
+        if not self._unanswered:
+            self._read_deadline.expect_request()  # data may begin none: an empty line, for example
+        self._read_deadline.received(len(data))
+        return self._found
 
     def on_message_begin(self) -> None:
+        self._found += 1
         super().on_message_begin()
-        self._pace.begin()
+        self._read_deadline.begin()
 
     def on_headers_complete(self) -> None:
+        newest = self.cycle
         super().on_headers_complete()
-        self._pace.head_complete()
+        if self.cycle is not newest:
+            self._unanswered.append(self.cycle)
+        self._read_deadline.head_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._found += 1
         super().on_body(body)
-        self._pace.body()
+        self._read_deadline.body()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._pace.complete()
+        self._read_deadline.complete()
 
     def handle_websocket_upgrade(self) -> None:
+        if self._unanswered:
+            # Its 101 would overtake the responses that are due: the connection ends after those.
+            self._unanswered[-1].keep_alive = False
+            self.flow.pause_reading()
+            return
         self.transport = self._plain_transport
+        self._upgraded = True
+        self._parts.end()
         super().handle_websocket_upgrade()
-        self._stall.gone()
+        self._write_deadline.gone()
         self.parser = None  # type: ignore[assignment] # ends a cycle, as uvicorn does in the end
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stall.begin()
+        self._write_deadline.begin()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stall.over()
+        self._write_deadline.over()
 
     def send_400_response(self, msg: str) -> None:
         super().send_400_response(msg)
-        self._pace.complete()
+        self._read_deadline.complete()
 
     def on_response_complete(self) -> None:
+        del self._unanswered[:1]
         super().on_response_complete()
         if self.transport.is_closing():
-            self._stall.closing()
+            self._write_deadline.closing()
         else:
-            self._pace.answered()
+            self._read_deadline.answered()
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
-        self._stall.closing()
+        self._write_deadline.closing()
 
 
-def http_protocol(stall_seconds: float, on_stall: Callable[[], None]) -> type[HttpProtocol]:
+def http_protocol(limits: ClientLimits) -> type[HttpProtocol]:
     """For `uvicorn.Config(http=…)`."""
-    settings = {"stall_seconds": stall_seconds, "on_stall": staticmethod(on_stall)}
-    return type("ConfiguredHttpProtocol", (HttpProtocol,), settings)
+    return type("ConfiguredHttpProtocol", (HttpProtocol,), {"limits": limits})
+
+
+class _Flow(FlowControl):
+    """Holds data back instead of not reading it: a connection that is not read never ends."""
+
+    def __init__(self, transport: asyncio.Transport, parts: DataInParts) -> None:
+        super().__init__(transport)
+        self._parts = parts
+
+    def pause_reading(self) -> None:
+        self.read_paused = self._parts.held = True
+
+    def resume_reading(self) -> None:
+        if self.read_paused:
+            self.read_paused = False
+            self._parts.go_on()

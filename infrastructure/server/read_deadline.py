@@ -1,4 +1,4 @@
-"""Clients who don't get on with asking."""
+"""A deadline for clients that do not finish what they send."""
 
 import asyncio
 
@@ -12,11 +12,11 @@ TOO_LARGE = (
 )
 
 
-class RequestPace:
-    """Cuts a connection off when the head of a request does not come in time, when the rest does
-    not although it is answered already, or when what is no body has no end.
+class ReadDeadline:
+    """Aborts a connection when the head of a request is late, when the rest of a request that is
+    answered already is late, or when data that is no body is too long.
 
-    uvicorn itself waits without end and keeps what arrives. The application looks after bodies.
+    uvicorn itself waits, and keeps what comes, without an end. The application limits bodies.
     """
 
     __slots__ = ("_bytes", "_coming", "_fed", "_seconds", "_timed", "_timer", "_transport")
@@ -34,6 +34,11 @@ class RequestPace:
         self._bytes = 0
         self._coming = self._timed = True
 
+    def expect_request(self) -> None:
+        """The client has sent something, and no request is being answered."""
+        if not self._coming:
+            self.begin()
+
     def head_complete(self) -> None:
         """The application may begin to answer."""
         self._bytes = 0
@@ -44,7 +49,7 @@ class RequestPace:
         self._fed = True
 
     def answered(self) -> None:
-        """The rest of the request is not needed."""
+        """The rest of the request is of no use any more."""
         if self._coming:
             self._timed = True
             self._start_timer()
@@ -55,7 +60,7 @@ class RequestPace:
         self._stop_timer()
 
     def received(self, size: int) -> None:
-        """So many bytes, after the other methods were told what they mean."""
+        """So many bytes. To be called last: the other methods tell what they were."""
         if not self._coming:
             return
         self._bytes = 0 if self._fed else self._bytes + size

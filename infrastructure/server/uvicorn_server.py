@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from infrastructure.server.client_limits import ClientLimits
 from infrastructure.server.http_protocol import HttpProtocol, http_protocol
 from infrastructure.server.websocket_protocol import websocket_protocol
 
@@ -45,26 +46,13 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientTimeouts:
-    """Seconds: for a client that stops reading, and of an idle connection between requests.
-
-    A proxy should close idle connections first, or it sends a request into one that is closing.
-    """
-
-    stall: float = 10.0
-    keep_alive: int = 75
-
-
-def server_config(
-    app: ASGIApp, timeouts: ClientTimeouts, *, on_stall: Callable[[], None]
-) -> uvicorn.Config:
-    """How our server speaks; `on_stall` is called when a client that doesn't read is cut off."""
+def server_config(app: ASGIApp, limits: ClientLimits) -> uvicorn.Config:
+    """How our server speaks."""
     return uvicorn.Config(
         app,
-        http=http_protocol(timeouts.stall, on_stall),
-        ws=websocket_protocol(timeouts.stall, on_stall),
-        timeout_keep_alive=timeouts.keep_alive,
+        http=http_protocol(limits),
+        ws=websocket_protocol(limits),
+        timeout_keep_alive=limits.keep_alive_seconds,
         ws_per_message_deflate=False,  # 40 KiB for each socket
         ws_max_size=MAX_MESSAGE_BYTES,
         lifespan="off",
@@ -85,20 +73,14 @@ class Lifecycle:
 
 
 async def serve(
-    app: ASGIApp,
-    sockets: list[socket.socket],
-    lifecycle: Lifecycle,
-    timeouts: ClientTimeouts,
-    *,
-    on_stall: Callable[[], None],
+    app: ASGIApp, sockets: list[socket.socket], lifecycle: Lifecycle, limits: ClientLimits
 ) -> None:
     """Serves until SIGTERM, SIGINT or SIGHUP.
 
     Then it accepts nothing more, drains (commands finish, streams end), answers what is left, and
     lets clients read: within `DRAIN_SECONDS`, `ANSWER_SECONDS` and `GRACE_SECONDS`.
     """
-    config = server_config(app, timeouts, on_stall=on_stall)
-    await _Server(config, lifecycle).serve(sockets=sockets)
+    await _Server(server_config(app, limits), lifecycle).serve(sockets=sockets)
 
 
 class _Server(uvicorn.Server):

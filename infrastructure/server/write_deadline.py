@@ -1,34 +1,53 @@
-"""Clients who stop reading."""
+"""A deadline for clients that do not read."""
 
 import asyncio
-from collections.abc import Callable
+import fcntl
+import struct
+import sys
+import termios
+
+from infrastructure.server.client_limits import STALLED, ClientLimits
+
+CHECKS = 4
+"""Looks at the progress of a client, per deadline."""
+
+LEAST_BYTES = 1024
+"""What a client has to read within the deadline. One that reads less holds its buffers too long."""
 
 
-class Stall:
-    """Cuts a connection off when its client leaves what we sent unread for too long.
+class WriteDeadline:
+    """Aborts the connection of a client that makes no progress in reading for `seconds`.
 
-    Lives outside of any send. `transport.close()` would wait without end for such a client, because
-    it flushes first.
+    A client that reads steadily is never cut off, however slow it is. It lives outside of any send,
+    and aborts: `transport.close()` would wait without an end for such a client, because it flushes
+    first.
     """
 
-    __slots__ = ("_closing", "_on_cut", "_seconds", "_timer", "_transport")
+    __slots__ = (
+        "_checks_left",
+        "_closing",
+        "_interval",
+        "_on_cut",
+        "_timer",
+        "_transport",
+        "_unread",
+    )
 
-    def __init__(
-        self, transport: asyncio.Transport, seconds: float, on_cut: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, transport: asyncio.Transport, limits: ClientLimits) -> None:
         self._transport = transport
-        self._seconds = seconds
-        self._on_cut = on_cut
+        self._interval = limits.stall_seconds / CHECKS
+        self._on_cut = limits.on_cut
         self._closing = False
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """More is unread than we want to keep."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._cut)
+            self._progressed()
+            self._wait()
 
     def over(self) -> None:
-        """The client has read, or is gone."""
+        """The client has read enough, or is gone."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -36,7 +55,7 @@ class Stall:
             self.begin()
 
     def closing(self) -> None:
-        """The connection closes as soon as the client has read the rest, or in time at last."""
+        """The connection closes as soon as the client has read the rest."""
         self._closing = True
         self.begin()
 
@@ -45,8 +64,42 @@ class Stall:
         self._closing = False
         self.over()
 
-    def _cut(self) -> None:
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._interval, self._check)
+
+    def _progressed(self) -> None:
+        self._unread = unread_bytes(self._transport)
+        self._checks_left = CHECKS
+
+    def _check(self) -> None:
+        if unread_bytes(self._transport) <= self._unread - LEAST_BYTES:
+            self._progressed()
+        else:
+            self._checks_left -= 1
+        if self._checks_left > 0:
+            return self._wait()
         self._timer = None
-        if self._on_cut is not None and not self._closing:
-            self._on_cut()
+        if not self._closing:
+            self._on_cut(STALLED)
         self._transport.abort()
+        return None
+
+
+def unread_bytes(transport: asyncio.Transport) -> int:
+    """What the client's system has not taken yet.
+
+    The kernel's own buffer counts: it may hold megabytes, and while a slow client reads those, ours
+    does not shrink.
+    """
+    return transport.get_write_buffer_size() + _in_the_kernel(transport)
+
+
+def _in_the_kernel(transport: asyncio.Transport) -> int:
+    socket = transport.get_extra_info("socket")
+    if sys.platform != "linux" or socket is None:
+        return 0
+    try:
+        answer = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
+    except (OSError, ValueError):  # it is closed
+        return 0
+    return int(struct.unpack("i", answer)[0])

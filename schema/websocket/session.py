@@ -59,8 +59,7 @@ class SocketSession(Generic[CallerT]):
             while not self._closed:
                 message = await self._receive()
                 if message["type"] == "websocket.disconnect":
-                    if message.get("code") == MESSAGE_TOO_BIG:
-                        self._parts.admission.telemetry.limit_hit(Limit.MESSAGE_SIZE)
+                    self._note_limit(message.get("code"))
                     break
                 text = message.get("text")
                 del message  # it may be large, and the next one may be a long time away
@@ -75,6 +74,13 @@ class SocketSession(Generic[CallerT]):
             self.close(INTERNAL_ERROR, "Internal error")
         finally:
             self._gone()
+
+    def _note_limit(self, code: object) -> None:
+        """The server has closed it, for a limit of its own."""
+        if code == MESSAGE_TOO_BIG:
+            self._parts.admission.telemetry.limit_hit(Limit.MESSAGE_SIZE)
+        elif code == TRY_AGAIN_LATER:
+            self._entry.refuse(ErrorCode.RATE_LIMITED)
 
     def close(self, code: int, reason: str) -> None:
         """From our side, if it is still open."""

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from infrastructure.server.uvicorn_server import ClientTimeouts
+from infrastructure.server.client_limits import ClientLimits
 from infrastructure.settings import load_settings
 from tests.support.network.listening import listening
 from tests.support.network.raw_socket import connect, raw_socket
@@ -219,4 +219,4 @@ async def test_an_idle_connection_is_kept_for_the_next_request(idle: bool) -> No
 
 
 def test_idle_connections_outlive_those_of_common_proxies() -> None:
-    assert ClientTimeouts().keep_alive == load_settings().keep_alive_seconds == 75
+    assert ClientLimits().keep_alive_seconds == load_settings().keep_alive_seconds == 75

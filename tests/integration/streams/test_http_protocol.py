@@ -5,7 +5,9 @@ import contextlib
 import json
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from tests.integration.streams.live import LiveWire
 from tests.support.network.listening import listening
 from tests.support.network.raw_http import RawResponse
 from tests.support.network.raw_socket import connect
@@ -88,4 +90,86 @@ async def test_requests_one_after_another_take_their_time() -> None:
             response = RawResponse(reader, writer)
             await response.read_head()
             assert await response.to_the_end() == b'{"data":{"__typename":"Query"}}'
+        writer.close()
+
+
+async def test_data_that_begins_no_request_does_not_keep_a_connection() -> None:
+    async with listening(Wire().app, stall_seconds=0.2) as where:
+        reader, writer = await connect(where.port)
+        writer.write(HEAD + b"\r\n" + QUERY)
+        response = RawResponse(reader, writer)
+        await response.read_head()
+        await response.to_the_end()
+        writer.write(b"\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 3) == b""
+        await eventually(lambda: where.connections == 0)
+        writer.close()
+
+
+STREAM = json.dumps({"query": "subscription { providerEvents { position } }"}).encode()
+
+
+def stream_request() -> bytes:
+    head = HEAD.replace(b": %d" % len(QUERY), b": %d" % len(STREAM))
+    return head + b"accept: text/event-stream\r\n\r\n" + STREAM
+
+
+async def test_a_stream_ends_with_its_connection_whatever_was_pipelined_behind_it() -> None:
+    wire = LiveWire()
+    async with listening(wire.app) as where:
+        _, writer = await connect(where.port)
+        writer.write(stream_request())
+        await eventually(lambda: wire.telemetry.subscriptions.total() == 1)
+        writer.write(2 * (HEAD + b"\r\n" + QUERY))
+        await writer.drain()
+        writer.transport.abort()
+        await eventually(lambda: where.connections == 0)
+        await eventually(lambda: wire.telemetry.subscriptions.total() == 0)
+
+
+async def test_an_upgrade_does_not_overtake_a_response() -> None:
+    wire = LiveWire()
+    async with listening(wire.app) as where:
+        reader, writer = await connect(where.port)
+        upgrade = (
+            b"GET /graphql HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+            b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n"
+            b"sec-websocket-protocol: graphql-transport-ws\r\n\r\n"
+        )
+        writer.write(stream_request() + upgrade)
+        response = RawResponse(reader, writer)
+        await response.read_head()
+        assert response.status == 200
+        await eventually(lambda: wire.telemetry.subscriptions.total() == 1)
+        await wire.app.drain()
+        assert b"101" not in await response.to_the_end()
+        assert await asyncio.wait_for(reader.read(), 5) == b""  # closed: the client asks again
+        writer.close()
+
+
+async def test_a_steady_slow_reader_is_not_cut_off() -> None:
+    size = 8 * 1024 * 1024
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(size // 65_536):
+            body = {"type": "http.response.body", "body": b"x" * 65_536, "more_body": True}
+            await send(body)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async with listening(app, stall_seconds=0.4) as where:
+        reader, writer = await connect(where.port, small=True)
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        slowly = 0
+        for _ in range(40):
+            slowly += len(await reader.read(2_000))
+            await asyncio.sleep(0.05)
+        assert where.stalls == 0
+        rest = 0
+        while part := await asyncio.wait_for(reader.read(262_144), 5):
+            rest += len(part)
+            if part.endswith(b"0\r\n\r\n"):
+                break
+        assert slowly + rest > size
         writer.close()

@@ -133,7 +133,7 @@ async def test_a_stream_that_is_not_read_is_cut_off(accept: str) -> None:
 async def test_a_socket_that_pings_without_reading_does_not_fill_the_memory() -> None:
     wire = LiveWire()
     async with (
-        listening(wire.app, stall_seconds=STALL_SECONDS) as where,
+        listening(wire.app, stall_seconds=STALL_SECONDS, frames_per_second=1_000_000) as where,
         raw_socket(where.port, small=True) as slow,
     ):
         flood = b"".join(bytes([0x89, 0xFD]) + bytes(4) + b"x" * 125 for _ in range(2_000))

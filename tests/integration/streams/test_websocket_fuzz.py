@@ -73,7 +73,9 @@ class Served:
         self.runner.close()
 
     async def _start(self) -> int:
-        where = await self.stack.enter_async_context(listening(self.wire.app))
+        where = await self.stack.enter_async_context(
+            listening(self.wire.app, frames_per_second=1_000_000)
+        )
         self._tasks = len(asyncio.all_tasks())
         return where.port
 

@@ -8,8 +8,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
+from infrastructure.server.client_limits import FRAMES, STALLED, ClientLimits
 from infrastructure.server.listening import listen
-from infrastructure.server.uvicorn_server import ClientTimeouts, server_config
+from infrastructure.server.uvicorn_server import server_config
 
 
 class _Server(uvicorn.Server):
@@ -32,7 +33,7 @@ class Listening:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.stalls = 0
+        self.stalls = self.floods = 0
         self.state = ServerState()
 
     @property
@@ -46,19 +47,29 @@ class Listening:
         transports = [connection.transport for connection in self.state.connections]
         return max((transport.get_write_buffer_size() for transport in transports), default=0)
 
-    def stalled(self) -> None:
-        self.stalls += 1
+    def cut_off(self, limit: str) -> None:
+        self.stalls += limit == STALLED
+        self.floods += limit == FRAMES
 
 
 @asynccontextmanager
 async def listening(
-    app: ASGIApp, *, stall_seconds: float = 10.0, keep_alive: int = 75
+    app: ASGIApp,
+    *,
+    stall_seconds: float = 10.0,
+    keep_alive: int = 75,
+    frames_per_second: int = 100,
 ) -> AsyncIterator[Listening]:
     """Serves on a free port of the loopback for an `async with` block."""
     socket = listen("127.0.0.1", 0)
     where = Listening(socket.getsockname()[1])
-    timeouts = ClientTimeouts(stall=stall_seconds, keep_alive=keep_alive)
-    server = _Server(server_config(app, timeouts, on_stall=where.stalled))
+    limits = ClientLimits(
+        stall_seconds=stall_seconds,
+        keep_alive_seconds=keep_alive,
+        frames_per_second=frames_per_second,
+        on_cut=where.cut_off,
+    )
+    server = _Server(server_config(app, limits))
     where.state = server.server_state
     task = asyncio.create_task(server.serve([socket]))
     try:
