@@ -13,6 +13,7 @@ from rich.table import Table
 
 from benchmarks.databases import Postgres, Sqlite
 from benchmarks.figure import Row, Settings
+from benchmarks.floods import floods
 from benchmarks.growth import growth
 from benchmarks.mutations import durable, graphql_path, latency
 from benchmarks.streams import delay, delivery, memory
@@ -26,6 +27,7 @@ FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "delay": delay,
     "memory": memory,
     "growth": growth,
+    "floods": floods,
 }
 
 

@@ -19,6 +19,7 @@ ROWS = {
     "delay": 1,
     "memory": 2,
     "growth": 3,
+    "floods": 6,
 }
 
 
