@@ -10,10 +10,10 @@ import pytest
 from tests.integration.streams.live import LiveWire
 from tests.support.network.listening import Listening, listening
 from tests.support.network.raw_http import RawResponse, event_data, raw_response
-from tests.support.network.raw_socket import connect, raw_socket
+from tests.support.network.raw_socket import CLOSE, PING, connect, raw_socket
 from tests.support.servers.proxies import Proxy, haproxy, nginx
 from tests.support.woken import eventually
-from tests.unit.schema.wire import ADA
+from tests.unit.schema.wire import ADA, BOB
 
 EVENTS = "subscription { providerEvents { position } }"
 TYPENAME = b'{"query":"{ __typename }"}'
@@ -125,3 +125,43 @@ async def test_a_hidden_request_is_not_run(proxy: Proxy, around: bytes) -> None:
         response.writer.write_eof()
         answers = await asyncio.wait_for(response.reader.read(), 5)
     assert b"eventCursor" not in answers
+
+
+@PROXIES
+async def test_a_trailer_does_not_say_who_asks(proxy: Proxy) -> None:
+    query = b'{"query":"{ connectedProviders { edges { node { id } } } }"}'
+    trailer = b"authorization: Bearer %s" % str(BOB).encode()
+    body = b"%x\r\n%s\r\n0\r\n%s\r\n\r\n" % (len(query), query, trailer)
+    lines = (b"transfer-encoding: chunked", b"trailer: authorization")
+    async with behind(proxy) as it, sent(it.port, request(body, *lines)) as response:
+        it.wire.connect(BOB, 1)
+        await response.read_head()
+        answer = json.loads(await response.to_the_end())
+    assert answer == {"data": {"connectedProviders": {"edges": []}}}
+
+
+LONGER_THAN_UVICORN_KEEPS_THEM = 5.5
+"""Unless it is told otherwise. Proxies keep idle connections for 60 s and more."""
+
+
+@PROXIES
+async def test_a_proxys_idle_connection_is_kept(proxy: Proxy) -> None:
+    async with behind(proxy) as it:
+        for pause in (LONGER_THAN_UVICORN_KEEPS_THEM, 0):
+            async with raw_response(it.port, ADA, "application/json", "{ __typename }") as response:
+                assert response.status == 200
+                await response.to_the_end()
+            before = it.where.state.connections.copy()
+            await asyncio.sleep(pause)
+            assert it.where.state.connections == before
+            assert len(before) == 1
+
+
+@PROXIES
+async def test_a_flood_of_pings_is_closed(proxy: Proxy) -> None:
+    async with behind(proxy) as it, raw_socket(it.port) as socket:
+        for _ in range(2_000):
+            socket.frame(PING, b"")
+        while (frame := await socket.next_frame())[0] != CLOSE:
+            pass
+        assert int.from_bytes(frame[1][:2]) == 1013
