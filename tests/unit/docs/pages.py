@@ -71,6 +71,7 @@ def _anchor(heading: str) -> str:
 
 PAGES = [Page(file) for file in FILES]
 OPERATORS = Page(ROOT / "docs" / "operators.md")
+BACK_ENDS = Page(ROOT / "docs" / "back-ends.md")
 WEB_DEVELOPERS = Page(ROOT / "docs" / "web-developers.md")
 README = Page(ROOT / "README.md")
 CONTRIBUTING = Page(ROOT / "CONTRIBUTING.md")

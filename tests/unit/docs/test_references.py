@@ -7,10 +7,22 @@ import pytest
 from infrastructure.observability.metrics import Metrics
 from schema.errors import ErrorCode
 from schema.execution.document_limits import DocumentLimits
-from tests.unit.docs.pages import CONTRIBUTING, OPERATORS, PAGES, README, ROOT, WEB_DEVELOPERS, Page
+from schema.service.scopes import SCOPES
+from tests.unit.docs.pages import (
+    BACK_ENDS,
+    CONTRIBUTING,
+    OPERATORS,
+    PAGES,
+    README,
+    ROOT,
+    WEB_DEVELOPERS,
+    Page,
+)
 
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)")
 FILE = re.compile(r"`((?:benchmarks|docs|domain|infrastructure|schema|tests)/[\w./-]*)`")
+CODE = re.compile(r"[A-Z_]{5,}")
+SERVICE = (ROOT / "schema" / "service.graphql").read_text()
 LIMIT = re.compile(r"`(\w+)` \((?:of the document, )?([\d,]+)")
 
 
@@ -25,6 +37,22 @@ def test_limits_of_documents_are_those_of_the_code() -> None:
     limits = DocumentLimits()
     for name in DocumentLimits.__dataclass_fields__:
         assert listed[name] == getattr(limits, name)
+
+
+def test_every_scope_is_listed_with_its_fields() -> None:
+    listed = {
+        field: row[0].strip("`")
+        for row in BACK_ENDS.table("scope")
+        for field in re.findall(r"`(\w+)`", row[1])
+    }
+    assert listed == SCOPES
+
+
+def test_codes_and_results_for_back_ends_exist() -> None:
+    codes = {code for row in BACK_ENDS.table("`extensions.code`") for code in CODE.findall(row[0])}
+    assert codes <= set(ErrorCode)
+    results = [row[0].strip("`") for row in BACK_ENDS.table("result")]
+    assert [f"type {result} implements Error" in SERVICE for result in results] == [True] * 5
 
 
 def test_every_metric_is_listed() -> None:
