@@ -22,13 +22,22 @@ from tests.unit.docs.pages import (
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)")
 FILE = re.compile(r"`((?:benchmarks|docs|domain|infrastructure|schema|tests)/[\w./-]*)`")
 CODE = re.compile(r"[A-Z_]{5,}")
+VIEWER = (ROOT / "schema" / "schema.graphql").read_text()
 SERVICE = (ROOT / "schema" / "service.graphql").read_text()
 LIMIT = re.compile(r"`(\w+)` \((?:of the document, )?([\d,]+)")
 
 
 def test_every_error_code_is_listed() -> None:
-    listed = {row[0].strip("`") for row in WEB_DEVELOPERS.table("`extensions.code`")}
-    assert listed == set(ErrorCode)
+    rows = [row for page in (WEB_DEVELOPERS, BACK_ENDS) for row in page.table("`extensions.code`")]
+    assert {code for row in rows for code in CODE.findall(row[0])} == set(ErrorCode)
+
+
+def test_every_event_is_listed() -> None:
+    listed = [
+        name for row in WEB_DEVELOPERS.table("event") for name in re.findall(r"`(\w+)`", row[0])
+    ]
+    events = re.findall(r"^type (\w+) implements ProviderEvent", VIEWER, re.MULTILINE)
+    assert sorted(listed) == sorted(events)
 
 
 def test_limits_of_documents_are_those_of_the_code() -> None:
@@ -48,9 +57,7 @@ def test_every_scope_is_listed_with_its_fields() -> None:
     assert listed == SCOPES
 
 
-def test_codes_and_results_for_back_ends_exist() -> None:
-    codes = {code for row in BACK_ENDS.table("`extensions.code`") for code in CODE.findall(row[0])}
-    assert codes <= set(ErrorCode)
+def test_results_for_back_ends_exist() -> None:
     results = [row[0].strip("`") for row in BACK_ENDS.table("result")]
     assert [f"type {result} implements Error" in SERVICE for result in results] == [True] * 5
 
