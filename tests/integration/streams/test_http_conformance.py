@@ -1,4 +1,4 @@
-"""What HTTP forbids is refused, also behind lenient proxies, and costs no other request its answer."""
+"""What HTTP forbids is refused, also behind lenient proxies, at no cost to other requests."""
 
 import asyncio
 import contextlib
