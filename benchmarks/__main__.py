@@ -16,6 +16,7 @@ from benchmarks.figure import Row, Settings
 from benchmarks.floods import floods
 from benchmarks.growth import growth
 from benchmarks.mutations import durable, graphql_path, latency
+from benchmarks.services import services
 from benchmarks.streams import delay, delivery, memory
 
 FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
@@ -28,6 +29,7 @@ FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "memory": memory,
     "growth": growth,
     "floods": floods,
+    "services": services,
 }
 
 

@@ -99,6 +99,26 @@ class Installation:
         with running(command, port, self.environment, self.directory) as server:
             yield server
 
+    @contextlib.contextmanager
+    def serving_services(self) -> Iterator[Server]:
+        """The same, and yields the services' port."""
+        port, service_port = free_port(), free_port()
+        environment = self.environment | {"UNPLUG_SERVICE_ADDRESS": f"127.0.0.1:{service_port}"}
+        command = [str(EXECUTABLE), "serve", "--port", str(port)]
+        with running(command, service_port, environment, self.directory) as server:
+            yield server
+
+
+def service_token() -> str:
+    """A back end's token, good for a day."""
+    claims = {
+        "sub": "benchmark",
+        "aud": "unplug-service",
+        "scope": "connections:write",
+        "exp": datetime.now(UTC) + timedelta(days=1),
+    }
+    return jwt.encode(claims, SECRET, algorithm="HS256")
+
 
 def token(user: int) -> str:
     """A user's token, good for a day."""

@@ -20,6 +20,7 @@ ROWS = {
     "memory": 2,
     "growth": 3,
     "floods": 6,
+    "services": 2,
 }
 
 
