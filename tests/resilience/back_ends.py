@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Mapping
@@ -68,6 +69,10 @@ class BackEnds:
         await self.pause()
         await self._http.aclose()
 
+    def doubt(self) -> None:
+        """Until `forget`, no answer says what is stored."""
+        self._valid_from = math.inf
+
     def forget(self) -> None:
         """What was answered so far, or is answered to a command that was sent before, is void."""
         self._valid_from = asyncio.get_running_loop().time()
@@ -113,6 +118,9 @@ class BackEnds:
         answer = await self._answer(REFRESH, given)
         if answer is not None and answer["__typename"] == "RefreshCredentialsSuccess":
             self._stored(answer["connection"], token, sent)
+            replaced = answer["connection"]["credentialsVersion"] - 1
+            if replaced != given["credentialsVersion"] and sent >= self._valid_from:
+                self.broken.append(f"a refresh of {connection_id} replaced version {replaced}")
         elif answer is not None and answer["__typename"] == "ConnectionNotActive":
             self.broken.append(f"a refresh of {connection_id} was lost to a report")
         else:

@@ -51,6 +51,7 @@ class Clients:
         """Meanwhile the log is replaced: answers from before, and seen events, may be void."""
         for subscriber in self.subscribers:
             subscriber.may_begin_anew = True
+        self.back_ends.doubt()
         yield
         self.commands.forget()
         self.back_ends.forget()

@@ -14,6 +14,9 @@ from tests.resilience.faults.plan import EVENTS, Planned
 from tests.support.network.tcp_proxy import Cut
 
 BIND = b"B"
+AT_ONCE = 80
+"""Commands of all users behind a restore."""
+OF_LONG_AGO = 1.4
 WORKS_FOR = 1.5
 """Seconds that a node is left in peace after each fault."""
 
@@ -84,19 +87,25 @@ class Faults:
                     await self._slow_commits(fault)
                 case "back up":
                     await self._backups.back_up()
-                case "restore" if not self._backups.there:
-                    await self._backups.back_up()
-                case "restore":
-                    with self._clients.another_history():
-                        await self._backups.restore()
-                case "lose commits":
-                    with self._clients.another_history():
-                        await lose_commits(self._cluster, fault.lasts)
+                case "restore" | "lose commits":
+                    await self._replace_history(fault)
                 case "demote":
                     with self._clients.lagging_reads():
                         await ON_DATABASE[fault.kind](self._cluster, fault.lasts)
                 case kind:
                     await ON_DATABASE[kind](self._cluster, fault.lasts)
+
+    async def _replace_history(self, fault: Planned) -> None:
+        """Of a moment or of long ago. The new one grows at once, often past the old one's end."""
+        if fault.kind == "restore" and (fault.lasts < OF_LONG_AGO or not self._backups.there):
+            await self._backups.back_up()
+            await asyncio.sleep(fault.lasts / 2)
+        with self._clients.another_history():
+            if fault.kind == "restore":
+                await self._backups.restore()
+            else:
+                await lose_commits(self._cluster, fault.lasts)
+            await self._clients.commands.burst(AT_ONCE, self._cluster.population)
 
     async def _slow_commits(self, fault: Planned) -> None:
         """Commits are held up before any client can see them, and their clients are cut off."""
