@@ -65,6 +65,10 @@ class BackEnds:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
 
+    async def burst(self, size: int) -> None:
+        """Many at once."""
+        await asyncio.gather(*(self._command() for _ in range(size)))
+
     async def aclose(self) -> None:
         await self.pause()
         await self._http.aclose()
@@ -86,13 +90,16 @@ class BackEnds:
 
     async def _work(self) -> None:
         while True:
-            user_id, connection_id = self._population.pick_served(self._chance)
-            command = self._chance.choice((self._refresh, self._refresh, self._report))
-            if self._chance.random() < 0.75:
-                await command(connection_id)
-            else:
-                await self._connect(user_id, connection_id)
+            await self._command()
             await asyncio.sleep(PAUSE * self._chance.uniform(0.5, 1.5))
+
+    async def _command(self) -> None:
+        user_id, connection_id = self._population.pick_served(self._chance)
+        command = self._chance.choice((self._refresh, self._refresh, self._report))
+        if self._chance.random() < 0.75:
+            await command(connection_id)
+        else:
+            await self._connect(user_id, connection_id)
 
     async def _connect(self, user_id: UUID, connection_id: UUID) -> None:
         """A connection by its id, or an account by its own; the same attempt until an answer."""

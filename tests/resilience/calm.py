@@ -57,7 +57,7 @@ async def calm(cluster: Cluster, clients: Clients, folder: Path) -> Calm:
     for node in cluster.nodes:
         await _ready(node)
     await cluster.slow_commits(SLOW_COMMIT)
-    answers = await clients.commands.burst(BURST)
+    answers, _ = await asyncio.gather(clients.commands.burst(BURST), clients.back_ends.burst(BURST))
     truth = await asyncio.to_thread(read_truth, cluster, folder)
     await clients.catch_up(truth.heads, ARRIVES_WITHIN)
     clients.forget_delays()
