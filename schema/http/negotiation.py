@@ -37,7 +37,7 @@ class Accepted:
 
     @property
     def fallback(self) -> MediaType:
-        """For an answer that can't be streamed, whatever the client takes."""
+        """For an answer that can't be streamed, for every client."""
         return self.single or MediaType.JSON
 
 

@@ -12,7 +12,7 @@ from domain.ports import ConnectionList, EventFeed, EventLog, NewId, ProviderCon
 
 
 class DisconnectProviderCommand(Protocol):
-    """Runs the command to its end, whatever becomes of the client who asked for it."""
+    """Runs the command to its end, also when its client hangs up."""
 
     async def __call__(self, command: DisconnectProvider, /) -> Outcome: ...
 
