@@ -2,7 +2,16 @@
 
 import orjson
 
-from domain.events import EventCursor, ProviderDisconnectionFailed, RecordedEvent
+from domain.events import (
+    EventCursor,
+    ProviderAccessLost,
+    ProviderConnected,
+    ProviderDisconnectionAttempted,
+    ProviderDisconnectionFailed,
+    ProviderEvent,
+    RecordedEvent,
+    UnrecognizedEvent,
+)
 from infrastructure.persistence.all_events import AllEventsCursor
 
 
@@ -18,9 +27,33 @@ def json_line(recorded: RecordedEvent, cursor: EventCursor | AllEventsCursor) ->
         "attempt_id": event.attempt_id,
         "provider": event.provider and {"id": event.provider.id, "slug": event.provider.slug},
     }
-    if isinstance(event, ProviderDisconnectionFailed):
-        line["reason"] = event.reason.name
+    line |= _particulars(event)
     line["id"] = event.id
     line["cursor"] = cursor.encode()
     # asyncpg's UUIDs are a class of their own, which orjson does not know.
     return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _particulars(event: ProviderEvent) -> dict[str, object]:
+    """What only events of one type have; what may be missing is there when it is known."""
+    match event:
+        case ProviderConnected():
+            found: dict[str, object] = {
+                "created": event.created,
+                "previous_connection_id": event.previous_connection_id,
+            }
+        case ProviderAccessLost():
+            found = {"status": event.loss.name}
+        case ProviderDisconnectionAttempted():
+            found = {
+                "initiator": event.initiator.name,
+                "batch_id": event.batch_id,
+                "note": event.note,
+            }
+        case ProviderDisconnectionFailed():
+            found = {"reason": event.reason.name}
+        case UnrecognizedEvent():
+            found = {"kind": event.kind}
+        case _:
+            found = {}
+    return {name: value for name, value in found.items() if value is not None}
