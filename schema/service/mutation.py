@@ -1,6 +1,6 @@
 """What services may change."""
 
-from typing import Annotated, assert_never
+from typing import Annotated
 
 import strawberry
 
@@ -39,11 +39,7 @@ from schema.service.results import (
     RefreshCredentialsSuccess,
     ReportAccessLostResult,
     ReportAccessLostSuccess,
-    changed,
-    disconnected,
-    failed,
-    not_active,
-    not_found,
+    refusal,
 )
 from schema.service.types import ConnectionRecord
 
@@ -85,17 +81,9 @@ class Mutation:
                     cursor=done.recorded.cursor.encode(),
                 )
             case Failure(error=error) as failure:
-                match error:
-                    case errors.ConnectionNotFound():
-                        return not_found()
-                    case errors.ConnectionDisconnected(late=late):
-                        return disconnected(late)
-                    case errors.DifferentRequest():
-                        raise bad_user_input(DIFFERENT)
-                    case errors.DatabaseError():
-                        return failed(failure.attempt_id)
-                    case _:
-                        assert_never(error)
+                if isinstance(error, errors.DifferentRequest):
+                    raise bad_user_input(DIFFERENT)
+                return refusal(error, failure.attempt_id)
 
     @strawberry.mutation(
         description="Scope connections:write. Replaces credentials of a known version."
@@ -118,19 +106,7 @@ class Mutation:
             case Success(value=connection):
                 return RefreshCredentialsSuccess(connection=ConnectionRecord.of(connection))
             case Failure(error=error):
-                match error:
-                    case errors.CredentialsChanged(credentials_version=version):
-                        return changed(version)
-                    case errors.ConnectionNotActive(status=status):
-                        return not_active(status.value)
-                    case errors.ConnectionDisconnected(late=late):
-                        return disconnected(late)
-                    case errors.ConnectionNotFound():
-                        return not_found()
-                    case errors.DatabaseError():
-                        return failed()
-                    case _:
-                        assert_never(error)
+                return refusal(error)
 
     @strawberry.mutation(
         description="Scope connections:write. The provider no longer accepts the credentials."
@@ -152,19 +128,7 @@ class Mutation:
             case Success(value=connection):
                 return ReportAccessLostSuccess(connection=ConnectionRecord.of(connection))
             case Failure(error=error):
-                match error:
-                    case errors.CredentialsChanged(credentials_version=version):
-                        return changed(version)
-                    case errors.ConnectionNotActive(status=status):
-                        return not_active(status.value)
-                    case errors.ConnectionDisconnected(late=late):
-                        return disconnected(late)
-                    case errors.ConnectionNotFound():
-                        return not_found()
-                    case errors.DatabaseError():
-                        return failed()
-                    case _:
-                        assert_never(error)
+                return refusal(error)
 
     @strawberry.mutation(description="Scope connections:write. Data was fetched.")
     async def record_sync(
@@ -182,15 +146,7 @@ class Mutation:
             case Success(value=connection):
                 return RecordSyncSuccess(connection=ConnectionRecord.of(connection))
             case Failure(error=error):
-                match error:
-                    case errors.ConnectionDisconnected(late=late):
-                        return disconnected(late)
-                    case errors.ConnectionNotFound():
-                        return not_found()
-                    case errors.DatabaseError():
-                        return failed()
-                    case _:
-                        assert_never(error)
+                return refusal(error)
 
     @strawberry.mutation(description="Scope connections:disconnect. On behalf of a user.")
     async def disconnect_provider(
@@ -216,11 +172,11 @@ class Mutation:
                     cursor=done.recorded.cursor.encode(),
                 )
             case Failure(error=DisconnectProviderError.DATABASE_ERROR) as failure:
-                return failed(failure.attempt_id)
+                return refusal(errors.DatabaseError(), failure.attempt_id)
             case Failure(error=DisconnectProviderError.ATTEMPT_REUSED):
                 raise bad_user_input(DIFFERENT)
             case Failure():
-                return not_found(command.attempt_id)
+                return refusal(errors.ConnectionNotFound(), command.attempt_id)
 
 
 def _connection_id(text: str) -> ConnectionId:

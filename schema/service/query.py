@@ -5,6 +5,7 @@ from typing import Annotated
 import orjson
 import strawberry
 
+from domain.commands import errors
 from domain.identifiers import ConnectionId, UserId
 from domain.ports import ConnectionFilter, ConnectionKey, StorageError, UnknownKey
 from domain.provider_connection import ConnectionStatus as DomainStatus
@@ -24,13 +25,7 @@ from schema.relay import (
     window,
 )
 from schema.service.context import ServiceInfo
-from schema.service.results import (
-    CredentialsResult,
-    disconnected,
-    failed,
-    not_active,
-    not_found,
-)
+from schema.service.results import CredentialsResult, refusal
 from schema.service.types import ConnectionRecord, Credentials
 from schema.shared_types import ConnectionStatus
 
@@ -118,7 +113,7 @@ class Query:
         wanted = ConnectionId(parse_id(connection_id, "connectionId"))
         context = info.context
         connection: ProviderConnection | None = None
-        result: CredentialsResult = failed()
+        result: CredentialsResult = refusal(errors.DatabaseError())
         try:
             connection = await context.services.secrets.find_with_credentials(wanted)
             result = _credentials(info, connection)
@@ -132,22 +127,22 @@ class Query:
                 outcome="ok" if isinstance(result, Credentials) else type(result).__name__,
             )
         except OSError:
-            return failed()
+            return refusal(errors.DatabaseError())
         return result
 
 
 def _credentials(info: ServiceInfo, connection: ProviderConnection | None) -> CredentialsResult:
     if connection is None:
-        return not_found()
+        return refusal(errors.ConnectionNotFound())
     if connection.status is DomainStatus.DISCONNECTED:
-        return disconnected(None)
+        return refusal(errors.ConnectionDisconnected())
     stored = connection.credentials
     if stored is None or stored.encrypted_data is None:
-        return not_active(connection.status.value)
+        return refusal(errors.ConnectionNotActive(connection.status))
     try:
         data = orjson.loads(info.context.services.cipher.decrypt(stored.encrypted_data))
     except (UnknownKey, orjson.JSONDecodeError):
-        return failed()
+        return refusal(errors.DatabaseError())
     return Credentials(
         type=stored.credential_type,
         data=data,

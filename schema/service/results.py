@@ -1,7 +1,8 @@
 """What commands of services answer."""
 
 from enum import Enum
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, assert_never, overload
+from uuid import UUID
 
 import strawberry
 
@@ -140,49 +141,53 @@ CredentialsResult: TypeAlias = Annotated[
     strawberry.union("CredentialsResult", description="The result of `credentials`."),
 ]
 
-Refusal: TypeAlias = (
-    CredentialsChanged
-    | ConnectionNotActive
-    | ConnectionDisconnected
-    | ConnectionNotFound
-    | CommandFailed
+Refused: TypeAlias = (
+    errors.ConnectionNotFound
+    | errors.ConnectionDisconnected
+    | errors.ConnectionNotActive
+    | errors.CredentialsChanged
+    | errors.DatabaseError
 )
 
 
-def not_found(attempt_id: object = None) -> ConnectionNotFound:
-    """Missing, or another user's."""
-    return ConnectionNotFound(message="Connection not found", attempt_id=_id(attempt_id))
+@overload
+def refusal(
+    error: errors.ConnectionNotFound, attempt_id: UUID | None = None
+) -> ConnectionNotFound: ...
+@overload
+def refusal(
+    error: errors.ConnectionDisconnected, attempt_id: UUID | None = None
+) -> ConnectionDisconnected: ...
+@overload
+def refusal(
+    error: errors.ConnectionNotActive, attempt_id: UUID | None = None
+) -> ConnectionNotActive: ...
+@overload
+def refusal(
+    error: errors.CredentialsChanged, attempt_id: UUID | None = None
+) -> CredentialsChanged: ...
+@overload
+def refusal(error: errors.DatabaseError, attempt_id: UUID | None = None) -> CommandFailed: ...
 
 
-def disconnected(late: errors.LateCredentials | None) -> ConnectionDisconnected:
-    """The connection has ended."""
-    return ConnectionDisconnected(
-        message="The connection is disconnected",
-        late_credentials=None if late is None else LateCredentials(late.value),
-    )
-
-
-def not_active(status: str) -> ConnectionNotActive:
-    """In a status that does not allow it."""
-    return ConnectionNotActive(
-        message="The connection is not active", status=ConnectionStatus(status)
-    )
-
-
-def changed(credentials_version: int) -> CredentialsChanged:
-    """Of another version."""
-    return CredentialsChanged(
-        message="The credentials have been replaced", credentials_version=credentials_version
-    )
-
-
-def failed(attempt_id: object = None) -> CommandFailed:
-    """Not confirmed."""
-    return CommandFailed(
-        message="Database error occurred",
-        attempt_id=_id(attempt_id),
-    )
-
-
-def _id(attempt_id: object) -> strawberry.ID | None:
-    return None if attempt_id is None else strawberry.ID(str(attempt_id))
+def refusal(error: Refused, attempt_id: UUID | None = None) -> object:
+    """An expected failure as clients see it; `attempt_id` is the attempt that the log may have."""
+    known = None if attempt_id is None else strawberry.ID(str(attempt_id))
+    match error:
+        case errors.ConnectionNotFound():
+            return ConnectionNotFound(message="Connection not found", attempt_id=known)
+        case errors.ConnectionDisconnected(late=late):
+            return ConnectionDisconnected(
+                message="The connection is disconnected",
+                late_credentials=None if late is None else LateCredentials[late.name],
+            )
+        case errors.ConnectionNotActive(status=status):
+            shown = ConnectionStatus[status.name]
+            return ConnectionNotActive(message="The connection is not active", status=shown)
+        case errors.CredentialsChanged(credentials_version=version):
+            message = "The credentials have been replaced"
+            return CredentialsChanged(message=message, credentials_version=version)
+        case errors.DatabaseError():
+            return CommandFailed(message="Database error occurred", attempt_id=known)
+        case _:
+            assert_never(error)
