@@ -1,9 +1,10 @@
 """What the writer asks of a database of any dialect."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
+from uuid import UUID
 
 from domain.events import (
     FailureReason,
@@ -44,6 +45,15 @@ class Write:
         return frozenset(keys)
 
     @property
+    def rows(self) -> frozenset[UUID]:
+        """Ids of the rows that it locks: connection, attempts, users' heads."""
+        ids: set[UUID] = {e.attempt_id for e in self.events if e.attempt_id is not None}
+        ids.update(event.user_id for event in self.events)
+        if self.connection is not None:
+            ids.add(self.connection.id)
+        return frozenset(ids)
+
+    @property
     def repeatable(self) -> Sequence[AttemptId]:
         """Attempts whose ids a back end made: it may ask again with the same."""
         return [
@@ -74,6 +84,11 @@ class CloseAttempt:
 
     @property
     def keys(self) -> frozenset[Hashable]:
+        return frozenset({self.attempt_id})
+
+    @property
+    def rows(self) -> frozenset[UUID]:
+        """As `Write.rows`. The store knows the user."""
         return frozenset({self.attempt_id})
 
     def failed(
@@ -173,31 +188,49 @@ class StoredCredential:
 
 
 class MemberRefused(Exception):
-    """Something that a member brought along broke the batch (a constraint, data, a lock timeout).
+    """Something that a member brought along broke the batch (a constraint, data, a timeout).
 
     Nothing was written.
     """
+
+
+class MembersBlocked(Exception):
+    """The batch waited too long for a row that another session has locked. Nothing was written."""
 
 
 class OutcomeUnknown(Exception):
     """The connection broke: the batch is written, or will be, or not. Read back."""
 
 
+class StillInDoubt:
+    """A member's rows are locked, maybe by its own commit, which may still be on its way."""
+
+
+ReadBack: TypeAlias = Sequence[RecordedEvent] | StillInDoubt | None
+"""A member's events when it was written, None when it was not."""
+
+
 class BatchStore(Protocol):
     """One database's side of the writer. Driver exceptions stay inside."""
+
+    @property
+    def lock_timeout(self) -> float:
+        """Seconds for which a member waits for rows that another session has locked."""
 
     async def commit(self, members: Sequence[Member]) -> Sequence[Outcome]:
         """One transaction, durable when it returns; an outcome for each member, in order.
 
-        Raises `StorageError` (nothing was written), `MemberRefused` or `OutcomeUnknown`.
+        Raises `StorageError` (nothing was written), `MemberRefused`, `MembersBlocked` or
+        `OutcomeUnknown`.
         """
 
-    async def read_back(
-        self, members: Sequence[Member]
-    ) -> Sequence[Sequence[RecordedEvent] | None]:
-        """For each member its events if it was written, else None.
+    async def read_back(self, members: Sequence[Member]) -> Sequence[ReadBack]:
+        """What became of members of a batch whose outcome is unknown. Raises `StorageError`."""
 
-        A commit on its way is waited for. Raises `StorageError`.
+    async def locked_rows(self, members: Sequence[Member]) -> Collection[UUID]:
+        """Which of the members' `rows` other sessions have locked. Raises `StorageError`.
+
+        An attempt counts as locked when the head of its user is.
         """
 
 

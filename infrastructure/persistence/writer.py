@@ -1,9 +1,9 @@
 """All writes of a process, one transaction at a time."""
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -13,9 +13,13 @@ from infrastructure.database.store import (
     BatchStore,
     Member,
     MemberRefused,
+    MembersBlocked,
     Outcome,
     OutcomeUnknown,
+    ReadBack,
+    StillInDoubt,
 )
+from infrastructure.persistence.pending_writes import Aside, PendingWrite, awaited, fail, members
 from infrastructure.retry import back_off
 
 log = structlog.get_logger(__name__)
@@ -24,21 +28,13 @@ MAX_QUEUED = 10_000
 MAX_BATCH = 500
 
 
-@dataclass(slots=True, eq=False)
-class PendingWrite:
-    """A write in the queue, and its caller's future."""
-
-    member: Member
-    outcome: "asyncio.Future[Sequence[RecordedEvent]]" = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-
-
 class Writer:
     """Group commit: the writes that are queued when the previous commit ends are one transaction.
 
     A write whose caller is gone before its batch began is dropped; once begun, it is finished. A
-    caller's timeout is thus its write's deadline. `on_committed` is called after each commit and
+    caller's timeout is thus its write's deadline. Writes that need a row which another session has
+    locked go aside together, for at most the store's lock timeout, and hold up no others.
+    `on_committed` is called after each commit and
     before any caller is answered; it must not block or raise.
     """
 
@@ -54,6 +50,7 @@ class Writer:
         self._max_queued = max_queued
         self._queue: deque[PendingWrite] = deque()
         self._queued = asyncio.Event()
+        self._aside = Aside(store.lock_timeout)
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -87,69 +84,115 @@ class Writer:
 
     async def _run(self) -> None:
         while True:
-            await self._queued.wait()
-            batch = self._next_batch()
-            if batch:
-                await self._settle_safely(batch)
+            await self._work()
+            if self._aside.is_due:
+                await self._guarded(self._aside.all, self._recall())
+            if batch := self._next_batch():
+                await self._guarded(batch, self._settle(batch))
             elif self._closing:
-                return
-            else:
-                self._queued.clear()
+                return self._aside.give_up()
+
+    async def _work(self) -> None:
+        """Until there is some."""
+        if not self._queue:
+            self._queued.clear()
+        if not self._closing:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._aside.due):
+                    await self._queued.wait()
 
     def _next_batch(self) -> list[PendingWrite]:
         batch: list[PendingWrite] = []
         while self._queue and len(batch) < MAX_BATCH:
             pending = self._queue.popleft()
-            if not pending.outcome.done():
+            if pending.is_awaited and not self._aside.takes(pending):
                 batch.append(pending)
         return batch
 
-    async def _settle_safely(self, batch: list[PendingWrite]) -> None:
+    async def _guarded(self, batch: Sequence[PendingWrite], work: Awaitable[None]) -> None:
         try:
-            await self._settle(batch)
+            await work
         except Exception as fault:
             # A fault of ours: what was written is unknown, so this is no `StorageError`.
             log.exception("commit_faulty")
-            for pending in _awaited(batch):
+            for pending in awaited(batch):
                 pending.outcome.set_exception(fault)
 
     async def _settle(self, batch: list[PendingWrite]) -> None:
-        """Until every member that is still awaited has its answer."""
+        """Until every member that is still awaited has its answer, or is set aside."""
         while batch:
             try:
-                outcomes = await self._store.commit([pending.member for pending in batch])
+                outcomes = await self._store.commit(members(batch))
+            except MembersBlocked:
+                batch = await self._without_blocked(batch)
             except MemberRefused:
-                if len(batch) == 1:
-                    return _fail(batch)
-                for pending in batch:
-                    await self._settle(_awaited([pending]))
-                return None
+                return await self._one_by_one(batch)
             except StorageError:
-                return _fail(batch)
+                return fail(batch)
             except OutcomeUnknown:
-                batch = await self._read_back(batch)
+                batch = await self._not_written(batch)
             else:
-                self._answer(batch, outcomes)
-                return None
+                return self._answer(batch, outcomes)
         return None
 
-    async def _read_back(self, batch: list[PendingWrite]) -> list[PendingWrite]:
-        """Answers those that are in the log after all, and returns the others."""
+    async def _one_by_one(self, batch: list[PendingWrite]) -> None:
+        if len(batch) == 1:
+            return fail(batch)
+        for pending in batch:
+            await self._settle(awaited([pending]))
+        return None
+
+    async def _without_blocked(self, batch: list[PendingWrite]) -> list[PendingWrite]:
+        """Sets those aside that wait for locked rows, and returns the others."""
+        try:
+            locked = await self._store.locked_rows(members(batch))
+        except StorageError:
+            fail(batch)
+            return []
+        rest = self._aside.add_blocked(batch, locked)
+        if len(rest) == len(batch):
+            # What they waited for is no row, or is free again.
+            await self._one_by_one(batch) if len(batch) > 1 else self._aside.add(batch)
+            return []
+        return awaited(rest)
+
+    async def _not_written(self, batch: list[PendingWrite]) -> list[PendingWrite]:
+        """Answers those that were written, sets aside those in doubt, and returns the others."""
         pauses = back_off()
-        while _awaited(batch):
+        while awaited(batch):
             try:
-                found = await self._store.read_back([pending.member for pending in batch])
+                found = await self._store.read_back(members(batch))
             except StorageError:
                 if self._closing:
                     for pending in batch:
                         pending.outcome.cancel()
                 await asyncio.sleep(next(pauses))
-                continue
-            written = list(zip(batch, found, strict=True))
-            landed = [(pending, events) for pending, events in written if events is not None]
-            self._answer([pending for pending, _ in landed], [events for _, events in landed])
-            return _awaited([pending for pending, events in written if events is None])
+            else:
+                return self._sort(batch, found)
         return []
+
+    def _sort(self, batch: Sequence[PendingWrite], found: Sequence[ReadBack]) -> list[PendingWrite]:
+        read = list(zip(batch, found, strict=True))
+        written = [(pending, events) for pending, events in read if isinstance(events, Sequence)]
+        self._answer([pending for pending, _ in written], [events for _, events in written])
+        self._aside.add([p for p, events in read if isinstance(events, StillInDoubt)], doubt=True)
+        return awaited([pending for pending, events in read if events is None])
+
+    async def _recall(self) -> None:
+        """Members that were set aside come first in the next batch, if their rows are free."""
+        blocked, in_doubt = self._aside.take()
+        free: list[PendingWrite] = []
+        try:
+            if in_doubt:
+                found = await self._store.read_back(members(in_doubt))
+                free, in_doubt = self._sort(in_doubt, found), []
+            locked = await self._store.locked_rows(members(blocked))
+        except StorageError:
+            self._aside.add(in_doubt, doubt=True)
+            self._aside.add(blocked)
+            locked, blocked = (), []
+        free += self._aside.add_blocked(blocked, locked)
+        self._queue.extendleft(reversed(free))
 
     def _answer(self, batch: Sequence[PendingWrite], outcomes: Sequence[Outcome]) -> None:
         recorded = [item for each in outcomes if isinstance(each, Sequence) for item in each]
@@ -169,12 +212,3 @@ class Writer:
         except Exception:
             # A fault of ours; what is committed stays committed, and its callers are answered.
             log.exception("announcement_failed")
-
-
-def _awaited(batch: Sequence[PendingWrite]) -> list[PendingWrite]:
-    return [pending for pending in batch if not pending.outcome.done()]
-
-
-def _fail(batch: Sequence[PendingWrite]) -> None:
-    for pending in _awaited(batch):
-        pending.outcome.set_exception(StorageError())

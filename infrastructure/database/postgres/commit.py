@@ -12,6 +12,7 @@ from uuid import UUID
 from domain.events import ProviderEvent, ProviderRef, RecordedEvent
 from domain.identifiers import AttemptId, EventId
 from domain.ports import AttemptClosed, AttemptRecorded, ConcurrentUpdate
+from infrastructure.database.postgres.locks import PATIENCE
 from infrastructure.database.rows import (
     BEGINNING,
     CIPHERTEXT,
@@ -98,7 +99,9 @@ _REPEATED = len(_SAVED) + len(_EVENT) + 4
 
 # Built from the constants above alone. `n` is a member's number, `k` an event's.
 COMMIT = f"""
-WITH saved AS (
+WITH patience AS MATERIALIZED (
+    SELECT set_config('lock_timeout', '{PATIENCE}', true) -- for this transaction
+), saved AS (
     SELECT * FROM unnest({arrays(("n", *_SAVED))}) AS s (n, {", ".join(_SAVED)})
 ), copied AS MATERIALIZED (
     SELECT attempt_id, {", ".join(_COPIED)} FROM provider_events
@@ -110,7 +113,9 @@ WITH saved AS (
         LEFT JOIN copied a ON e.user_id IS NULL AND a.attempt_id = e.attempt_id
 ), locked AS MATERIALIZED (
     SELECT id, version FROM provider_connections
-    WHERE id = ANY (${_SAVED.index("id") + 2}::uuid[]) ORDER BY id FOR UPDATE
+    WHERE id = ANY (${_SAVED.index("id") + 2}::uuid[])
+        AND (SELECT count(*) FROM patience) > 0 -- after it is set
+    ORDER BY id FOR UPDATE
 ), recorded AS MATERIALIZED (
     SELECT e.n FROM unnest({arrays(("n", "attempt_id"), _REPEATED)}) AS e (n, attempt_id)
         JOIN provider_events p ON p.attempt_id = e.attempt_id AND p.kind IN ({_kinds(BEGINNING)})

@@ -3,7 +3,7 @@
 Readers can't exhaust it, and the writer's one task is never cancelled in the middle of a query.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 from itertools import chain
 from typing import TypeVar
@@ -13,7 +13,6 @@ import asyncpg
 import structlog
 from tortoise import BaseDBAsyncClient
 
-from domain.events import RecordedEvent
 from domain.identifiers import AttemptId, EventId
 from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
@@ -21,36 +20,30 @@ from infrastructure.database.driver_errors import reading, words
 from infrastructure.database.error_sentences import explain_error
 from infrastructure.database.postgres.commit import COMMIT, arrays, outcomes, parameters, waves
 from infrastructure.database.postgres.connection import LOST, PostgresOptions
+from infrastructure.database.postgres.locks import FIND, locked_rows, read_back, recorded_events
 from infrastructure.database.rows import (
-    CIPHERTEXT,
     CONNECTION_COLUMNS,
-    EVENT_COLUMNS,
-    READ_COLUMNS,
-    connection_of,
     connection_row,
     event_of,
 )
 from infrastructure.database.store import (
-    CloseAttempt,
     Member,
     MemberRefused,
+    MembersBlocked,
     Outcome,
     OutcomeUnknown,
+    ReadBack,
     StoredCredential,
-    Write,
     event_ids,
     of_members,
-    silent,
 )
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 TRIES = 5
-MOST_DOUBTED = 10_000
+MOST_IN_DOUBT = 10_000
 
-_EVENTS = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events"
-_FIND = f"{_EVENTS} WHERE id = ANY ($1)"
 _RECORD_KEY = "INSERT INTO credentials_keys (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING"
 _FORGET_KEY = "DELETE FROM credentials_keys WHERE fingerprint = $1"
 _ABANDONED = (
@@ -71,25 +64,13 @@ _REPLACE = (
     " USING (id) WHERE c.id = locked.id AND c.version = new.version"
     " AND c.encrypted_credentials IS NOT NULL"
 )
-_LOCK_CONNECTIONS = (
-    f"SELECT {', '.join(READ_COLUMNS)}, {CIPHERTEXT} FROM provider_connections"
-    " WHERE id = ANY ($1) ORDER BY id FOR UPDATE"
-)
-# Makes the head of a new user too, so that there is something to wait for. It is rolled back.
-_LOCK_HEADS = (
-    "INSERT INTO log_heads AS h (user_id, position, event_id)"
-    " SELECT user_id, 1, user_id FROM (SELECT * FROM unnest($1::uuid[]) UNION SELECT user_id"
-    " FROM provider_events WHERE kind = 'attempted' AND attempt_id = ANY ($2::uuid[]))"
-    " AS users (user_id) ORDER BY user_id"
-    " ON CONFLICT (user_id) DO UPDATE SET position = h.position"
-)
 
 
 class PostgresStore:
     """`Store` on a server.
 
     A statement that was under way when its connection broke may still arrive at the server after
-    a read-back that found nothing. Its events are then doubted: when they are refused later, what
+    a read-back that found nothing. Its events are in doubt then: when they are refused later, what
     they collided with may be themselves.
     """
 
@@ -97,7 +78,7 @@ class PostgresStore:
         self._options = options
         self._client = client
         self._connection: asyncpg.Connection | None = None
-        self._doubted: dict[EventId, None] = {}
+        self._in_doubt: dict[EventId, None] = {}
 
     async def commit(self, members: Sequence[Member]) -> Sequence[Outcome]:
         """See `Store.commit`. Members that depend on each other follow each other."""
@@ -106,42 +87,25 @@ class PostgresStore:
             wave = [members[index] for index in indexes]
             try:
                 found = await self._commit(wave)
-            except (StorageError, MemberRefused) as error:
+            except (StorageError, MemberRefused, MembersBlocked) as error:
                 # Nothing of this wave was written, but the waves before it were.
                 raise (OutcomeUnknown if number > 0 else type(error)) from None
             for index, one in zip(indexes, found, strict=True):
                 results[index] = one
         return [one for one in results if one is not None]
 
-    async def read_back(
-        self, members: Sequence[Member]
-    ) -> Sequence[Sequence[RecordedEvent] | None]:
-        """See `Store.read_back`. Locking the heads waits for a commit that holds them."""
-        writes = [member for member in members if isinstance(member, Write)]
-        users = list({event.user_id for write in writes for event in write.events})
-        closed = [member.attempt_id for member in members if isinstance(member, CloseAttempt)]
-        ids = list(chain.from_iterable(map(event_ids, members)))
+    async def read_back(self, members: Sequence[Member]) -> Sequence[ReadBack]:
+        found = await self._read(lambda db: read_back(db, members))
+        for recorded in recorded_events(found):
+            self._in_doubt.pop(recorded.event.id, None)
+        return found
 
-        silent_ids = sorted(silent(members))
+    async def locked_rows(self, members: Sequence[Member]) -> Collection[UUID]:
+        return await self._read(lambda db: locked_rows(db, members))
 
-        async def find(
-            connection: asyncpg.Connection,
-        ) -> tuple[Sequence[asyncpg.Record], Sequence[asyncpg.Record]]:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                rows = await connection.fetch(_LOCK_CONNECTIONS, silent_ids) if silent_ids else []
-                await connection.execute(_LOCK_HEADS, users, closed)
-                # A statement of its own: it has to see what became visible during the wait.
-                return await connection.fetch(_FIND, ids), rows
-            finally:
-                await transaction.rollback()
-
-        events, rows = await self._read(find)
-        found = [event_of(row) for row in events]
-        for recorded in found:
-            self._doubted.pop(recorded.event.id, None)
-        return of_members(members, found, [connection_of(tuple(row)[:-1], row[-1]) for row in rows])
+    @property
+    def lock_timeout(self) -> float:
+        return self._options.lock_timeout
 
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         """See `Store.insert`. For a process that has no writer on this store."""
@@ -201,12 +165,14 @@ class PostgresStore:
         log.warning("commit_failed", error=words(error), members=len(wave))
         match error:
             case asyncpg.UniqueViolationError(constraint_name="provider_events_pkey") if any(
-                event_id in self._doubted for member in wave for event_id in event_ids(member)
+                event_id in self._in_doubt for member in wave for event_id in event_ids(member)
             ):
                 # An earlier try has arrived after all.
                 return OutcomeUnknown()
+            case asyncpg.LockNotAvailableError():
+                return MembersBlocked()
             case asyncpg.QueryCanceledError():
-                return StorageError()
+                return MemberRefused()
             case asyncpg.PostgresError() if not isinstance(error, LOST):
                 return MemberRefused()  # the server said so, and lives
             case _:
@@ -215,22 +181,22 @@ class PostgresStore:
                 return OutcomeUnknown()
 
     def _doubt(self, wave: Sequence[Member]) -> None:
-        self._doubted.update(dict.fromkeys(chain.from_iterable(map(event_ids, wave))))
-        while len(self._doubted) > MOST_DOUBTED:
-            del self._doubted[next(iter(self._doubted))]
+        self._in_doubt.update(dict.fromkeys(chain.from_iterable(map(event_ids, wave))))
+        while len(self._in_doubt) > MOST_IN_DOUBT:
+            del self._in_doubt[next(iter(self._in_doubt))]
 
     async def _settled(self, wave: Sequence[Member], found: Sequence[Outcome]) -> Sequence[Outcome]:
-        """Refusals of doubted events are looked into; then there is no doubt about them."""
+        """Refusals of events in doubt are looked into; then there is no doubt about them."""
         ids = chain.from_iterable(map(event_ids, wave))
-        doubted = [event_id for event_id in ids if event_id in self._doubted]
-        if not doubted:
+        in_doubt = [event_id for event_id in ids if event_id in self._in_doubt]
+        if not in_doubt:
             return found
         try:
-            rows = await self._read(lambda db: db.fetch(_FIND, doubted))
+            rows = await self._read(lambda db: db.fetch(FIND, in_doubt))
         except StorageError:
             raise OutcomeUnknown from None
-        for event_id in doubted:
-            del self._doubted[event_id]
+        for event_id in in_doubt:
+            del self._in_doubt[event_id]
         there = of_members(wave, map(event_of, rows), [])
         return [first or one for first, one in zip(there, found, strict=True)]
 

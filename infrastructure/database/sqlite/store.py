@@ -5,7 +5,7 @@ One hop per batch, where Tortoise would need one per statement, and no cancellat
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import chain
@@ -16,7 +16,6 @@ from uuid import UUID
 import orjson
 import structlog
 
-from domain.events import RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
@@ -47,6 +46,7 @@ from infrastructure.database.store import (
     Member,
     MemberRefused,
     Outcome,
+    ReadBack,
     StoredCredential,
     event_ids,
     of_members,
@@ -127,9 +127,16 @@ class SqliteStore:
     async def replace_credentials(self, changed: Sequence[StoredCredential]) -> int:
         return await self._alone(lambda db: replace_credentials(db, changed))
 
-    async def read_back(
-        self, members: Sequence[Member]
-    ) -> Sequence[Sequence[RecordedEvent] | None]:
+    @property
+    def lock_timeout(self) -> float:
+        """Of no use: a file is locked as a whole."""
+        return 0
+
+    async def locked_rows(self, _: Sequence[Member]) -> Collection[UUID]:
+        """None: a file is locked as a whole."""
+        return ()
+
+    async def read_back(self, members: Sequence[Member]) -> Sequence[ReadBack]:
         ids = _json(str(event_id) for event_id in chain.from_iterable(map(event_ids, members)))
         found = await self._alone(lambda db: db.execute(_READ_BACK, (ids,)).fetchall())
         written = silent(members)

@@ -1,7 +1,9 @@
 """The writer, on a store in memory that waits and breaks where a test says so."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -11,13 +13,16 @@ from domain.ports import AttemptClosed, StorageError
 from infrastructure.database.store import (
     Member,
     MemberRefused,
+    MembersBlocked,
     Outcome,
     OutcomeUnknown,
+    ReadBack,
+    StillInDoubt,
     Write,
     of_members,
 )
 from infrastructure.persistence.writer import MAX_BATCH, Writer
-from tests.contracts.world import attempted
+from tests.contracts.world import attempted, failed
 from tests.support.ids import a_connection, a_user
 
 USER = a_user(1)
@@ -33,6 +38,8 @@ class InMemoryStore:
         self.faults: list[Exception] = []
         self.lost_answers = 0
         self.reads_that_fail = 0
+        self.looks_that_fail = 0
+        self.locked: set[UUID] = set()
         self.may_commit = asyncio.Event()
         self.may_commit.set()
         self.committing = asyncio.Event()
@@ -44,6 +51,8 @@ class InMemoryStore:
         await self.may_commit.wait()
         if self.faults:
             raise self.faults.pop(0)
+        if any(member.rows & self.locked for member in members):
+            raise MembersBlocked
         if any(event.connection_id == BAD for event in events):
             raise MemberRefused
         outcomes = [self._record(event) for event in events]
@@ -59,13 +68,25 @@ class InMemoryStore:
         self.log.append(recorded)
         return [recorded]
 
-    async def read_back(
-        self, members: Sequence[Member]
-    ) -> Sequence[Sequence[RecordedEvent] | None]:
+    @property
+    def lock_timeout(self) -> float:
+        return 0.3
+
+    async def locked_rows(self, members: Sequence[Member]) -> Collection[UUID]:
+        if self.looks_that_fail:
+            self.looks_that_fail -= 1
+            raise StorageError
+        return {row for member in members for row in member.rows} & self.locked
+
+    async def read_back(self, members: Sequence[Member]) -> Sequence[ReadBack]:
         if self.reads_that_fail:
             self.reads_that_fail -= 1
             raise StorageError
-        return of_members(members, self.log, [])
+        found = of_members(members, self.log, [])
+        return [
+            StillInDoubt() if member.rows & self.locked else events
+            for member, events in zip(members, found, strict=True)
+        ]
 
 
 def events_of(member: Member) -> Sequence[ProviderEvent]:
@@ -290,3 +311,144 @@ async def test_close_does_not_wait_for_a_database_that_is_gone(case: Case) -> No
     await asyncio.wait_for(case.writer.aclose(), 5)
 
     assert isinstance((await settled([task]))[0], asyncio.CancelledError)
+
+
+LOCKED = a_user(9)
+
+
+async def test_blocked_members_go_aside_and_the_others_go_on(case: Case) -> None:
+    case.store.locked = {LOCKED}
+    held = attempted(LOCKED, GOOD)
+    tasks = await case.write_behind_a_commit(event(), held, event())
+    case.store.may_commit.set()
+
+    first, last = await settled([tasks[0], tasks[2]])
+    later = await settled([case.write(event())])
+
+    assert [first, last, *later] == case.store.log[1:]
+    assert not tasks[1].done()
+    case.store.locked = set()
+    assert await settled([tasks[1]]) == case.store.log[-1:]
+
+
+async def test_what_is_known_to_be_blocked_joins_no_batch(case: Case) -> None:
+    case.store.locked = {LOCKED}
+    held = case.write(attempted(LOCKED, GOOD))
+    await settled([case.write(event())])
+    batches = len(case.store.batches)
+
+    more = case.write(attempted(LOCKED, GOOD))
+    await settled([case.write(event())])
+
+    assert not any(e.user_id == LOCKED for batch in case.store.batches[batches:] for e in batch)
+    case.store.locked = set()
+    assert await settled([held, more]) == case.store.log[-2:]
+
+
+async def test_blocked_members_fail_after_the_lock_timeout(case: Case) -> None:
+    case.store.locked = {LOCKED}
+
+    results = await settled([case.write(attempted(LOCKED, GOOD)), case.write(event())])
+
+    assert isinstance(results[0], StorageError)
+    assert [results[1]] == case.store.log
+
+
+async def test_blocked_member_whose_caller_is_gone_is_dropped(case: Case) -> None:
+    case.store.locked = {LOCKED}
+    gone = case.write(attempted(LOCKED, GOOD))
+    await settled([case.write(event())])
+    gone.cancel()
+    case.store.locked = set()
+
+    stays = case.write(attempted(LOCKED, GOOD))
+
+    assert await settled([stays]) == case.store.log[1:]
+
+
+async def test_what_follows_a_blocked_member_waits_with_it(case: Case) -> None:
+    case.store.locked = {LOCKED}
+    attempt = attempted(LOCKED, GOOD)
+    begun = case.write(attempt)
+    await settled([case.write(event())])
+    ended = case.write(replace(failed(attempt), user_id=USER))
+    await settled([case.write(event())])
+    assert not ended.done()
+    case.store.locked = set()
+
+    results = await settled([begun, ended])
+
+    assert results == case.store.log[-2:]
+
+
+async def test_look_at_locked_rows_that_fails_fails_the_batch(case: Case) -> None:
+    case.store.locked = {LOCKED}
+    case.store.looks_that_fail = 1
+
+    results = await settled([case.write(attempted(LOCKED, GOOD))])
+
+    assert isinstance(results[0], StorageError)
+
+
+async def test_look_that_fails_later_is_repeated(case: Case) -> None:
+    case.store.locked = {LOCKED}
+    held = case.write(attempted(LOCKED, GOOD))
+    await settled([case.write(event())])
+    case.store.looks_that_fail = 1
+    case.store.locked = set()
+
+    assert await settled([held]) == case.store.log[1:]
+
+
+async def test_batch_that_waited_for_no_row_is_tried_one_by_one(case: Case) -> None:
+    case.store.faults = [MembersBlocked(), MembersBlocked()]  # together, then the first of them
+
+    results = await settled([case.write(attempted(a_user(n), GOOD)) for n in (7, 8)])
+
+    assert results == [case.store.log[-1], case.store.log[-2]]
+
+
+async def test_member_in_doubt_holds_up_what_follows_it_and_nothing_else(case: Case) -> None:
+    case.store.locked = {LOCKED}
+    case.store.faults = [OutcomeUnknown()]
+    attempt = attempted(LOCKED, GOOD)
+    doubted = case.write(attempt)
+    await settled([case.write(event())])
+    ended = case.write(failed(attempt))
+    await settled([case.write(event())])
+    doubted.cancel()  # it stays in doubt although its caller is gone
+    await settled([case.write(event())])
+    assert not ended.done()
+    case.store.log.append(RecordedEvent(event=attempt, position=9))
+    case.store.locked = set()
+
+    (last,) = await settled([ended])
+
+    assert last == case.store.log[-1]
+    assert RecordedEvent(event=attempt, position=9) in case.announced
+
+
+async def test_read_back_of_a_member_in_doubt_is_repeated(case: Case) -> None:
+    case.store.locked = {LOCKED}
+    case.store.faults = [OutcomeUnknown()]
+    doubted = case.write(attempted(LOCKED, GOOD))
+    await settled([case.write(event())])
+    case.store.reads_that_fail = 1
+    case.store.locked = set()
+
+    assert await settled([doubted]) == case.store.log[-1:]
+
+
+async def test_close_waits_for_no_locks(case: Case) -> None:
+    case.store.locked = {LOCKED}
+    case.store.faults = [OutcomeUnknown()]
+    doubted = case.write(attempted(LOCKED, GOOD))
+    await settled([case.write(event())])
+    blocked = case.write(attempted(LOCKED, GOOD))
+    await settled([case.write(event())])
+
+    await asyncio.wait_for(case.writer.aclose(), 5)
+
+    first, second = await settled([doubted, blocked])
+    assert isinstance(first, asyncio.CancelledError)
+    assert isinstance(second, StorageError)
