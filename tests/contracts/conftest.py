@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contracts.postgres_world import SERVER, PostgresWorld
-from tests.contracts.world import FakeWorld, SqliteWorld, World
+from tests.contracts.worlds.postgres_world import SERVER, PostgresWorld
+from tests.contracts.worlds.world import FakeWorld, SqliteWorld, World
 
 WORLDS = [PostgresWorld] if SERVER in os.environ else [FakeWorld, SqliteWorld]
 

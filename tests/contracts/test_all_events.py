@@ -9,7 +9,7 @@ import pytest
 from domain.events import RecordedEvent
 from domain.ports import LogReplaced
 from infrastructure.persistence.all_events import AllEventsCursor, CommittedEvent
-from tests.contracts.world import World, attempted, failed
+from tests.contracts.worlds.world import World, attempted, failed
 from tests.support.ids import a_connection, a_user, an_event
 
 ALICE, BOB, CONNECTION = a_user(1), a_user(2), a_connection(3)

@@ -41,7 +41,7 @@ from domain.identifiers import AttemptId, ConnectionId, UserId
 from domain.ports import ConnectionFilter, ConnectionKey, Window
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from domain.result import Failure, Success
-from tests.contracts.world import NOW, World
+from tests.contracts.worlds.world import NOW, World
 from tests.support.ids import a_connection, a_provider, a_user, an_attempt
 
 ACCOUNT = "account-1"

@@ -4,7 +4,7 @@ import pytest
 
 from domain.ports import ConnectionKey, Page, Window
 from domain.provider_connection import ConnectionStatus, ProviderConnection
-from tests.contracts.world import NOW, World, active
+from tests.contracts.worlds.world import NOW, World, active
 from tests.support.fakes.connections import as_read
 from tests.support.ids import a_user
 

@@ -7,7 +7,7 @@ import pytest
 
 from domain.events import EventCursor
 from domain.ports import AttemptClosed, StorageError
-from tests.contracts.world import World, attempted, failed, succeeded
+from tests.contracts.worlds.world import World, attempted, failed, succeeded
 from tests.support.ids import a_connection, a_user, an_event
 
 USER, OTHER, CONNECTION = a_user(1), a_user(2), a_connection(3)

@@ -6,7 +6,7 @@ import pytest
 
 from domain.events import EventCursor, ProviderEvent, RecordedEvent
 from domain.ports import LogReplaced, Page, Window
-from tests.contracts.world import PROVIDER, World, attempted, failed, succeeded
+from tests.contracts.worlds.world import PROVIDER, World, attempted, failed, succeeded
 from tests.support.ids import a_connection, a_user, an_event
 
 USER, STRANGER = a_user(1), a_user(2)

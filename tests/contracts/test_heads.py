@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from domain.events import EventCursor
-from tests.contracts.world import World, attempted, failed
+from tests.contracts.worlds.world import World, attempted, failed
 from tests.support.ids import a_connection, a_user, an_event
 
 USER, OTHER, STRANGER, CONNECTION = a_user(1), a_user(2), a_user(3), a_connection(4)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.contracts.postgres_world import PROXY, SERVER
+from tests.contracts.worlds.postgres_world import PROXY, SERVER
 from tests.support.servers.pgbouncer import PgBouncer
 from tests.support.servers.postgres import PostgresServer
 

@@ -7,7 +7,7 @@ import pytest
 
 from domain.ports import AttemptClosed, ConcurrentUpdate, StorageError
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
-from tests.contracts.world import NOW, World, active, attempted, failed, succeeded
+from tests.contracts.worlds.world import NOW, World, active, attempted, failed, succeeded
 from tests.support.fakes.connections import as_read
 from tests.support.ids import a_connection, a_provider, a_user
 

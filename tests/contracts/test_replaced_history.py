@@ -17,7 +17,7 @@ from infrastructure.live.log_reader import LogReader
 from infrastructure.live.sweep import Sweep
 from infrastructure.live.wake_ups import NoWakeUps
 from infrastructure.observability.metrics import Metrics
-from tests.contracts.world import World, attempted, failed
+from tests.contracts.worlds.world import World, attempted, failed
 from tests.support.following import Follower, Subscriber
 from tests.support.ids import a_connection, a_user
 from tests.support.woken import eventually

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from domain.provider_connection import ProviderConnection, ProviderCredentials
 from infrastructure.database.store import StoredCredential
-from tests.contracts.world import NOW, World, active, attempted, succeeded
+from tests.contracts.worlds.world import NOW, World, active, attempted, succeeded
 from tests.support.ids import a_connection, a_user
 
 USER = a_user(1)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from domain.events import EventCursor, ProviderEvent, RecordedEvent, UnrecognizedEvent
 from domain.ports import Window
-from tests.contracts.world import attempted
-from tests.integration.sqlite_node import Node
+from tests.contracts.worlds.world import attempted
+from tests.integration.sqlite.node import Node
 from tests.support.ids import a_connection, a_user
 from tests.unit.schema.wire import Wire
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.resilience.clients import Clients
+from tests.resilience.clients.clients import Clients
 from tests.resilience.cluster import Cluster
 from tests.resilience.setups import Setup
 from tests.resilience.truth import read_truth

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.resilience.calm import ARRIVES_WITHIN, Calm, calm
-from tests.resilience.clients import Clients
+from tests.resilience.clients.clients import Clients
 from tests.resilience.cluster import Cluster
 from tests.resilience.faults.faults import Faults
 from tests.resilience.faults.plan import plan

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from infrastructure.running_commands import DEADLINE
-from tests.resilience.commands import Answer
+from tests.resilience.clients.commands import Answer
+from tests.resilience.clients.subscribers import Subscriber
 from tests.resilience.population import Population
-from tests.resilience.subscribers import Subscriber
 from tests.resilience.truth import LoggedEvent, Truth
 
 SHOWN = 20

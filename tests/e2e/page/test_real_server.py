@@ -124,7 +124,10 @@ async def test_a_server_killed_in_the_middle_of_a_disconnect(
 ) -> None:
     connected(tmp_path, "schwab", "fidelity")
     doomed = Server(
-        tmp_path, "serve", executable=[sys.executable, "-m", "tests.e2e.killed", step], PAGE="on"
+        tmp_path,
+        "serve",
+        executable=[sys.executable, "-m", "tests.e2e.nodes.killed", step],
+        PAGE="on",
     )
     with doomed:
         async with visit(browser, doomed.url) as visitor:

@@ -7,7 +7,7 @@ import pytest
 
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.migrate import migrate_postgres
-from tests.contracts.postgres_world import (
+from tests.contracts.worlds.postgres_world import (
     SERVER,
     create_database,
     drop_database,

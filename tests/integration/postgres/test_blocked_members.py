@@ -30,7 +30,7 @@ from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.open_attempts import OpenAttempts
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.writer import Writer
-from tests.contracts.world import active, attempted, failed
+from tests.contracts.worlds.world import active, attempted, failed
 from tests.support.ids import a_connection, a_user, an_attempt
 from tests.support.network.tcp_proxy import Cut, TcpProxy
 

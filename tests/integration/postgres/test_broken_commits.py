@@ -17,7 +17,7 @@ from infrastructure.database.postgres.connection import PlainConnection, Postgre
 from infrastructure.database.postgres.store import PostgresStore
 from infrastructure.database.store import Write
 from infrastructure.persistence.writer import Writer
-from tests.contracts.world import active, attempted, failed, succeeded
+from tests.contracts.worlds.world import active, attempted, failed, succeeded
 from tests.support.ids import a_connection, a_user
 from tests.support.network.tcp_proxy import Cut, TcpProxy
 

@@ -16,7 +16,7 @@ from infrastructure.database.postgres.migrate import migrate_postgres
 from infrastructure.database.postgres.store import PostgresStore
 from infrastructure.database.store import Write
 from infrastructure.persistence.all_events import TortoiseAllEvents
-from tests.contracts.world import attempted
+from tests.contracts.worlds.world import attempted
 from tests.support import version_1
 from tests.support.ids import a_connection, a_user
 from tests.support.servers.postgres import PostgresServer, dump, restore

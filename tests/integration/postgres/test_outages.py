@@ -21,7 +21,7 @@ from infrastructure.database.store import Write
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.writer import Writer
 from infrastructure.running_commands import DEADLINE
-from tests.contracts.world import attempted
+from tests.contracts.worlds.world import attempted
 from tests.support.ids import a_connection, a_user
 from tests.support.servers.postgres import PostgresServer
 from tests.support.woken import eventually

@@ -11,7 +11,7 @@ from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.writer import Writer
-from tests.contracts.world import active
+from tests.contracts.worlds.world import active
 from tests.support.ids import a_user
 from tests.support.network.tcp_proxy import TcpProxy
 

@@ -13,7 +13,7 @@ from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.postgres.migrate import migrate_postgres
 from infrastructure.database.store import Write
-from tests.contracts.world import NOW, active, attempted
+from tests.contracts.worlds.world import NOW, active, attempted
 from tests.support.ids import a_connection, a_user
 
 USER, CONNECTION = a_user(1), a_connection(2)

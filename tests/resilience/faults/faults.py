@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.resilience.clients import Clients
+from tests.resilience.clients.clients import Clients
 from tests.resilience.cluster import SLOW_COMMIT, Cluster
 from tests.resilience.faults.on_database import ON_DATABASE
 from tests.resilience.faults.on_history import Backups, lose_commits

@@ -8,7 +8,7 @@ import pytest
 from domain.ports import StorageError, UnknownKey
 from domain.provider_connection import ProviderCredentials
 from infrastructure.commands.rotate_keys import PAGE, RotateKeys, Rotation
-from tests.contracts.world import NOW, active
+from tests.contracts.worlds.world import NOW, active
 from tests.support.fakes.connections import InMemoryStoredCredentials
 from tests.support.fakes.world import World
 from tests.support.ids import a_connection, a_user

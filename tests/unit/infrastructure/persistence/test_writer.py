@@ -22,7 +22,7 @@ from infrastructure.database.store import (
     of_members,
 )
 from infrastructure.persistence.writer import MAX_BATCH, Writer
-from tests.contracts.world import attempted, failed
+from tests.contracts.worlds.world import attempted, failed
 from tests.support.ids import a_connection, a_user
 
 USER = a_user(1)

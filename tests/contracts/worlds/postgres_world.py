@@ -18,7 +18,7 @@ from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.persistence.writer import Writer
-from tests.contracts.world import World
+from tests.contracts.worlds.world import World
 from tests.support.servers.postgres import dump, restore
 
 SERVER = "TEST_POSTGRES_URL"

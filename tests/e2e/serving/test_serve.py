@@ -127,7 +127,7 @@ def test_what_was_imported_beside_it_can_be_disconnected(tmp_path: Path) -> None
 
 def test_the_schema_is_printed(tmp_path: Path) -> None:
     done = unplug("schema", cwd=tmp_path)
-    committed = Path(__file__).parents[2] / "schema" / "schema.graphql"
+    committed = Path(__file__).parents[3] / "schema" / "schema.graphql"
     assert done.stdout == committed.read_text()
     assert done.returncode == 0
 

@@ -7,7 +7,7 @@ import pytest
 
 from infrastructure.database.sqlite.database import SqliteDatabase
 from infrastructure.database.sqlite.migrate import migrate_sqlite
-from tests.integration.sqlite_node import Node
+from tests.integration.sqlite.node import Node
 
 
 @pytest.fixture

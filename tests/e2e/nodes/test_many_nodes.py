@@ -15,8 +15,8 @@ from cryptography.fernet import Fernet
 from uuid_utils.compat import uuid7
 
 from infrastructure.failures import ExitCode
+from tests.resilience.clients.subscribers import Subscriber
 from tests.resilience.population import mutation
-from tests.resilience.subscribers import Subscriber
 from tests.support.processes import SECRET, Server, bearer, connection_line, running, unplug
 from tests.support.servers.nats import NatsServer
 from tests.support.servers.pgbouncer import PgBouncer

@@ -8,10 +8,10 @@ import statistics
 from collections.abc import Iterator, Mapping
 from uuid import UUID
 
-from tests.resilience.back_ends import BackEnds
-from tests.resilience.commands import Commands
+from tests.resilience.clients.back_ends import BackEnds
+from tests.resilience.clients.commands import Commands
+from tests.resilience.clients.subscribers import Subscriber
 from tests.resilience.population import Population
-from tests.resilience.subscribers import Subscriber
 from tests.support.processes import Server
 from tests.support.woken import eventually
 

@@ -23,7 +23,7 @@ from infrastructure.database.sqlite.purge import mark_destroyed, purge
 from infrastructure.database.store import Write
 from infrastructure.failures import InUse, OperatorError
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
-from tests.contracts.world import active, attempted, succeeded
+from tests.contracts.worlds.world import active, attempted, succeeded
 from tests.support.ids import a_user
 
 HOLD = """

@@ -196,7 +196,7 @@ def test_missing_scope_is_forbidden(
 
 def test_schema_of_back_ends_is_printed(tmp_path: Path) -> None:
     done = unplug("schema", "--service", cwd=tmp_path)
-    committed = Path(__file__).parents[2] / "schema" / "service.graphql"
+    committed = Path(__file__).parents[3] / "schema" / "service.graphql"
     assert (done.returncode, done.stdout) == (0, committed.read_text())
 
 

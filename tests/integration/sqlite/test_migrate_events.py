@@ -15,7 +15,7 @@ from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.database.store import Write
 from infrastructure.persistence.all_events import TortoiseAllEvents
 from infrastructure.persistence.event_log import TortoiseEventLog
-from tests.contracts.world import attempted
+from tests.contracts.worlds.world import attempted
 from tests.support import version_1
 from tests.support.ids import a_connection, a_user
 

@@ -11,7 +11,7 @@ import pytest
 from infrastructure.failures import ExitCode
 from tests.support.processes import DEADLINE, Server, environment, running, unplug
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 END = "\nEND\n"
 """The last line of what is printed."""
 

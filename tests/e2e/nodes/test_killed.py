@@ -9,7 +9,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tests.e2e.client import User
-from tests.e2e.killed import STEPS
+from tests.e2e.nodes.killed import STEPS
 from tests.support.processes import Server, connection_line, running, unplug
 
 OWNER = UUID(int=1)
@@ -40,7 +40,9 @@ def test_every_step_is_tried() -> None:
 def test_nothing_is_half_done(step: str, tmp_path: Path) -> None:
     connection_id: UUID = uuid7()
     unplug("import", "-", cwd=tmp_path, stdin=connection_line(OWNER, connection_id))
-    doomed = Server(tmp_path, "serve", executable=[sys.executable, "-m", "tests.e2e.killed", step])
+    doomed = Server(
+        tmp_path, "serve", executable=[sys.executable, "-m", "tests.e2e.nodes.killed", step]
+    )
     with doomed:
         start = User(doomed, OWNER).snapshot()["cursor"]
         with pytest.raises(httpx.RemoteProtocolError):

@@ -7,8 +7,8 @@ from structlog.testing import capture_logs
 
 from domain.events import FailureReason, ProviderDisconnectionFailed
 from infrastructure.database.sqlite.connection import connect
-from tests.contracts.world import attempted, failed
-from tests.integration.sqlite_node import Node
+from tests.contracts.worlds.world import attempted, failed
+from tests.integration.sqlite.node import Node
 from tests.support.ids import a_connection, a_user
 
 

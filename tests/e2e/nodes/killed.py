@@ -1,4 +1,4 @@
-"""`unplug`, killed with -9 at a step of the command: `python -m tests.e2e.killed STEP serve …`.
+"""`unplug`, killed with -9 at a step: `python -m tests.e2e.nodes.killed STEP serve …`.
 
 The program is the real one; only the steps that are named here are wrapped, to end it there.
 """

@@ -16,8 +16,8 @@ from domain.result import Success
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.store import SqliteStore
 from infrastructure.database.store import MemberRefused, Write
-from tests.contracts.world import active, attempted, failed, succeeded
-from tests.integration.sqlite_node import Node, now
+from tests.contracts.worlds.world import active, attempted, failed, succeeded
+from tests.integration.sqlite.node import Node, now
 from tests.support.ids import a_connection, a_user
 
 
