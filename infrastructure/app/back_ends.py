@@ -1,7 +1,5 @@
 """The parts that serve back ends, on an address of their own."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp
@@ -23,7 +21,8 @@ from infrastructure.app.wire import wire_settings
 from infrastructure.app.writing import Writing, now
 from infrastructure.observability.logging import JsonAccessLog, JsonCredentialsAudit
 from infrastructure.observability.metrics import Metrics
-from infrastructure.security.identity import service_tokens, verification_keys
+from infrastructure.security.identity import service_tokens
+from infrastructure.security.signing_keys import VerificationKeys
 from infrastructure.settings import Settings
 from schema.asgi import Observers, service_app, service_gateway
 from schema.build import build_service_schema
@@ -40,30 +39,34 @@ class BackEnds:
     port: int
 
 
-@asynccontextmanager
-async def back_ends(
-    settings: Settings, writes: Writing, cipher: Cipher, metrics: Metrics, port: int
-) -> AsyncIterator[BackEnds]:
-    """Serves the services' schema on this port. Raises `OperatorError` without token keys."""
-    trust = adapters.service_trust(settings)
-    adapters.require_keys(trust)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackEndParts:
+    """What the services' schema works with."""
+
+    writes: Writing
+    cipher: Cipher
+    keys: VerificationKeys
+    metrics: Metrics
+
+
+def back_ends(settings: Settings, parts: BackEndParts, port: int) -> BackEnds:
+    """The services' schema, for this port."""
+    repository = parts.writes.repository
     services = ServiceServices(
-        commands=_commands(writes),
-        connection_repo=writes.repository,
-        records=writes.repository,
-        secrets=writes.repository,
-        cipher=cipher,
+        commands=_commands(parts.writes),
+        connection_repo=repository,
+        records=repository,
+        secrets=repository,
+        cipher=parts.cipher,
         audit=JsonCredentialsAudit(),
         new_id=uuid7,
     )
     access_log = JsonAccessLog(level=settings.log_level or "info", caller="service")
-    observers = Observers(access_log=access_log, telemetry=metrics)
+    observers = Observers(access_log=access_log, telemetry=parts.metrics)
     wire = wire_settings(settings)
-    async with verification_keys(trust.keys, proxies=settings.proxies) as keys:
-        gateway = service_gateway(
-            build_service_schema(), services, service_tokens(trust, keys), wire, observers
-        )
-        yield BackEnds(app=service_app(gateway, wire, observers, uuid7), port=port)
+    tokens = service_tokens(adapters.service_trust(settings), parts.keys)
+    gateway = service_gateway(build_service_schema(), services, tokens, wire, observers)
+    return BackEnds(app=service_app(gateway, wire, observers, uuid7), port=port)
 
 
 def _commands(writes: Writing) -> ServiceCommands:

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from infrastructure import adapters
 from infrastructure.app.application import App
-from infrastructure.app.back_ends import back_ends
+from infrastructure.app.back_ends import BackEndParts, back_ends
 from infrastructure.app.reading_live import reading_live
 from infrastructure.app.wire import wire_settings
 from infrastructure.app.writing import writing
@@ -25,6 +25,7 @@ from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.security.credentials_cipher import CredentialsCipher
 from infrastructure.security.identity import user_tokens, verification_keys
 from infrastructure.security.signing_keys import VerificationKeys
+from infrastructure.security.token_trust import TokenTrust
 from infrastructure.settings import Settings
 from infrastructure.web.page import page_routes
 from schema.asgi import Observers, graphql_app, viewer_gateway
@@ -59,7 +60,16 @@ async def create_app(settings: Settings, *, service_port: int | None = None) -> 
         await stack.enter_async_context(
             Sweep(live.feed, log, writes.attempts.close_abandoned, metrics)
         )
-        health = Health(database.schema_is_current, lambda: [*live.degraded(), *_degraded(keys)])
+        served = None
+        all_keys = [keys]
+        if service_port is not None and cipher is not None:
+            service_keys = await stack.enter_async_context(_service_keys(settings, trust, keys))
+            all_keys.append(service_keys)
+            parts = BackEndParts(writes=writes, cipher=cipher, keys=service_keys, metrics=metrics)
+            served = back_ends(settings, parts, service_port)
+        health = Health(
+            database.schema_is_current, lambda: [*live.degraded(), *_degraded(all_keys)]
+        )
         services = Services(
             disconnect_provider=writes.commands,
             connection_repo=writes.repository,
@@ -76,11 +86,6 @@ async def create_app(settings: Settings, *, service_port: int | None = None) -> 
         )
         otherwise = Starlette(routes=[*health.routes(), *_page(settings)])
         asgi = graphql_app(gateway, wire, observers, uuid7, otherwise)
-        served = None
-        if service_port is not None and cipher is not None:
-            served = await stack.enter_async_context(
-                back_ends(settings, writes, cipher, metrics, service_port)
-            )
         yield App(asgi=asgi, commands=writes.commands, metrics=metrics, back_ends=served)
 
 
@@ -122,8 +127,22 @@ def _metrics_address(settings: Settings, metrics: Metrics) -> Iterator[None]:
         yield
 
 
-def _degraded(keys: VerificationKeys) -> Sequence[str]:
-    return [] if keys.healthy else ["signing_keys"]
+@asynccontextmanager
+async def _service_keys(
+    settings: Settings, trust: TokenTrust, keys: VerificationKeys
+) -> AsyncIterator[VerificationKeys]:
+    """The users' keys, unless services' tokens are signed with others. Raises `OperatorError`."""
+    own = adapters.service_trust(settings)
+    adapters.require_keys(own)
+    if own.keys == trust.keys:
+        yield keys
+        return
+    async with verification_keys(own.keys, proxies=settings.proxies) as found:
+        yield found
+
+
+def _degraded(all_keys: Sequence[VerificationKeys]) -> Sequence[str]:
+    return [] if all(keys.healthy for keys in all_keys) else ["signing_keys"]
 
 
 def _page(settings: Settings) -> Sequence[BaseRoute]:
