@@ -1,11 +1,22 @@
 """The schema, put together."""
 
+import re
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 import strawberry
-from graphql import GraphQLFieldResolver, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
+from graphql import (
+    GraphQLAbstractType,
+    GraphQLFieldResolver,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    GraphQLTypeResolver,
+    GraphQLUnionType,
+)
+from graphql.pyutils import AwaitableOrValue
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
 from strawberry.schema.schema_converter import GraphQLCoreConverter
@@ -58,7 +69,7 @@ class UnplugSchema(strawberry.Schema):
     """The Strawberry schema; operations run on graphql-core's public API.
 
     A field that is an attribute is read as one: Strawberry's resolver for it is three calls deep,
-    and a response has a dozen of them.
+    and a response has a dozen of them. A result that is an expected failure is told to the context.
     """
 
     def __init__(self, **parts: Any) -> None:  # noqa: ANN401 (Strawberry's own)
@@ -69,6 +80,9 @@ class UnplugSchema(strawberry.Schema):
                     definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
                     if isinstance(definition, StrawberryField) and definition.is_basic_field:
                         field.resolve = _attribute(definition.python_name)
+            elif isinstance(type_, GraphQLUnionType) and type_.resolve_type is not None:
+                failures = {m.name: _code(m.name) for m in type_.types if _is_failure(m)}
+                type_.resolve_type = _telling(failures, type_.resolve_type)
 
     @property
     def executable(self) -> GraphQLSchema:
@@ -79,6 +93,27 @@ class UnplugSchema(strawberry.Schema):
 def _attribute(name: str) -> GraphQLFieldResolver:
     def resolve(source: object, _info: GraphQLResolveInfo[Any]) -> object:
         return getattr(source, name)
+
+    return resolve
+
+
+def _is_failure(member: GraphQLObjectType) -> bool:
+    return any(interface.name == "Error" for interface in member.interfaces)
+
+
+def _code(name: str) -> str:
+    """`CONNECTION_NOT_FOUND` for the type `ConnectionNotFound`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper()
+
+
+def _telling(failures: Mapping[str, str], resolve_type: GraphQLTypeResolver) -> GraphQLTypeResolver:
+    def resolve(
+        value: object, info: GraphQLResolveInfo[Any], union: GraphQLAbstractType
+    ) -> AwaitableOrValue[str | None]:
+        name = resolve_type(value, info, union)
+        if isinstance(name, str) and name in failures:
+            info.context.failures.append(failures[name])
+        return name
 
     return resolve
 

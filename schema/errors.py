@@ -1,6 +1,6 @@
 """Faults of a request, as GraphQL errors with a stable code."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 import orjson
@@ -88,11 +88,10 @@ def code_of(error: GraphQLError) -> str | None:
     return code if isinstance(code, str) else None
 
 
-def outcome_of(errors: Sequence[GraphQLError] | None) -> str:
-    """For logs: `ok`, or the errors' codes."""
-    if not errors:
-        return "ok"
-    return ",".join(sorted({code_of(error) or "UNKNOWN" for error in errors}))
+def outcome_of(errors: Sequence[GraphQLError] | None, failures: Iterable[str] = ()) -> str:
+    """For logs: `ok`, or the codes of errors and of failures that are data."""
+    codes = {code_of(error) or "UNKNOWN" for error in errors or ()}
+    return ",".join(sorted(codes.union(failures))) or "ok"
 
 
 def too_complex(limit: Limit, most: int) -> GraphQLError:

@@ -102,14 +102,24 @@ class Admission:
 class Entry:
     """One socket or stream, from its first byte to its last."""
 
-    __slots__ = ("_admission", "_end", "_peer", "_refusal", "_started", "_timer", "_user")
+    __slots__ = (
+        "_admission",
+        "_caller",
+        "_end",
+        "_peer",
+        "_placed",
+        "_refusal",
+        "_started",
+        "_timer",
+    )
 
     def __init__(self, admission: Admission, peer: Peer, end: End) -> None:
         self._admission = admission
         self._peer = peer
         self._end = end
         self._started = perf_counter()
-        self._user: Hashable = None
+        self._caller: Hashable = None
+        self._placed = False
         self._timer: asyncio.TimerHandle | None = None
         self._refusal: str | None = None
 
@@ -119,8 +129,9 @@ class Entry:
         Raises `Refused` when the user or the process has too many.
         """
         self._admission.authenticated(self)
-        self._admission.limiter.acquire(token.caller)
-        self._user = token.caller
+        self._caller = token.caller
+        self._admission.limiter.acquire(self._caller)
+        self._placed = True
         self._expire(token.expires_at)
 
     def refuse(self, outcome: str) -> None:
@@ -136,14 +147,14 @@ class Entry:
         """It has ended. To be called once."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._user is not None:
-            self._admission.limiter.release(self._user)
+        if self._placed:
+            self._admission.limiter.release(self._caller)
         self._admission.authenticated(self)
         self._admission.streams.leave(self)
         self._end = _nothing  # ends a cycle
         if self._refusal is not None:
             seconds = perf_counter() - self._started
-            self._admission.refused(self._peer, self._refusal, self._user, seconds)
+            self._admission.refused(self._peer, self._refusal, self._caller, seconds)
 
     def _expire(self, at: datetime) -> None:
         left = (at - datetime.now(UTC)).total_seconds()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from inspect import isawaitable
 from types import CoroutineType
-from typing import Any, Generic, TypeAlias, TypeGuard, cast
+from typing import Any, Generic, Protocol, TypeAlias, TypeGuard, cast
 
 import orjson
 from graphql import (
@@ -26,8 +26,14 @@ from schema.execution.masking import Masking
 from schema.execution.operations import Operation
 
 Variables: TypeAlias = Mapping[str, Any]
-Context: TypeAlias = Any
-"""What a schema's resolvers get; each schema has its own."""
+
+
+class OperationContext(Protocol):
+    """What resolvers get of an operation; each schema has its own."""
+
+    failures: list[str]
+    """Codes of results that are expected failures, for the access log."""
+
 
 IS_COROUTINE = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", CoroutineType.__instancecheck__)
 """`isinstance` without a Python frame: resolvers return nothing else that is awaited, and each
@@ -65,9 +71,9 @@ class ExecutableSchema(Generic[CallerT]):
     """
 
     schema: GraphQLSchema
-    context_for: Callable[[CallerT, str | None], Context]
+    context_for: Callable[[CallerT, str | None], OperationContext]
     render_event: Callable[[RecordedEvent], object] = _render_nothing
-    preload: Mapping[str, Callable[[Context], Awaitable[None]]] = field(default_factory=dict)
+    preload: Mapping[str, Callable[[Any], Awaitable[None]]] = field(default_factory=dict)
     authorize: Callable[[Sequence[str], CallerT], None] = _authorize_all
 
 
@@ -90,8 +96,11 @@ class SchemaExecutor(Generic[CallerT]):
 
     async def execute(
         self, operation: Operation, variables: Variables, caller: CallerT
-    ) -> ExecutionResult:
-        """Runs a query or a mutation. Raises `Refused` before anything of it is run."""
+    ) -> tuple[ExecutionResult, Sequence[str]]:
+        """Runs a query or a mutation; its result, and the codes of failures that are data.
+
+        Raises `Refused` before anything of it is run.
+        """
         context = self._schema.context_for(caller, None)
         executor = self._executor(operation, variables, context)
         try:
@@ -101,11 +110,11 @@ class SchemaExecutor(Generic[CallerT]):
             if isawaitable(outcome):
                 outcome = await outcome
         except Exception as error:  # noqa: BLE001 (masked and logged)
-            return ExecutionResult(None, [self._masking.unexpected(error)])
+            return ExecutionResult(None, [self._masking.unexpected(error)]), ()
         result = cast("ExecutionResult", outcome)  # the schema has no @defer and no @stream
         if result.errors:
             result.errors = self._masking.mask(result.errors)
-        return result
+        return result, context.failures
 
     async def subscribe(
         self,
@@ -127,7 +136,7 @@ class SchemaExecutor(Generic[CallerT]):
             raise Refused(*self._masking.mask(source.errors or []))
         return cast("EventSource", source), self._event_responses(operation, variables)
 
-    async def _preload(self, operation: Operation, context: Context) -> None:
+    async def _preload(self, operation: Operation, context: OperationContext) -> None:
         for name, load in self._schema.preload.items():
             if name in operation.root_fields:
                 await load(context)
@@ -136,7 +145,7 @@ class SchemaExecutor(Generic[CallerT]):
         self,
         operation: Operation,
         variables: Variables,
-        context: Context,
+        context: OperationContext | None,
         root_value: object = None,
     ) -> Executor[Any]:
         executor = Executor.build(

@@ -30,8 +30,8 @@ from schema.execution.request import GraphQLRequest
 class Call(Generic[CallerT]):
     """One request, as far as it is known; the access log tells of it.
 
-    `errors` are as the client saw them. `prepared` is the operation with its variables, until it
-    has started.
+    `errors` are as the client saw them, `failures` the codes of results that are data. `prepared`
+    is the operation with its variables, until it has started.
     """
 
     request_id: str
@@ -41,6 +41,7 @@ class Call(Generic[CallerT]):
     type: OperationType | None = None
     prepared: tuple[Operation, Variables] | None = None
     errors: Sequence[GraphQLError] | None = None
+    failures: Sequence[str] = ()
     started: float = field(default_factory=perf_counter)
 
 
@@ -146,7 +147,7 @@ class Gateway(Generic[CallerT]):
                 self._limits.mutations.admit(caller, len(operation.root_fields))
         elif self._limits.rows is not None:
             self._limits.rows.admit(caller, operation.cost.rows(variables))
-        result = await self._executor.execute(operation, variables, caller)
+        result, call.failures = await self._executor.execute(operation, variables, caller)
         call.errors = result.errors
         return Response(encode(result), result.errors)
 
@@ -182,7 +183,7 @@ class Gateway(Generic[CallerT]):
             caller=None if call.token is None else str(call.token.caller),
             operation=call.name,
             kind=call.type.value if call.type else None,
-            outcome=outcome_of(call.errors),
+            outcome=outcome_of(call.errors, call.failures),
             seconds=perf_counter() - call.started,
         )
 

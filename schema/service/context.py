@@ -1,7 +1,7 @@
 """Which service is asking, and what the resolvers may use to answer."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import strawberry
@@ -47,12 +47,13 @@ class ServiceServices:
     new_id: NewId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ServiceContext:
-    """One operation of one service."""
+    """One operation of one service. `failures`: codes of expected failures, for the access log."""
 
     caller: ServiceCaller
     services: ServiceServices
+    failures: list[str] = field(default_factory=list)
 
 
 ServiceInfo: TypeAlias = strawberry.Info[ServiceContext, None]

@@ -1,6 +1,6 @@
 """Who is asking, and what the resolvers may use to answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 import strawberry
@@ -35,13 +35,15 @@ class Context:
 
     `snapshot` is the viewer's event cursor, read before any root field when the operation selects
     `eventCursor`: it may be older than the data beside it, never newer. `last_event_id` is the
-    cursor of a resumed event stream; it wins over the subscription's `after`.
+    cursor of a resumed event stream; it wins over the subscription's `after`. `failures`: codes of
+    results that are expected failures, for the access log.
     """
 
     viewer_id: UserId
     services: Services
     snapshot: EventCursor | None = None
     last_event_id: str | None = None
+    failures: list[str] = field(default_factory=list)
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

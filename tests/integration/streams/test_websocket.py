@@ -409,6 +409,7 @@ async def test_a_socket_that_is_refused_has_a_line_in_the_access_log() -> None:
         ("websocket", "UNAUTHENTICATED"),
         ("websocket", "TOO_MANY_SUBSCRIPTIONS"),
     ]
+    assert log.callers == [None, None, None, str(ADA)]
 
 
 async def test_a_user_follows_a_limited_number_of_selections() -> None:
@@ -475,7 +476,7 @@ async def test_a_socket_ends_with_its_token() -> None:
         for _ in range(4):
             await socket.receive()
         assert await socket.closed() == (4403, "Token expired")
-        assert 0.3 <= asyncio.get_running_loop().time() - began < 1
+        assert 0.29 <= asyncio.get_running_loop().time() - began < 1  # timers round to milliseconds
 
 
 async def test_a_log_that_can_not_be_read_for_long_closes_with_1013(served: Served) -> None:

@@ -83,13 +83,15 @@ class CountingTelemetry:
 
 
 class RecordedAccess:
-    """An `AccessLog` that keeps the transport and the outcome of each line."""
+    """An `AccessLog` that keeps transport, outcome and caller of each line."""
 
     def __init__(self) -> None:
         self.outcomes: list[tuple[str, str]] = []
+        self.callers: list[str | None] = []
 
-    def record(self, *, transport: str, outcome: str, **_: object) -> None:
+    def record(self, *, transport: str, outcome: str, caller: str | None, **_: object) -> None:
         self.outcomes.append((transport, outcome))
+        self.callers.append(caller)
 
 
 class Wire:
