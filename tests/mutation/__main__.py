@@ -27,13 +27,15 @@ TESTS = (
 def main() -> int:
     options = _options()
     mutants = sample(ROOT, options.package or PACKAGES, options.count, options.seed)
+    killed = 0
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
-        killed = list(_killed(mutants, options.tests or TESTS, Path(folder), options.jobs))
-    survivors = [mutant for mutant, noticed in zip(mutants, killed, strict=True) if not noticed]
-    share = 100 * sum(killed) / len(mutants)
-    print(f"{sum(killed)} of {len(mutants)} mutants are killed: {share:.1f} %.")  # noqa: T201
-    for mutant in survivors:
-        print(f"  {mutant}: {_line(mutant)}")  # noqa: T201
+        tested = _killed(mutants, options.tests or TESTS, Path(folder), options.jobs)
+        for mutant, noticed in zip(mutants, tested, strict=True):
+            killed += noticed
+            if not noticed:
+                print(f"  {mutant}: {_line(mutant)}", flush=True)  # noqa: T201
+    share = 100 * killed / len(mutants)
+    print(f"{killed} of {len(mutants)} mutants are killed: {share:.1f} %.")  # noqa: T201
     return int(share < options.least)
 
 
