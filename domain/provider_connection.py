@@ -10,6 +10,9 @@ MAX_SLUG_LENGTH = 50
 MAX_ALIAS_LENGTH = 100
 MAX_ACCOUNT_ID_LENGTH = 255
 
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+"""Times from outside, below the latest: databases take those beyond for infinity."""
+
 
 class ConnectionStatus(StrEnum):
     """Lifecycle status of a connection. `DISCONNECTED` is final."""

@@ -182,7 +182,7 @@ def service_gateway(
     observers: Observers,
 ) -> Gateway[ServiceCaller]:
     """The services' schema, for `service_app`. No part of a value comes back in an error."""
-    rules = replace(settings.documents, check=refuse_credentials)
+    rules = replace(settings.documents, check=refuse_credentials, quote_values=False)
     return Gateway(
         service_schema(schema, services),
         tokens,

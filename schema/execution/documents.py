@@ -7,12 +7,14 @@ from typing import Any
 
 import orjson
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
     OperationType,
+    ValuesOfCorrectTypeRule,
     parse,
     specified_rules,
     validate,
@@ -21,6 +23,7 @@ from graphql import (
 from schema.admission.telemetry import Telemetry
 from schema.errors import ErrorCode, Limit, Refused, code_of, request_error, too_complex
 from schema.execution.document_limits import DocumentLimits, limit_rule
+from schema.execution.masking import UNFIT
 from schema.execution.operations import Operation, operations_of
 
 CACHED_DOCUMENTS = 256
@@ -35,6 +38,22 @@ TOO_DEEP = "Syntax Error: Document is nested too deeply. Parsing aborted."
 """graphql-core's words; it has no types of its own for them."""
 
 
+SYNTAX_ERROR = "The document has a syntax error here."
+"""In place of graphql-core's words, which quote what stands there."""
+
+
+class _UnquotedValues(ValuesOfCorrectTypeRule):
+    """The only rule whose words quote literals."""
+
+    def report_error(self, error: GraphQLError) -> None:
+        super().report_error(GraphQLError(UNFIT, error.nodes))
+
+
+_UNQUOTED: Mapping[type[ASTValidationRule], type[ASTValidationRule]] = {
+    ValuesOfCorrectTypeRule: _UnquotedValues
+}
+
+
 def _accept(_document: DocumentNode) -> None:
     """A schema without rules of its own."""
 
@@ -43,12 +62,14 @@ def _accept(_document: DocumentNode) -> None:
 class DocumentRules:
     """What a document may hold, and how much a client is told about the schema.
 
-    `check` sees a parsed document before it is validated, and raises `Refused`.
+    `check` sees a parsed document before it is validated, and raises `Refused`. `quote_values`:
+    whether a client reads its document's own literals again in an error.
     """
 
     limits: DocumentLimits = field(default_factory=DocumentLimits)
     introspection: bool = False
     hide_suggestions: bool = True
+    quote_values: bool = True
     check: Callable[[DocumentNode], None] = _accept
 
 
@@ -65,7 +86,10 @@ class Documents:
         self._check = rules.check
         self.hide_suggestions = rules.hide_suggestions
         self._limit_rules = [limit_rule(rules.limits)]
+        self._quote_values = rules.quote_values
         self._rules = specified_rules
+        if not rules.quote_values:
+            self._rules = tuple(_UNQUOTED.get(rule, rule) for rule in specified_rules)
         if not rules.introspection:
             self._rules += (NoSchemaIntrospectionCustomRule,)
         self._operations = lru_cache(maxsize=CACHED_DOCUMENTS)(self._read)
@@ -123,6 +147,8 @@ class Documents:
             if error.message == TOO_DEEP:
                 raise self._exceeded(too_complex(Limit.DEPTH, self._limits.depth)) from None
             error.extensions = {"code": ErrorCode.GRAPHQL_PARSE_FAILED.value}
+            if not self._quote_values:
+                error.message = SYNTAX_ERROR
             raise Refused(error) from None
 
     def _check_limits(self, document: DocumentNode) -> None:

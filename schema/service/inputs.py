@@ -12,6 +12,8 @@ from domain.events import ProviderRef
 from domain.identifiers import ProviderId
 from domain.ports import Cipher
 from domain.provider_connection import (
+    EARLIEST,
+    LATEST,
     MAX_ACCOUNT_ID_LENGTH,
     MAX_ALIAS_LENGTH,
     MAX_SLUG_LENGTH,
@@ -22,6 +24,9 @@ from schema.relay import given, parse_id
 
 MAX_CREDENTIALS = 65_536
 """Bytes of the credentials' data as JSON."""
+
+MAX_CREDENTIALS_DEPTH = 64
+"""Levels of objects and lists in them. More than a few hundred can't be encoded in a response."""
 
 MAX_TYPE_LENGTH = 50
 MAX_NOTE_LENGTH = 500
@@ -46,7 +51,7 @@ class CredentialsInput:
 
     type: str = strawberry.field(description="Such as `oauth2`: 1 to 50 characters.")
     data: JSON = strawberry.field(
-        description="A JSON object with at least one member, at most 64 KiB."
+        description="A JSON object with at least one member, at most 64 KiB and 64 levels."
     )
     expires_at: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="When they expire, with a time zone."
@@ -57,6 +62,10 @@ class CredentialsInput:
         data: object = self.data
         if not isinstance(data, dict) or not data:
             raise bad_user_input("`credentials.data` is not a JSON object with members.")
+        if not _is_within(data, MAX_CREDENTIALS_DEPTH):
+            raise bad_user_input(
+                f"`credentials.data` is nested deeper than {MAX_CREDENTIALS_DEPTH} levels."
+            )
         if not _is_exact(data):
             raise bad_user_input("`credentials.data` has a number that is not exact: use a string.")
         try:
@@ -174,13 +183,26 @@ def checked_account(text: str | None) -> str | None:
 
 
 def checked_time(time: datetime, name: str) -> datetime:
-    """In UTC; `BAD_USER_INPUT` without a time zone."""
+    """In UTC; `BAD_USER_INPUT` without a time zone, or when it can't be stored."""
     if time.tzinfo is None:
         raise bad_user_input(f"`{name}` needs a time zone.")
     try:
-        return time.astimezone(UTC)
+        utc = time.astimezone(UTC)
     except OverflowError:
         raise bad_user_input(f"`{name}` is out of range.") from None
+    if not EARLIEST <= utc < LATEST:
+        raise bad_user_input(f"`{name}` is out of range.")
+    return utc
+
+
+def _is_within(value: object, levels: int) -> bool:
+    match value:
+        case dict():
+            return levels > 0 and all(_is_within(item, levels - 1) for item in value.values())
+        case list():
+            return levels > 0 and all(_is_within(item, levels - 1) for item in value)
+        case _:
+            return True
 
 
 def _is_exact(value: object) -> bool:

@@ -21,6 +21,8 @@ from uuid_utils.compat import uuid7
 
 from domain.identifiers import ConnectionId, ProviderId, UserId
 from domain.provider_connection import (
+    EARLIEST,
+    LATEST,
     MAX_ACCOUNT_ID_LENGTH,
     MAX_ALIAS_LENGTH,
     MAX_SLUG_LENGTH,
@@ -30,9 +32,6 @@ from domain.provider_connection import (
 )
 
 MAX_LINE_BYTES = 1024 * 1024
-
-_EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
-"""asyncpg reads the earliest and the latest time as infinity."""
 
 Encrypt: TypeAlias = Callable[[bytes], bytes]
 
@@ -168,7 +167,7 @@ def _utc(text: str | None) -> datetime | None:
         time = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise BadLine("a time is out of range") from None
-    if not _EARLIEST <= time < _LATEST:
+    if not EARLIEST <= time < LATEST:
         raise BadLine("a time is out of range")
     return time
 

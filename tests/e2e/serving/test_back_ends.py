@@ -194,6 +194,28 @@ def test_missing_scope_is_forbidden(
     assert error["extensions"] == {"code": "FORBIDDEN", "scope": scope}
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        'mutation { connectProvider(input: {credentials: {data: {t "TOKEN"}}}) { __typename } }',
+        'mutation { connectProvider """TOKEN""" }',
+        'mutation { connectProvider(inptu: {credentials: {data: "TOKEN"}}) { __typename } }',
+        'query { credentials(connectionId: {t: "TOKEN"}) { __typename } }',
+        "query { connections(status: [TOKEN]) { __typename } }",
+        'query { connections(first: "TOKEN") { __typename } }',
+        'query { __typename @skip(if: "TOKEN") }',
+        'query ($n: Int = "TOKEN") { connections(first: $n) { __typename } }',
+        'query { node(id: "TOKEN") { __typename } }',
+        'query { connections(after: "TOKEN") { __typename } }',
+    ],
+)
+def test_no_literal_of_a_faulty_document_comes_back(services: Services, document: str) -> None:
+    answer = services.post(document.replace("TOKEN", "hunter2"), {})
+    assert answer.json()["errors"]
+    assert "hunter2" not in answer.text
+    assert "hunter2" not in str(services.server.log)
+
+
 def test_schema_of_back_ends_is_printed(tmp_path: Path) -> None:
     done = unplug("schema", "--service", cwd=tmp_path)
     committed = Path(__file__).parents[3] / "schema" / "service.graphql"

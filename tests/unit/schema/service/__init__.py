@@ -1,0 +1,1 @@
+"""The schema of back ends, on fakes."""
