@@ -1,41 +1,101 @@
-"""What the access log says of an operation, and who may run one."""
+"""Calls on the gateway that no transport makes, and the places that subscriptions hold."""
 
 import pytest
 
-from schema.build import build_service_schema
-from schema.service.scopes import SCOPES
-from tests.unit.schema.wire import ADA, BOB, RecordedAccess, Wire
+from schema.admission.connection_limits import SelectionLimiter
+from schema.build import viewer_schema
+from schema.errors import Refused
+from schema.execution.documents import DocumentRules, Documents
+from schema.execution.gateway import Call, CallerLimits, Gateway, Reports
+from schema.execution.masking import Masking
+from schema.execution.request import GraphQLRequest
+from tests.contracts.worlds.world import attempted
+from tests.support.following import Subscriber
+from tests.support.ids import a_connection
+from tests.unit.schema.wire import (
+    ADA,
+    BOB,
+    SCHEMA,
+    CountingTelemetry,
+    NamedTokens,
+    RecordedAccess,
+    Wire,
+)
 
-DISCONNECT = """mutation Disconnect($id: ID!) {
-  disconnectProvider(input: {connectionId: $id}) { __typename }
-}"""
-TWICE = """mutation Twice($id: ID!, $other: ID!) {
-  one: disconnectProvider(input: {connectionId: $id}) { __typename }
-  two: disconnectProvider(input: {connectionId: $other}) { __typename }
-}"""
-
-
-async def test_an_expected_failure_is_the_outcome_in_the_access_log() -> None:
-    log = RecordedAccess()
-    wire = Wire(access_log=log)
-    own, foreign = str(wire.connect(ADA, 1).id), str(wire.connect(BOB, 1).id)
-    async with wire.client() as client:
-        await client.data(DISCONNECT, id=own)
-        await client.data(DISCONNECT, id=foreign)
-        await client.data(TWICE, id=own, other=foreign)
-        wire.world.down = True
-        await client.data(DISCONNECT, id=own)
-        await client.errors("{ eventCursor }")
-    assert [outcome for _, outcome in log.outcomes] == [
-        "ok",
-        "CONNECTION_NOT_FOUND",
-        "CONNECTION_NOT_FOUND",
-        "DISCONNECTION_FAILED",
-        "INTERNAL_SERVER_ERROR",
-    ]
+IDS = "subscription { providerEvents { id } }"
+POSITIONS = "subscription { providerEvents { position } }"
 
 
-@pytest.mark.parametrize("root", ["query_type", "mutation_type"])
-def test_every_root_field_of_the_services_has_a_scope(root: str) -> None:
-    fields = set(getattr(build_service_schema().executable, root).fields)
-    assert fields <= set(SCOPES)
+class Limited(Wire):
+    """One selection a user, or any number."""
+
+    def __init__(self, selections: int | None) -> None:
+        super().__init__()
+        self.hits = CountingTelemetry()
+        documents = Documents(SCHEMA.executable, DocumentRules(), self.hits)
+        self.gateway = Gateway(
+            viewer_schema(SCHEMA, self.services),
+            NamedTokens(),
+            documents,
+            CallerLimits(
+                selections=SelectionLimiter(selections, self.hits) if selections else None
+            ),
+            Reports(masking=Masking(self.services.new_id), access_log=RecordedAccess()),
+        )
+
+
+async def test_a_closed_subscription_gives_its_place_back_once() -> None:
+    wire = Limited(1)
+    first = await wire.gateway.subscribe(wire.call(IDS))
+    same = await wire.gateway.subscribe(wire.call(IDS))
+    with pytest.raises(Refused) as refused:
+        await wire.gateway.subscribe(wire.call(POSITIONS))
+    await wire.gateway.subscribe(wire.call(POSITIONS, user_id=BOB))
+    first.close()
+    first.close()
+    with pytest.raises(Refused):
+        await wire.gateway.subscribe(wire.call(POSITIONS))
+    same.close()
+
+    (await wire.gateway.subscribe(wire.call(POSITIONS))).close()
+    (await wire.gateway.subscribe(wire.call(IDS))).close()
+    assert refused.value.errors[0].extensions == {
+        "code": "TOO_MANY_SUBSCRIPTIONS",
+        "limit": "selections",
+    }
+    assert wire.hits.limits == ["selections"] * 2
+
+
+async def test_without_a_limit_there_is_no_place_to_give_back() -> None:
+    wire = Limited(None)
+    for query in (IDS, POSITIONS):
+        (await wire.gateway.subscribe(wire.call(query))).close()
+    assert wire.hits.limits == []
+
+
+async def test_after_its_close_a_subscriber_is_told_nothing_more() -> None:
+    wire, subscriber, other = Wire(), Subscriber(), Subscriber()
+    subscription = await wire.gateway.subscribe(wire.call(IDS))
+    attachment = subscription.attach(subscriber)
+    (await wire.gateway.subscribe(wire.call(IDS))).attach(other)
+    await wire.world.write(attempted(ADA, a_connection()))
+    await subscriber.reaches(1)
+    subscription.close()
+    subscription.close()
+    attachment.resume()
+    await wire.world.write(attempted(ADA, a_connection()))
+    await other.reaches(2)
+
+    assert subscriber.positions == [1]
+
+
+async def test_a_call_has_a_token_and_is_prepared_first() -> None:
+    wire = Wire()
+    call: Call[object] = Call(request_id="1", transport="http")
+    with pytest.raises(RuntimeError, match="not authenticated"):
+        wire.gateway.prepare(call, GraphQLRequest("{ eventCursor }"))  # type: ignore[arg-type]
+    prepared = wire.call("{ eventCursor }")
+    await wire.gateway.execute(prepared)
+
+    with pytest.raises(RuntimeError, match="not prepared"):
+        await wire.gateway.execute(prepared)
