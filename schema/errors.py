@@ -82,6 +82,12 @@ def persisted_query_not_supported() -> GraphQLError:
     return request_error(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
 
 
+def database_unavailable() -> GraphQLError:
+    """A read that the database did not answer in time. Repeating it may succeed."""
+    message = "The database does not answer at the moment. Try again."
+    return request_error(ErrorCode.SERVICE_UNAVAILABLE, message, retryAfter=1)
+
+
 def code_of(error: GraphQLError) -> str | None:
     """The stable code of an error that was made by `request_error`."""
     code = (error.extensions or {}).get("code")

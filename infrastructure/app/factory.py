@@ -68,7 +68,9 @@ async def create_app(settings: Settings, *, service_port: int | None = None) -> 
             parts = BackEndParts(writes=writes, cipher=cipher, keys=service_keys, metrics=metrics)
             served = back_ends(settings, parts, service_port)
         health = Health(
-            database.schema_is_current, lambda: [*live.degraded(), *_degraded(all_keys)]
+            database.schema_is_current,
+            writes.probe,
+            lambda: [*live.degraded(), *_degraded(all_keys)],
         )
         services = Services(
             disconnect_provider=writes.commands,

@@ -1,6 +1,6 @@
 """The parts that run commands and write what they change."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,8 @@ class Writing:
     commands: RunningCommands
     attempts: OpenAttempts
     bus: EventBus
+    probe: Callable[[], Awaitable[None]]
+    """Raises `StorageError` when a write would be refused now."""
 
 
 @asynccontextmanager
@@ -47,7 +49,13 @@ async def writing(
         commands = await stack.enter_async_context(
             RunningCommands(handler, notes, attempts.close, metrics.command_finished)
         )
-        yield Writing(repository=repository, commands=commands, attempts=attempts, bus=notes)
+        yield Writing(
+            repository=repository,
+            commands=commands,
+            attempts=attempts,
+            bus=notes,
+            probe=writer.probe,
+        )
 
 
 def now() -> datetime:

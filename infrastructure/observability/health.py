@@ -20,16 +20,19 @@ class Health:
     """Answers `/healthz` and `/readyz`.
 
     `schema_is_current` tells whether the database's schema is as new as the code or newer, and
-    raises `StorageError` when the database can't be reached. `degraded` names parts that are lost
+    raises `StorageError` when the database can't be reached; `probe_write` raises it when a write
+    would be refused. `degraded` names parts that are lost
     while another part covers for them, such as the sweep for wake-ups.
     """
 
     def __init__(
         self,
         schema_is_current: Callable[[], Awaitable[bool]],
+        probe_write: Callable[[], Awaitable[None]],
         degraded: Callable[[], Sequence[str]],
     ) -> None:
         self._schema_is_current = schema_is_current
+        self._probe_write = probe_write
         self._degraded = degraded
         self._checking: asyncio.Task[str | None] | None = None
 
@@ -61,7 +64,10 @@ class Health:
     async def _check(self) -> str | None:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT):
-                return None if await self._schema_is_current() else "schema_outdated"
+                if not await self._schema_is_current():
+                    return "schema_outdated"
+                await self._probe_write()
+                return None
         except (StorageError, TimeoutError):
             _log.warning("not_ready", reason="database")
             return "database"

@@ -18,6 +18,7 @@ from infrastructure.database.store import (
     OutcomeUnknown,
     ReadBack,
     StillInDoubt,
+    Write,
 )
 from infrastructure.persistence.pending_writes import Aside, PendingWrite, awaited, fail, members
 from infrastructure.retry import back_off
@@ -70,6 +71,10 @@ class Writer:
         self._queue.append(pending)
         self._queued.set()
         return await pending.outcome
+
+    async def probe(self) -> None:
+        """Returns when a write would be accepted now. Raises `StorageError`."""
+        await self.write(Write())
 
     async def aclose(self) -> None:
         """Takes no more writes, and returns when those that were taken are done.

@@ -7,8 +7,8 @@ from traceback import extract_tb
 import structlog
 from graphql import GraphQLError, ValueNode
 
-from domain.ports import NewId
-from schema.errors import ErrorCode, code_of, request_error
+from domain.ports import NewId, StorageError
+from schema.errors import ErrorCode, code_of, database_unavailable, request_error
 
 INTERNAL = "Internal server error. The server's log has details under this error's id."
 
@@ -57,6 +57,8 @@ class Masking:
 
     def unexpected(self, error: BaseException) -> GraphQLError:
         """What a client is told about an exception; the log is told where it came from."""
+        if isinstance(error, StorageError):  # the adapters have logged it
+            return database_unavailable()
         error_id = str(self._new_id())
         self._log.error("unexpected error", error_id=error_id, exceptions=list(_described(error)))
         return request_error(ErrorCode.INTERNAL_SERVER_ERROR, INTERNAL, id=error_id)

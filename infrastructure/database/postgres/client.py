@@ -9,7 +9,11 @@ import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.backends.base.client import PoolConnectionWrapper
 
-from infrastructure.database.postgres.connection import PostgresOptions
+from infrastructure.database.postgres.connection import (
+    PostgresOptions,
+    connect_to_read,
+    unless_full,
+)
 
 
 class PostgresClient(AsyncpgDBClient):
@@ -26,8 +30,16 @@ class PostgresClient(AsyncpgDBClient):
 
     async def create_pool(self, **_: object) -> asyncpg.Pool:
         return await asyncpg.create_pool(
-            min_size=1, max_size=self.options.pool_size, **self.options.connect_arguments()
+            min_size=1,
+            max_size=self.options.pool_size,
+            connect=connect_to_read,
+            **self.options.connect_arguments(),
         )
+
+    async def expire(self) -> None:
+        """Replaces each connection before its next use."""
+        if self._pool is not None:
+            await self._pool.expire_connections()
 
     def acquire_connection(self) -> "_Acquired":
         return _Acquired(self, self._pool_init_lock)
@@ -39,7 +51,10 @@ class _Acquired(PoolConnectionWrapper[Any]):
         client = self.client
         if not isinstance(client, PostgresClient) or client.pool is None:
             raise TypeError("a pool is a PostgresClient's")
-        self.connection = await client.pool.acquire(timeout=client.options.connect_timeout)
+        pool = client.pool
+        self.connection = await unless_full(
+            lambda timeout: pool.acquire(timeout=timeout), client.options.connect_timeout
+        )
         return self.connection
 
 

@@ -1,9 +1,15 @@
 """How connections to PostgreSQL are made, for the pool and for the writer alike."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
+
+from infrastructure.retry import back_off
+
+T = TypeVar("T")
 
 LOST = (
     OSError,  # TimeoutError among them
@@ -15,6 +21,9 @@ LOST = (
     asyncpg.InsufficientResourcesError,
 )
 """The connection is of no more use."""
+
+FULL = (asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError)
+"""The server takes no connection now, and may take one in a moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +65,9 @@ class PostgresOptions:
         return arguments | {"server_settings": settings}
 
 
+_WRITABLE = {"target_session_attrs": "read-write"}
+
+
 class PlainConnection(asyncpg.Connection):
     """No statement changes its session, so nothing is reset between two uses."""
 
@@ -63,6 +75,56 @@ class PlainConnection(asyncpg.Connection):
 
     def get_reset_query(self) -> str:
         return ""
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether the server of this connection takes no writes: a standby, or one that was demoted.
+
+    The connection itself is healthy, and stays useless also when the server's name leads to
+    another one now.
+    """
+    return isinstance(error, asyncpg.ReadOnlySQLTransactionError) or (
+        type(error) is asyncpg.ObjectNotInPrerequisiteStateError  # "during recovery"
+    )
+
+
+async def connect_to_write(options: PostgresOptions) -> asyncpg.Connection:
+    """To the first host that takes writes, within the connect timeout.
+
+    Raises what the driver does.
+    """
+    arguments = options.connect_arguments() | _WRITABLE
+
+    async def connect(timeout: float) -> asyncpg.Connection:
+        return await asyncpg.connect(**arguments | {"timeout": timeout})
+
+    return await unless_full(connect, options.connect_timeout)
+
+
+async def connect_to_read(*arguments: Any, **options: Any) -> asyncpg.Connection:  # noqa: ANN401 (asyncpg's)
+    """For `create_pool`: to a host that takes writes, since it has all of them, else to any."""
+    try:
+        return await asyncpg.connect(*arguments, **(options | _WRITABLE))
+    except asyncpg.TargetServerAttributeNotMatched:
+        return await asyncpg.connect(*arguments, **options)
+
+
+async def unless_full(connect: Callable[[float], Awaitable[T]], timeout: float) -> T:
+    """Tries for `timeout` seconds while the server has no connection left, which may be our own.
+
+    `connect` is given the seconds that are left. Raises what it raises.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    pauses = back_off(longest=0.2)
+    while True:
+        try:
+            return await connect(deadline - loop.time())
+        except FULL:
+            pause = next(pauses)
+            if loop.time() + pause >= deadline:
+                raise
+            await asyncio.sleep(pause)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -18,8 +18,14 @@ from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import reading, words
 from infrastructure.database.error_sentences import explain_error
+from infrastructure.database.postgres.client import PostgresClient
 from infrastructure.database.postgres.commit import COMMIT, arrays, outcomes, parameters, waves
-from infrastructure.database.postgres.connection import LOST, PostgresOptions
+from infrastructure.database.postgres.connection import (
+    LOST,
+    PostgresOptions,
+    connect_to_write,
+    is_read_only,
+)
 from infrastructure.database.postgres.locks import FIND, locked_rows, read_back, recorded_events
 from infrastructure.database.rows import (
     CONNECTION_COLUMNS,
@@ -78,6 +84,7 @@ class PostgresStore:
         self._options = options
         self._client = client
         self._connection: asyncpg.Connection | None = None
+        self._was_read_only = False
         self._in_doubt: dict[EventId, None] = {}
 
     async def commit(self, members: Sequence[Member]) -> Sequence[Outcome]:
@@ -156,6 +163,8 @@ class PostgresStore:
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
                 log.warning("commit_retried", error=words(error))
             except Exception as error:  # noqa: BLE001 (no driver's exception leaves here)
+                if is_read_only(error):
+                    await self._leave_read_only()
                 raise self._classified(error, wave) from None
             else:
                 return await self._settled(wave, outcomes(wave, map(tuple, rows)))
@@ -169,6 +178,8 @@ class PostgresStore:
             ):
                 # An earlier try has arrived after all.
                 return OutcomeUnknown()
+            case _ if is_read_only(error):
+                return StorageError(explain_error(error))
             case asyncpg.LockNotAvailableError():
                 return MembersBlocked()
             case asyncpg.QueryCanceledError():
@@ -206,6 +217,8 @@ class PostgresStore:
             return await query(connection)
         except Exception as error:  # noqa: BLE001 (no driver's exception leaves here)
             log.warning("read_failed", error=words(error))
+            if is_read_only(error):
+                await self._leave_read_only()
             if isinstance(error, LOST) or not isinstance(error, asyncpg.PostgresError):
                 self._drop_connection()
             raise StorageError(explain_error(error)) from None
@@ -214,11 +227,25 @@ class PostgresStore:
         if self._connection is None or self._connection.is_closed():
             self._drop_connection()
             try:
-                self._connection = await asyncpg.connect(**self._options.connect_arguments())
+                self._connection = await connect_to_write(self._options)
             except Exception as error:  # noqa: BLE001 (no driver's exception leaves here)
                 log.warning("connect_failed", error=words(error))
+                self._was_read_only |= isinstance(error, asyncpg.TargetServerAttributeNotMatched)
                 raise StorageError(explain_error(error)) from None
+            if self._was_read_only:
+                self._was_read_only = False
+                await self._expire_pool()  # it may read from a server that was left behind
         return self._connection
+
+    async def _leave_read_only(self) -> None:
+        """The server takes no writes any more, or its name led to a standby for a moment."""
+        self._drop_connection()
+        self._was_read_only = True
+        await self._expire_pool()
+
+    async def _expire_pool(self) -> None:
+        if isinstance(self._client, PostgresClient):
+            await self._client.expire()
 
     def _drop_connection(self) -> None:
         """At once: the server notices, and rolls back what was not committed."""

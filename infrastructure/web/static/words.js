@@ -42,7 +42,7 @@ const FAILURES = {
     "appears here in a moment. It is safe to try again.",
   RATE_LIMITED: () => "There were too many requests. Wait a moment, then try again.",
   SERVICE_UNAVAILABLE: () =>
-    "Your sign-in can’t be verified right now. Nothing has changed. Try again later.",
+    "The server can’t answer right now. Nothing has changed. Try again in a moment.",
   UNAUTHENTICATED: () => "You were signed out before the request was accepted. Sign in, then try again.",
 };
 

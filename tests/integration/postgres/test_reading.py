@@ -5,17 +5,76 @@ import dataclasses
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
+from domain.events import EventCursor
+from domain.ports import StorageError
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
+from infrastructure.database.postgres.migrate import migrate_postgres
+from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.writer import Writer
 from tests.contracts.worlds.world import active
 from tests.support.ids import a_user
 from tests.support.network.tcp_proxy import TcpProxy
+from tests.support.servers.postgres import PostgresServer
 
 USER = a_user(1)
+
+
+@pytest.fixture
+async def full_server() -> AsyncIterator[PostgresServer]:
+    """One that takes twelve connections, and all but three of them are taken."""
+    server = PostgresServer(connections=12)
+    server.start()
+    url = server.create_database("unplug")
+    await migrate_postgres(url)
+    strangers = [await asyncpg.connect(url) for _ in range(9)]
+    yield server
+    for stranger in strangers:
+        await stranger.close()
+    server.remove()
+
+
+async def test_a_full_server_answers_as_soon_as_a_connection_of_our_own_is_free(
+    full_server: PostgresServer,
+) -> None:
+    options = PostgresOptions(url=full_server.url("unplug"))
+    database = await PostgresDatabase.open(options)
+
+    async def read() -> None:
+        await database.client.execute_query("SELECT pg_sleep(0.02)")
+
+    await asyncio.gather(*(read() for _ in range(60)))
+
+    await database.aclose()
+
+
+async def test_a_server_that_stays_full_is_an_error_within_the_connect_timeout(
+    full_server: PostgresServer,
+) -> None:
+    options = PostgresOptions(url=full_server.url("unplug"), connect_timeout=0.5)
+    database = await PostgresDatabase.open(options)
+    more = [await asyncpg.connect(options.url) for _ in range(2)]
+    log = TortoiseEventLog(database.client)
+    async with database.client.acquire_connection():
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(StorageError, match="no connection left"):
+            await log.read(EventCursor.start(USER), 10)
+        assert 0.2 < asyncio.get_running_loop().time() - began < 2
+
+    writer = Writer(database.store, lambda _: None)
+    writer.start()
+    writing = asyncio.create_task(writer.probe())
+    await asyncio.sleep(0.2)
+    await more[0].close()
+    await writing  # it waited for the stranger's connection
+
+    await more[1].close()
+    await writer.aclose()
+    await database.aclose()
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ class Subscriber:
                 self.abandoned.append(self.received[-1])
             self.received.clear()
             self._cursor = self._start
-        elif code != "INTERNAL_SERVER_ERROR":  # a database that is away is no reason to give up
+        elif code not in {"SERVICE_UNAVAILABLE", "INTERNAL_SERVER_ERROR"}:  # the database is away
             self.refusals.append(code)
 
     def _receive(self, event: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ class Node:
         self.answering = asyncio.Event()
         self.answering.set()
         self.asked = 0
+        self.writable = True
 
     async def schema_is_current(self) -> bool:
         self.asked += 1
@@ -29,8 +30,13 @@ class Node:
             raise StorageError
         return self.current
 
+    async def probe_write(self) -> None:
+        if not self.writable:
+            raise StorageError
+
     def client(self) -> httpx.AsyncClient:
-        app = Starlette(routes=Health(self.schema_is_current, lambda: self.lost).routes())
+        health = Health(self.schema_is_current, self.probe_write, lambda: self.lost)
+        app = Starlette(routes=health.routes())
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node")
 
 
@@ -69,6 +75,15 @@ async def test_a_node_is_ready_again_when_its_database_is_back() -> None:
         assert response.json() == {"status": "unavailable", "reason": "database"}
         node.reachable = True
         assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_database_that_refuses_writes_is_not_ready() -> None:
+    node = Node()
+    node.writable = False
+    async with node.client() as client:
+        response = await client.get("/readyz")
+        assert response.status_code == 503
+        assert response.json() == {"status": "unavailable", "reason": "database"}
 
 
 async def test_a_database_that_hangs_is_not_ready_and_is_asked_once(

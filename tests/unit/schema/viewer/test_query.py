@@ -222,3 +222,13 @@ async def test_the_event_cursor_is_never_newer_than_the_data_beside_it(query: st
 
 
 async def _nothing() -> None: ...
+
+
+async def test_a_database_that_is_down_is_an_error_to_repeat() -> None:
+    wire = Wire()
+    wire.world.down = True
+    async with wire.client() as client:
+        for query in (CONNECTIONS, EVENTS):
+            [error] = await client.errors(query)
+            assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE", "retryAfter": 1}
+            assert error["message"] == "The database does not answer at the moment. Try again."
