@@ -121,7 +121,7 @@ class EventBus(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window(Generic[KeyT]):
+class PageRequest(Generic[KeyT]):
     """A page to read: up to `limit` items strictly between `after` and `before`.
 
     The first ones, or the last ones when `backwards`; in ascending order either way.
@@ -156,7 +156,7 @@ class ConnectionList(Protocol):
     async def page(
         self,
         user_id: UserId,
-        window: Window[ConnectionKey],
+        request: PageRequest[ConnectionKey],
         statuses: frozenset[ConnectionStatus] | None = None,
     ) -> Page[ProviderConnection]:
         """In order of creation; only those in `statuses` when given. Raises `StorageError`."""
@@ -175,7 +175,7 @@ class ConnectionRecords(Protocol):
     """All users' connections, page by page, as back ends see them."""
 
     async def records(
-        self, wanted: ConnectionFilter, window: Window[ConnectionKey]
+        self, wanted: ConnectionFilter, request: PageRequest[ConnectionKey]
     ) -> Page[ProviderConnection]:
         """In order of creation. Raises `StorageError`."""
 
@@ -218,7 +218,7 @@ class EventLog(Protocol):
         """
 
     async def page(
-        self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
+        self, user_id: UserId, request: PageRequest[int], connection_id: ConnectionId | None = None
     ) -> Page[RecordedEvent]:
         """History by position; only one connection's events when it is given."""
 

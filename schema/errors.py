@@ -1,6 +1,6 @@
 """Faults of a request, as GraphQL errors with a stable code."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 
 import orjson
@@ -94,10 +94,12 @@ def code_of(error: GraphQLError) -> str | None:
     return code if isinstance(code, str) else None
 
 
-def outcome_of(errors: Sequence[GraphQLError] | None, failures: Iterable[str] = ()) -> str:
+def outcome_of(errors: Sequence[GraphQLError] | None, failures: Sequence[str] = ()) -> str:
     """For logs: `ok`, or the codes of errors and of failures that are data."""
+    if not errors and not failures:
+        return "ok"
     codes = {code_of(error) or "UNKNOWN" for error in errors or ()}
-    return ",".join(sorted(codes.union(failures))) or "ok"
+    return ",".join(sorted(codes.union(failures)))
 
 
 def too_complex(limit: Limit, most: int) -> GraphQLError:

@@ -10,7 +10,7 @@ from uuid import UUID
 import strawberry
 from strawberry.relay import PageInfo
 
-from domain.ports import Window
+from domain.ports import PageRequest
 from schema.errors import bad_user_input
 
 NodeT = TypeVar("NodeT")
@@ -74,9 +74,9 @@ def given(value: ValueT | None) -> ValueT | None:
     return None if value is strawberry.UNSET else value
 
 
-def window(
+def page_request(
     first: int | None, last: int | None, after: KeyT | None, before: KeyT | None
-) -> Window[KeyT]:
+) -> PageRequest[KeyT]:
     """What to read for Relay's arguments; raises `BAD_USER_INPUT`."""
     first, last = given(first), given(last)
     if first is not None and last is not None:
@@ -87,7 +87,7 @@ def window(
         limit = DEFAULT_PAGE
     if not 1 <= limit <= LARGEST_PAGE:
         raise bad_user_input(f"`first` and `last` are 1 to {LARGEST_PAGE}.")
-    return Window(limit=limit, after=after, before=before, backwards=backwards)
+    return PageRequest(limit=limit, after=after, before=before, backwards=backwards)
 
 
 def parse_id(text: str, name: str) -> UUID:

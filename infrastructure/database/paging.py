@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from domain.ports import Page, Window
+from domain.ports import Page, PageRequest
 
 KeyT = TypeVar("KeyT")
 ItemT = TypeVar("ItemT")
@@ -14,7 +14,7 @@ ItemT = TypeVar("ItemT")
 
 async def read_page(
     rows: QuerySet[Any],
-    window: Window[KeyT],
+    request: PageRequest[KeyT],
     *,
     columns: Sequence[str],
     order: Sequence[str],
@@ -23,24 +23,27 @@ async def read_page(
 ) -> Page[ItemT]:
     """`compare(op, key)` is true for rows that stand `lt`, `lte`, `gt` or `gte` to a key."""
     found = rows
-    if window.after is not None:
-        found = found.filter(compare("gt", window.after))
-    if window.before is not None:
-        found = found.filter(compare("lt", window.before))
-    if window.backwards:
+    if request.after is not None:
+        found = found.filter(compare("gt", request.after))
+    if request.before is not None:
+        found = found.filter(compare("lt", request.before))
+    if request.backwards:
         order = [f"-{name}" for name in order]
     # One more than asked for tells whether there are more.
-    read = await found.order_by(*order).limit(window.limit + 1).values_list(*columns)
-    items = [item(row) for row in read[: window.limit]]
-    more = len(read) > window.limit
-    if window.backwards:
+    read = await found.order_by(*order).limit(request.limit + 1).values_list(*columns)
+    items = [item(row) for row in read[: request.limit]]
+    more = len(read) > request.limit
+    if request.backwards:
         items.reverse()
     return Page(
         items=items,
-        has_previous=(more and window.backwards)
-        or (window.after is not None and await rows.filter(compare("lte", window.after)).exists()),
-        has_next=(more and not window.backwards)
+        has_previous=(more and request.backwards)
         or (
-            window.before is not None and await rows.filter(compare("gte", window.before)).exists()
+            request.after is not None and await rows.filter(compare("lte", request.after)).exists()
+        ),
+        has_next=(more and not request.backwards)
+        or (
+            request.before is not None
+            and await rows.filter(compare("gte", request.before)).exists()
         ),
     )

@@ -10,7 +10,7 @@ from tortoise.queryset import QuerySet
 
 from domain.events import EventCursor, RecordedEvent
 from domain.identifiers import ConnectionId, EventId, UserId
-from domain.ports import LogReplaced, Page, Window
+from domain.ports import LogReplaced, Page, PageRequest
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import OpenAttemptRow, ProviderEventRow
 from infrastructure.database.paging import read_page
@@ -52,7 +52,7 @@ class TortoiseEventLog:
         return found[1:]
 
     async def page(
-        self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
+        self, user_id: UserId, request: PageRequest[int], connection_id: ConnectionId | None = None
     ) -> Page[RecordedEvent]:
         rows = self._rows(user_id)
         if connection_id is not None:
@@ -60,7 +60,7 @@ class TortoiseEventLog:
         with reading():
             return await read_page(
                 rows,
-                window,
+                request,
                 columns=EVENT_COLUMNS,
                 order=("position",),
                 compare=_compare,

@@ -9,7 +9,7 @@ from tortoise.queryset import QuerySet
 
 from domain.events import ProviderEvent, RecordedEvent
 from domain.identifiers import ConnectionId, UserId
-from domain.ports import AccountConnections, ConnectionFilter, ConnectionKey, Page, Window
+from domain.ports import AccountConnections, ConnectionFilter, ConnectionKey, Page, PageRequest
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import ProviderConnectionRow
@@ -74,28 +74,28 @@ class TortoiseProviderConnectionRepository:
         )
 
     async def records(
-        self, wanted: ConnectionFilter, window: Window[ConnectionKey]
+        self, wanted: ConnectionFilter, request: PageRequest[ConnectionKey]
     ) -> Page[ProviderConnection]:
         rows = ProviderConnectionRow.all().using_db(self._client)
         if wanted.user_id is not None:
             rows = rows.filter(user_id=wanted.user_id)
         if wanted.provider_slug is not None:
             rows = rows.filter(provider_slug=wanted.provider_slug)
-        return await _read_page(rows, window, wanted.statuses)
+        return await _read_page(rows, request, wanted.statuses)
 
     async def page(
         self,
         user_id: UserId,
-        window: Window[ConnectionKey],
+        request: PageRequest[ConnectionKey],
         statuses: frozenset[ConnectionStatus] | None = None,
     ) -> Page[ProviderConnection]:
         rows = ProviderConnectionRow.filter(user_id=user_id).using_db(self._client)
-        return await _read_page(rows, window, statuses)
+        return await _read_page(rows, request, statuses)
 
 
 async def _read_page(
     rows: QuerySet[ProviderConnectionRow],
-    window: Window[ConnectionKey],
+    request: PageRequest[ConnectionKey],
     statuses: frozenset[ConnectionStatus] | None,
 ) -> Page[ProviderConnection]:
     if statuses is not None:
@@ -103,7 +103,7 @@ async def _read_page(
     with reading():
         return await read_page(
             rows,
-            window,
+            request,
             columns=READ_COLUMNS,
             order=_ORDER,
             compare=_compare,

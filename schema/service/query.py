@@ -21,8 +21,8 @@ from schema.relay import (
     Node,
     given,
     page_info,
+    page_request,
     parse_id,
-    window,
 )
 from schema.service.context import ServiceInfo
 from schema.service.results import CredentialsResult, refusal
@@ -78,7 +78,7 @@ class Query:
         )
         page = await info.context.services.records.records(
             wanted,
-            window(
+            page_request(
                 first,
                 last,
                 None if after is None else decode_record_key(after),

@@ -19,8 +19,8 @@ from schema.relay import (
     Node,
     given,
     page_info,
+    page_request,
     parse_id,
-    window,
 )
 from schema.shared_types import ConnectionStatus
 from schema.viewer.context import Context, Info
@@ -69,7 +69,7 @@ class Query:
         after, before, wanted = given(after), given(before), given(status)
         page = await info.context.services.connections.page(
             viewer_id,
-            window(
+            page_request(
                 first,
                 last,
                 None if after is None else decode_connection_key(after, viewer_id),
@@ -110,7 +110,7 @@ class Query:
         """A page of the viewer's history."""
         viewer_id, events = info.context.viewer_id, info.context.services.events
         after, before, only = given(after), given(before), given(connection_id)
-        wanted = window(
+        wanted = page_request(
             first,
             last,
             None if after is None else (await resolve_cursor(after, viewer_id, events)).position,

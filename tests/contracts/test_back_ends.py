@@ -38,7 +38,7 @@ from domain.events import (
     ProviderRef,
 )
 from domain.identifiers import AttemptId, ConnectionId, UserId
-from domain.ports import ConnectionFilter, ConnectionKey, Window
+from domain.ports import ConnectionFilter, ConnectionKey, PageRequest
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from domain.result import Failure, Success
 from tests.contracts.worlds.world import NOW, World
@@ -124,7 +124,7 @@ class BackEnd:
         return stored
 
     async def events(self) -> list[ProviderEvent]:
-        page = await self.world.log.page(self.user_id, Window(limit=100))
+        page = await self.world.log.page(self.user_id, PageRequest(limit=100))
         assert [item.position for item in page.items] == list(range(1, len(page.items) + 1))
         return [item.event for item in page.items]
 
@@ -367,20 +367,20 @@ async def test_records_of_all_users_are_listed_page_by_page(back_end: BackEnd) -
     await back_end.disconnect(own[0])
     records, user_id = back_end.world.connections, back_end.user_id
     mine = ConnectionFilter(user_id=user_id)
-    first = await records.records(mine, Window(limit=2))
+    first = await records.records(mine, PageRequest(limit=2))
     assert [item.id for item in first.items] == own[:2]
     assert first.has_next
     last = first.items[-1]
     after = ConnectionKey(last.created_at, last.id)
-    rest = await records.records(mine, Window(limit=2, after=after))
+    rest = await records.records(mine, PageRequest(limit=2, after=after))
     assert [item.id for item in rest.items] == own[2:]
 
     ended = replace(mine, statuses=frozenset({ConnectionStatus.DISCONNECTED}))
-    page = await records.records(ended, Window(limit=10))
+    page = await records.records(ended, PageRequest(limit=10))
     assert [item.id for item in page.items] == own[:1]
     nothing = ConnectionFilter(provider_slug="no-such-provider")
-    assert not (await records.records(nothing, Window(limit=10))).items
-    others = await records.records(ConnectionFilter(provider_slug="schwab"), Window(limit=100))
+    assert not (await records.records(nothing, PageRequest(limit=10))).items
+    others = await records.records(ConnectionFilter(provider_slug="schwab"), PageRequest(limit=100))
     keys = [ConnectionKey(item.created_at, item.id) for item in others.items]
     assert all(before < behind for before, behind in pairwise(keys))
 
@@ -389,6 +389,6 @@ async def test_account_that_is_connected_is_not_imported_again(back_end: BackEnd
     connected = await back_end.stored(await back_end.connected())
     await back_end.world.add(replace(connected, id=a_connection()))
     page = await back_end.world.connections.records(
-        ConnectionFilter(user_id=back_end.user_id), Window(limit=10)
+        ConnectionFilter(user_id=back_end.user_id), PageRequest(limit=10)
     )
     assert [item.id for item in page.items] == [connected.id]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.ports import ConnectionKey, Page, Window
+from domain.ports import ConnectionKey, Page, PageRequest
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from tests.contracts.worlds.world import NOW, World, active
 from tests.support.fakes.connections import as_read
@@ -33,13 +33,13 @@ async def test_pages_cover_the_list_without_gap_or_repeat(
     seen: list[ProviderConnection] = []
     end: ConnectionKey | None = None
     for number in range(3):
-        window = Window(
+        request = PageRequest(
             limit=2,
             after=None if backwards else end,
             before=end if backwards else None,
             backwards=backwards,
         )
-        page = await world.connections.page(USER, window)
+        page = await world.connections.page(USER, request)
         edges = (page.has_previous, page.has_next)
         assert edges == ((number < 2, number > 0) if backwards else (number > 0, number < 2))
         seen = [*page.items, *seen] if backwards else [*seen, *page.items]
@@ -48,9 +48,9 @@ async def test_pages_cover_the_list_without_gap_or_repeat(
 
 
 async def test_both_ends_are_exclusive(world: World, five: list[ProviderConnection]) -> None:
-    window = Window(limit=9, after=key(five[0]), before=key(five[4]))
+    request = PageRequest(limit=9, after=key(five[0]), before=key(five[4]))
 
-    assert await world.connections.page(USER, window) == Page(
+    assert await world.connections.page(USER, request) == Page(
         items=[as_read(connection) for connection in five[1:4]], has_previous=True, has_next=True
     )
 
@@ -58,7 +58,7 @@ async def test_both_ends_are_exclusive(world: World, five: list[ProviderConnecti
 async def test_page_behind_the_end_is_empty_and_says_what_is_before(
     world: World, five: list[ProviderConnection]
 ) -> None:
-    page = await world.connections.page(USER, Window(limit=9, after=key(five[4])))
+    page = await world.connections.page(USER, PageRequest(limit=9, after=key(five[4])))
 
     assert page == Page(items=[], has_previous=True, has_next=False)
 
@@ -69,11 +69,11 @@ async def test_statuses_narrow_the_list_and_its_ends(
     read = [as_read(connection) for connection in five]
     wanted = frozenset({ConnectionStatus.DISCONNECTED, ConnectionStatus.PENDING})
 
-    page = await world.connections.page(USER, Window(limit=9, after=key(five[0])), wanted)
+    page = await world.connections.page(USER, PageRequest(limit=9, after=key(five[0])), wanted)
     everything = await world.connections.page(
-        USER, Window(limit=9), frozenset({ConnectionStatus.ACTIVE})
+        USER, PageRequest(limit=9), frozenset({ConnectionStatus.ACTIVE})
     )
-    nothing = await world.connections.page(USER, Window(limit=9), frozenset())
+    nothing = await world.connections.page(USER, PageRequest(limit=9), frozenset())
 
     assert page == nothing == Page(items=[], has_previous=False, has_next=False)
     assert everything == Page(items=read, has_previous=False, has_next=False)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain.events import EventCursor, ProviderEvent, RecordedEvent
-from domain.ports import LogReplaced, Page, Window
+from domain.ports import LogReplaced, Page, PageRequest
 from tests.contracts.worlds.world import PROVIDER, World, attempted, failed, succeeded
 from tests.support.ids import a_connection, a_user, an_event
 
@@ -86,10 +86,10 @@ async def test_event_is_found_by_its_own_user_only(world: World, log: list[Recor
 
 
 async def test_history_pages_forwards_and_backwards(world: World, log: list[RecordedEvent]) -> None:
-    first = await world.log.page(USER, Window(limit=4))
-    second = await world.log.page(USER, Window(limit=4, after=4))
-    last = await world.log.page(USER, Window(limit=4, backwards=True))
-    previous = await world.log.page(USER, Window(limit=4, before=3, backwards=True))
+    first = await world.log.page(USER, PageRequest(limit=4))
+    second = await world.log.page(USER, PageRequest(limit=4, after=4))
+    last = await world.log.page(USER, PageRequest(limit=4, backwards=True))
+    previous = await world.log.page(USER, PageRequest(limit=4, before=3, backwards=True))
 
     assert first == Page(items=log[:4], has_previous=False, has_next=True)
     assert second == Page(items=log[4:], has_previous=True, has_next=False)
@@ -100,8 +100,8 @@ async def test_history_pages_forwards_and_backwards(world: World, log: list[Reco
 async def test_history_of_one_connection_has_its_own_ends(
     world: World, log: list[RecordedEvent]
 ) -> None:
-    page = await world.log.page(USER, Window(limit=9, after=4), ANOTHER)
-    end = await world.log.page(USER, Window(limit=1, backwards=True), CONNECTION)
+    page = await world.log.page(USER, PageRequest(limit=9, after=4), ANOTHER)
+    end = await world.log.page(USER, PageRequest(limit=1, backwards=True), CONNECTION)
 
     assert page == Page(items=log[4:], has_previous=False, has_next=False)
     assert end == Page(items=log[3:4], has_previous=True, has_next=False)

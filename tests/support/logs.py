@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.events import EventCursor, ProviderDisconnectionAttempted, RecordedEvent
 from domain.identifiers import ConnectionId, EventId, UserId
-from domain.ports import LogReplaced, Page, StorageError, Window
+from domain.ports import LogReplaced, Page, PageRequest, StorageError
 from tests.support.ids import a_connection, an_attempt, an_event
 
 
@@ -70,7 +70,7 @@ class GrowingLog:
         return snapshot
 
     async def page(
-        self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
+        self, user_id: UserId, request: PageRequest[int], connection_id: ConnectionId | None = None
     ) -> Page[RecordedEvent]:
         raise NotImplementedError
 

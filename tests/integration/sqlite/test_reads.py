@@ -7,7 +7,7 @@ import pytest
 from tortoise.exceptions import OperationalError
 
 from domain.events import EventCursor
-from domain.ports import StorageError, Window
+from domain.ports import PageRequest, StorageError
 from infrastructure.database.sqlite.connection import connect
 from tests.contracts.worlds.world import attempted
 from tests.integration.sqlite.node import Node
@@ -36,12 +36,12 @@ async def test_read_that_fails_says_why_to_the_log_and_raises_an_error_of_ours(
         other.execute("ALTER TABLE open_attempts RENAME TO anywhere")
     reads = [
         node.log.read(EventCursor.start(a_user()), 10),
-        node.log.page(a_user(), Window(limit=1)),
+        node.log.page(a_user(), PageRequest(limit=1)),
         node.log.head(a_user()),
         node.log.find(a_user(), an_event()),
         node.connections.find_by_id(a_connection()),
         node.connections.find_by_user_id(a_user()),
-        node.connections.page(a_user(), Window(limit=1)),
+        node.connections.page(a_user(), PageRequest(limit=1)),
         node.open_attempts.close_abandoned(None),
     ]
 

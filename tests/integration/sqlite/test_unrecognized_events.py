@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from domain.events import EventCursor, ProviderEvent, RecordedEvent, UnrecognizedEvent
-from domain.ports import Window
+from domain.ports import PageRequest
 from tests.contracts.worlds.world import attempted
 from tests.integration.sqlite.node import Node
 from tests.support.ids import a_connection, a_user
@@ -41,7 +41,7 @@ async def test_event_of_an_unknown_kind_is_passed_over(node: Node) -> None:
         "ProviderDisconnectionAttempted",
         "UnrecognizedEvent",
     ]
-    page = await node.log.page(user_id, Window(limit=10))
+    page = await node.log.page(user_id, PageRequest(limit=10))
     assert page.items == read
 
 

@@ -14,7 +14,7 @@ from domain.ports import (
     ConnectionFilter,
     ConnectionKey,
     Page,
-    Window,
+    PageRequest,
 )
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from infrastructure.database.store import StoredCredential, account_of
@@ -64,7 +64,7 @@ class InMemoryProviderConnectionRepository:
         )
 
     async def records(
-        self, wanted: ConnectionFilter, window: Window[ConnectionKey]
+        self, wanted: ConnectionFilter, request: PageRequest[ConnectionKey]
     ) -> Page[ProviderConnection]:
         await self._world.passed("find")
         found = [
@@ -74,16 +74,16 @@ class InMemoryProviderConnectionRepository:
             and wanted.provider_slug in (None, c.provider_slug)
             and (wanted.statuses is None or c.status in wanted.statuses)
         ]
-        return page_of(found, _key, window)
+        return page_of(found, _key, request)
 
     async def page(
         self,
         user_id: UserId,
-        window: Window[ConnectionKey],
+        request: PageRequest[ConnectionKey],
         statuses: frozenset[ConnectionStatus] | None = None,
     ) -> Page[ProviderConnection]:
         own = await self.find_by_user_id(user_id)
-        return page_of([c for c in own if statuses is None or c.status in statuses], _key, window)
+        return page_of([c for c in own if statuses is None or c.status in statuses], _key, request)
 
 
 class InMemoryStoredCredentials:

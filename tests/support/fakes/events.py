@@ -11,7 +11,7 @@ from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import (
     LogReplaced,
     Page,
-    Window,
+    PageRequest,
 )
 from infrastructure.persistence.all_events import AllEventsCursor, CommittedEvent, Horizon
 from tests.support.fakes.paging import page_of
@@ -45,11 +45,11 @@ class InMemoryEventLog:
         return log[after.position : after.position + limit]
 
     async def page(
-        self, user_id: UserId, window: Window[int], connection_id: ConnectionId | None = None
+        self, user_id: UserId, request: PageRequest[int], connection_id: ConnectionId | None = None
     ) -> Page[RecordedEvent]:
         log = await self._log(user_id)
         wanted = [r for r in log if connection_id in (None, r.event.connection_id)]
-        return page_of(wanted, lambda recorded: recorded.position, window)
+        return page_of(wanted, lambda recorded: recorded.position, request)
 
     async def head(self, user_id: UserId) -> EventCursor:
         log = await self._log(user_id)

@@ -5,20 +5,22 @@ from typing import Any, TypeVar
 
 from domain.ports import (
     Page,
-    Window,
+    PageRequest,
 )
 
 ItemT = TypeVar("ItemT")
 
 
 def page_of(
-    items: Sequence[ItemT], key: Callable[[ItemT], Any], window: Window[Any]
+    items: Sequence[ItemT], key: Callable[[ItemT], Any], request: PageRequest[Any]
 ) -> Page[ItemT]:
-    start = 0 if window.after is None else sum(key(item) <= window.after for item in items)
-    end = len(items) if window.before is None else sum(key(item) < window.before for item in items)
+    start = 0 if request.after is None else sum(key(item) <= request.after for item in items)
+    end = (
+        len(items) if request.before is None else sum(key(item) < request.before for item in items)
+    )
     end = max(start, end)
-    if window.backwards:
-        start = max(start, end - window.limit)
+    if request.backwards:
+        start = max(start, end - request.limit)
     else:
-        end = min(end, start + window.limit)
+        end = min(end, start + request.limit)
     return Page(items=items[start:end], has_previous=start > 0, has_next=end < len(items))
