@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from tests.support.servers.deployment import haproxy_configuration, nginx_configuration
 from tests.support.servers.process import UNPRIVILEGED, accepts, free_port, wait_until
 
 NGINX = """
@@ -80,23 +81,48 @@ def haproxy(server: int) -> Iterator[int]:
 
 
 @contextmanager
+def deployed(name: str, nodes: tuple[int, int]) -> Iterator[int]:
+    """nginx or HAProxy with the configuration of the guide, in front of two nodes; its port."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="unplug-proxy-") as folder:
+        if name == "nginx":
+            file = nginx_configuration(Path(folder), port, nodes)
+            command = ["nginx", "-e", "stderr", "-c", str(file)]
+        else:
+            file = haproxy_configuration(Path(folder), port, nodes)
+            command = ["haproxy", "-db", "-q", "-f", str(file)]
+        with _started(command, folder, port):
+            yield port
+
+
+@contextmanager
 def _running(configuration: str, server: int, command: Callable[[str], list[str]]) -> Iterator[int]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="unplug-proxy-") as folder:
         file = Path(folder) / "proxy.conf"
         file.write_text(configuration.format(folder=folder, server=server, port=port))
-        program, *arguments = command(str(file))
-        path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
-        if path is None:
-            raise FileNotFoundError(f"{program}: it is in your system's package of that name")
-        as_user: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            as_user = {"user": UNPRIVILEGED, "extra_groups": []}
-            shutil.chown(folder, UNPRIVILEGED)
-        process = subprocess.Popen([path, *arguments], **as_user)
-        try:
-            wait_until(lambda: accepts(port), process)
+        with _started(command(str(file)), folder, port):
             yield port
+
+
+@contextmanager
+def _started(command: list[str], folder: str, port: int) -> Iterator[None]:
+    program, *arguments = command
+    path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+    if path is None:
+        raise FileNotFoundError(f"{program}: it is in your system's package of that name")
+    as_user: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        as_user = {"user": UNPRIVILEGED, "extra_groups": []}
+        shutil.chown(folder, UNPRIVILEGED)
+    process = subprocess.Popen([path, *arguments], **as_user)
+    try:
+        wait_until(lambda: accepts(port), process)
+        yield
+    finally:
+        process.terminate()  # nginx ends its workers only when it is asked to
+        try:
+            process.wait(10)
         finally:
             process.kill()
             process.wait()
