@@ -1,8 +1,9 @@
 """A whole batch as one statement: one round trip, one transaction, no lock held in between.
 
 The order of its locks is the same on every node, so that batches can't wait for each other in a
-ring: connections by id, then attempts by id, then heads by user. The statement reads under READ
-COMMITTED: a row whose lock was waited for is seen as it is after the wait.
+ring: connections by id, then new connections by account, then attempts by id, then heads by user.
+The statement reads under READ COMMITTED: a row whose lock was waited for is seen as it is after the
+wait.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -59,6 +60,10 @@ _COPIED = ("user_id", "connection_id", "provider_id", "provider_slug")
 """What `CloseAttempt` leaves to the `Attempted` in the log."""
 _CHANGING = CONNECTION_COLUMNS[FIXED:-1]
 _SAVED = ("is_new", *CONNECTION_COLUMNS)
+
+ACCOUNT = ("user_id", "provider_slug", "provider_account_id")
+"""The order in which connections are inserted: two sessions that insert the same accounts wait for
+each other in no ring. Ids are new each time."""
 
 
 def arrays(columns: Sequence[str], first: int = 1) -> str:
@@ -124,7 +129,7 @@ WITH patience AS MATERIALIZED (
     SELECT {", ".join(CONNECTION_COLUMNS)} FROM saved
     WHERE is_new AND n NOT IN (SELECT n FROM recorded)
         AND (SELECT count(*) FROM locked) >= 0 -- after the connections' locks
-    ORDER BY id
+    ORDER BY {", ".join(ACCOUNT)}
     ON CONFLICT DO NOTHING RETURNING id
 ), open AS MATERIALIZED (
     SELECT attempt_id FROM open_attempts

@@ -19,7 +19,14 @@ from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import reading, words
 from infrastructure.database.error_sentences import explain_error
 from infrastructure.database.postgres.client import PostgresClient
-from infrastructure.database.postgres.commit import COMMIT, arrays, outcomes, parameters, waves
+from infrastructure.database.postgres.commit import (
+    ACCOUNT,
+    COMMIT,
+    arrays,
+    outcomes,
+    parameters,
+    waves,
+)
 from infrastructure.database.postgres.connection import (
     LOST,
     PostgresOptions,
@@ -59,7 +66,8 @@ _ABANDONED = (
 )
 _INSERT = (
     f"INSERT INTO provider_connections ({', '.join(CONNECTION_COLUMNS)})"
-    f" SELECT * FROM unnest({arrays(CONNECTION_COLUMNS)}) ON CONFLICT DO NOTHING"
+    f" SELECT * FROM unnest({arrays(CONNECTION_COLUMNS)}) AS c ({', '.join(CONNECTION_COLUMNS)})"
+    f" ORDER BY {', '.join(ACCOUNT)}, id ON CONFLICT DO NOTHING"
 )
 # Rows are locked in the order in which commits lock them; a plain UPDATE might deadlock with one.
 _REPLACE = (
