@@ -188,13 +188,16 @@ def _refused(command: ConnectProvider, target: ProviderConnection | None) -> Ref
 def _matches(command: ConnectProvider, connection: ProviderConnection) -> bool:
     """Whether the command is about this connection. Credentials are never compared.
 
-    Only a command that names its connection may leave the account out.
+    Without a connection's id, the account is found by the provider's slug. Only a command that
+    names its connection may leave the account out.
     """
     named = command.connection_id is not None
+    provider = provider_of(connection)
     account_id = command.provider_account_id
     return (
         command.user_id == connection.user_id
-        and command.provider == provider_of(connection)
+        and command.provider.slug == provider.slug
+        and (not named or command.provider.id == provider.id)
         and (account_id == connection.provider_account_id or (named and account_id is None))
         and (not named or command.connection_id == connection.id)
     )

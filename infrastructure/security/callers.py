@@ -34,4 +34,4 @@ def service_of(claims: Mapping[str, Any]) -> ServiceCaller:
     scope = claims.get("scope", "")
     if not isinstance(scope, str):
         raise TokenRefused(Refusal.SCOPE)
-    return ServiceCaller(name=name, scopes=frozenset(scope.split()))
+    return ServiceCaller(name=name, scopes=frozenset(scope.split(" ")) - {""})

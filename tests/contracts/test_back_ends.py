@@ -76,11 +76,12 @@ class BackEnd:
         account_id: str | None = ACCOUNT,
         connection_id: ConnectionId | None = None,
         user_id: UserId | None = None,
+        provider: ProviderRef = PROVIDER,
     ) -> ConnectOutcome:
         return await self.connecting.handle(
             ConnectProvider(
                 user_id=user_id or self.user_id,
-                provider=PROVIDER,
+                provider=provider,
                 credentials=credentials,
                 attempt_id=attempt_id or an_attempt(),
                 connection_id=connection_id,
@@ -238,6 +239,17 @@ async def test_attempt_that_is_repeated_repeats_nothing(back_end: BackEnd) -> No
     repeated = done(await back_end.connect(attempt_id, SECOND))
     assert (repeated.created, repeated.recorded) == (True, first.recorded)
     assert repeated.connection.status is ConnectionStatus.DISCONNECTED
+
+
+async def test_attempt_on_an_account_of_a_provider_with_another_id_is_repeatable(
+    back_end: BackEnd,
+) -> None:
+    connection_id, attempt_id = await back_end.connected(), an_attempt()
+    other = replace(PROVIDER, id=a_provider(10))
+    first = done(await back_end.connect(attempt_id, provider=other))
+    repeated = done(await back_end.connect(attempt_id, provider=other))
+    assert first.connection.id == repeated.connection.id == connection_id
+    assert repeated.recorded == first.recorded
 
 
 async def test_named_attempt_is_answered_after_its_connection_ended(back_end: BackEnd) -> None:

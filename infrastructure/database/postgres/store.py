@@ -55,6 +55,9 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 TRIES = 5
+ATTEMPT_RECORDED = "provider_events_one_beginning"
+"""The index by which an attempt has at most one beginning."""
+
 MOST_IN_DOUBT = 10_000
 
 _RECORD_KEY = "INSERT INTO credentials_keys (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING"
@@ -170,6 +173,10 @@ class PostgresStore:
                 rows = await connection.fetch(COMMIT, *arguments)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
                 log.warning("commit_retried", error=words(error))
+            except asyncpg.UniqueViolationError as error:
+                if error.constraint_name != ATTEMPT_RECORDED:
+                    raise self._classified(error, wave) from None
+                # Meanwhile, by another node: the next try sees it, and refuses that member alone.
             except Exception as error:  # noqa: BLE001 (no driver's exception leaves here)
                 if is_read_only(error):
                     await self._leave_read_only()

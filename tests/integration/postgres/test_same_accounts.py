@@ -1,4 +1,4 @@
-"""Sessions that insert the same accounts at once, in whichever order they were given."""
+"""Sessions that insert the same accounts or attempts at once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -9,8 +9,8 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from domain.events import ProviderConnected
-from domain.identifiers import ConnectionId, EventId
-from domain.ports import ConcurrentUpdate
+from domain.identifiers import AttemptId, ConnectionId, EventId
+from domain.ports import AttemptRecorded, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
@@ -24,6 +24,11 @@ ADD = (
     " provider_account_id, credential_type, encrypted_credentials, created_at, updated_at, version)"
     " VALUES ($1, $2, $3, $4, 'active', $5, 'oauth2', 'x', now(), now(), 1)"
 )
+RECORD = (
+    "INSERT INTO provider_events (id, user_id, position, kind, occurred_at, connection_id,"
+    " attempt_id, provider_id, provider_slug, created)"
+    " VALUES ($1, $2, 1, 'connected', $3, $4, $5, $6, 'schwab', true)"
+)
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
@@ -35,13 +40,13 @@ def connections(accounts: Sequence[str]) -> list[ProviderConnection]:
     ]
 
 
-def add(connection: ProviderConnection) -> Write:
+def add(connection: ProviderConnection, attempt_id: AttemptId | None = None) -> Write:
     connected = ProviderConnected(
         id=EventId(uuid7()),
         occurred_at=NOW,
         user_id=connection.user_id,
         connection_id=connection.id,
-        attempt_id=an_attempt(),
+        attempt_id=attempt_id or an_attempt(),
         provider=PROVIDER,
         created=True,
     )
@@ -99,3 +104,18 @@ async def test_imports_hold_no_account_behind_the_one_that_they_wait_for(
         await insert(other, "account-2")
 
     assert await importing == 0
+
+
+async def test_attempt_that_another_session_records_meanwhile_is_refused_alone(
+    database: PostgresDatabase, other: asyncpg.Connection
+) -> None:
+    attempt_id = an_attempt()
+    async with other.transaction():
+        await other.execute(RECORD, uuid7(), a_user(2), NOW, uuid7(), attempt_id, PROVIDER.id)
+        first, second = connections(["account-1", "account-2"])
+        commit = asyncio.create_task(database.store.commit([add(first), add(second, attempt_id)]))
+        await waits(other)
+
+    accepted, refused = await commit
+    assert isinstance(accepted, list)
+    assert isinstance(refused, AttemptRecorded)

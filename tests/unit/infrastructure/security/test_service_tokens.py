@@ -107,6 +107,7 @@ async def test_a_public_key_of_the_services() -> None:
         ({}, set()),
         ({"scope": ""}, set()),
         ({"scope": " a  b a "}, {"a", "b"}),
+        ({"scope": "a\u00a0b\tc d"}, {"a\u00a0b\tc", "d"}),
     ],
 )
 async def test_scopes_stand_between_spaces(claims: dict[str, object], scopes: set[str]) -> None:
