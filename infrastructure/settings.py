@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infrastructure.database.location import DatabaseLocation
 from infrastructure.failures import SettingsError
+from infrastructure.server.unread_budget import MOST_UNREAD
 from infrastructure.setting_types.keys import FernetKeys, PublicKey, TokenSecret
 from infrastructure.setting_types.origins import Origins
 from infrastructure.setting_types.server_urls import DatabaseUrl, KeysUrl, NatsUrls, PostgresUrl
@@ -123,6 +124,8 @@ class Settings(BaseSettings):
     """Per socket."""
     slow_reader_seconds: Seconds = 10.0
     """Seconds after which a client that does not read is disconnected."""
+    max_unread_bytes: Annotated[WholeNumber, Field(ge=1_048_576)] = MOST_UNREAD
+    """Of responses and events that clients have not read, per process."""
     keep_alive_seconds: Annotated[WholeNumber, Field(ge=1)] = 75
     """Seconds after which an idle HTTP connection is closed."""
     log_level: LogLevel | None = None

@@ -18,6 +18,7 @@ from infrastructure.database.database import serving
 from infrastructure.failures import DatabaseUnavailable
 from infrastructure.server.client_limits import ClientLimits
 from infrastructure.server.listening import listen, origin_of
+from infrastructure.server.unread_budget import UnreadBudget
 from infrastructure.server.uvicorn_server import Lifecycle, serve
 from infrastructure.settings import Settings
 
@@ -96,6 +97,7 @@ async def _serve(
                     stall_seconds=settings.slow_reader_seconds,
                     keep_alive_seconds=settings.keep_alive_seconds,
                     frames_per_second=settings.max_messages_per_second,
+                    unread=UnreadBudget(settings.max_unread_bytes),
                     on_cut=app.cut_off,
                 ),
             )

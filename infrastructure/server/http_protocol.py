@@ -3,6 +3,7 @@
 import asyncio
 from typing import cast
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -30,6 +31,7 @@ class HttpProtocol(StrictHttpProtocol):
         self._write_deadline = WriteDeadline(transport, self.limits)
         self._read_deadline = ReadDeadline(transport, self.limits.stall_seconds)
         self._unanswered: list[RequestResponseCycle] = []
+        self._postponed: tuple[RequestResponseCycle, ASGI3Application] | None = None
         self._upgraded = False
         self._found = 0
         self._parts = DataInParts(transport, self._parse)
@@ -43,6 +45,7 @@ class HttpProtocol(StrictHttpProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         self._unanswered.clear()
+        self._postponed = None
         self._parts.end()
         super().connection_lost(exc)
 
@@ -101,6 +104,15 @@ class HttpProtocol(StrictHttpProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._write_deadline.over()
+        if self._postponed is not None:
+            postponed, self._postponed = self._postponed, None
+            self._start_asgi_task(*postponed)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if self.flow.write_paused:
+            self._postponed = (cycle, app)  # its response would be kept beside the unread one
+        else:
+            super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
         super().send_400_response(msg)

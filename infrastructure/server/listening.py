@@ -6,11 +6,17 @@ import socket
 from infrastructure.failures import InUse, OperatorError
 
 
+SEND_BUFFER = 64 * 1024
+"""Of each connection, in the kernel, which doubles it. By itself it grows to megabytes, of which
+the process knows nothing."""
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A bound socket; port 0 takes a free one. Raises `OperatorError`, `InUse` for a port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server = socket.socket(family)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # connections inherit it
     try:
         server.bind((host, port))
     except (OSError, UnicodeError) as error:  # UnicodeError: no host name at all

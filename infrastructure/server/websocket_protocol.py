@@ -80,6 +80,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         for text in texts:
             self.conn.send_text(text)
         self.transport.write(b"".join(self.conn.data_to_send()))
+        self._write_deadline.grown()
 
     def close(self, code: int, reason: str) -> None:
         """See `FrameSender`. Like uvicorn's own, without waiting for a client who doesn't read."""

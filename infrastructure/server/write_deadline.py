@@ -6,7 +6,7 @@ import struct
 import sys
 import termios
 
-from infrastructure.server.client_limits import STALLED, ClientLimits
+from infrastructure.server.client_limits import STALLED, UNREAD, ClientLimits
 
 CHECKS = 4
 """Looks at the progress of a client, per deadline."""
@@ -20,10 +20,11 @@ class WriteDeadline:
 
     A client that reads steadily is never cut off, however slow it is. It lives outside of any send,
     and aborts: `transport.close()` would wait without an end for such a client, because it flushes
-    first.
+    first. It also tells the process's budget how much is unread.
     """
 
     __slots__ = (
+        "_budget",
         "_checks_left",
         "_closing",
         "_interval",
@@ -37,6 +38,7 @@ class WriteDeadline:
         self._transport = transport
         self._interval = limits.stall_seconds / CHECKS
         self._on_cut = limits.on_cut
+        self._budget = limits.unread
         self._closing = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -45,12 +47,19 @@ class WriteDeadline:
         if self._timer is None:
             self._progressed()
             self._wait()
+            self.grown()
+
+    def grown(self) -> None:
+        """More was written, and is unread too."""
+        if self._timer is not None:
+            self._budget.hold(self, self._transport.get_write_buffer_size(), self._cut)
 
     def over(self) -> None:
         """The client has read enough, or is gone."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._budget.release(self)
         if self._closing:
             self.begin()
 
@@ -77,12 +86,20 @@ class WriteDeadline:
         else:
             self._checks_left -= 1
         if self._checks_left > 0:
-            return self._wait()
+            self._wait()
+            return self.grown()
         self._timer = None
+        self._budget.release(self)
         if not self._closing:
             self._on_cut(STALLED)
         self._transport.abort()
         return None
+
+    def _cut(self) -> None:
+        """The process holds too much, and the most for this client."""
+        self.gone()
+        self._on_cut(UNREAD)
+        self._transport.abort()
 
 
 def unread_bytes(transport: asyncio.Transport) -> int:

@@ -135,12 +135,9 @@ class SocketOperations(Generic[CallerT]):
             answer = _error(id_, call, refused.errors)
         except Exception as error:  # noqa: BLE001 (masked and logged)
             answer = _error(id_, call, [self._parts.gateway.unexpected(error)])
-        task = asyncio.current_task()
-        if self._running.get(id_) is task and self._sender.full:
-            await self._sender.drained()
-        if self._running.get(id_) is task:  # the client has not ended it
+        if self._running.get(id_) is asyncio.current_task():  # the client has not ended it
             del self._running[id_]
-            self._sender.post(answer)
+            self._sender.post(answer)  # at once, so that the server knows how much is unread
         self._parts.gateway.record(call)
 
 

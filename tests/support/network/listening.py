@@ -8,8 +8,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
-from infrastructure.server.client_limits import FRAMES, STALLED, ClientLimits
+from infrastructure.server.client_limits import FRAMES, STALLED, UNREAD, ClientLimits
 from infrastructure.server.listening import listen
+from infrastructure.server.unread_budget import MOST_UNREAD, UnreadBudget
 from infrastructure.server.uvicorn_server import server_config
 
 
@@ -33,7 +34,7 @@ class Listening:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.stalls = self.floods = 0
+        self.stalls = self.floods = self.unread_cuts = 0
         self.state = ServerState()
 
     @property
@@ -44,12 +45,21 @@ class Listening:
     @property
     def most_unread(self) -> int:
         """Bytes that the server holds for the client who is most behind."""
+        return max(self._unread(), default=0)
+
+    @property
+    def all_unread(self) -> int:
+        """Bytes that the server holds for all clients."""
+        return sum(self._unread())
+
+    def _unread(self) -> list[int]:
         transports = [connection.transport for connection in self.state.connections]
-        return max((transport.get_write_buffer_size() for transport in transports), default=0)
+        return [transport.get_write_buffer_size() for transport in transports]
 
     def cut_off(self, limit: str) -> None:
         self.stalls += limit == STALLED
         self.floods += limit == FRAMES
+        self.unread_cuts += limit == UNREAD
 
 
 @asynccontextmanager
@@ -59,6 +69,7 @@ async def listening(
     stall_seconds: float = 10.0,
     keep_alive: int = 75,
     frames_per_second: int = 100,
+    unread: int = MOST_UNREAD,
 ) -> AsyncIterator[Listening]:
     """Serves on a free port of the loopback for an `async with` block."""
     socket = listen("127.0.0.1", 0)
@@ -67,6 +78,7 @@ async def listening(
         stall_seconds=stall_seconds,
         keep_alive_seconds=keep_alive,
         frames_per_second=frames_per_second,
+        unread=UnreadBudget(unread),
         on_cut=where.cut_off,
     )
     server = _Server(server_config(app, limits))
