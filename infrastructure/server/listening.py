@@ -5,7 +5,6 @@ import socket
 
 from infrastructure.failures import InUse, OperatorError
 
-
 SEND_BUFFER = 64 * 1024
 """Of each connection, in the kernel, which doubles it. By itself it grows to megabytes, of which
 the process knows nothing."""
