@@ -17,7 +17,8 @@ from domain.identifiers import EventId, ProviderId, UserId
 from domain.ports import AccessToken
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
-from infrastructure.observability.logging import JsonAccessLog, configure_logging
+from infrastructure.observability.access_log import JsonAccessLog
+from infrastructure.observability.logging import configure_logging
 from infrastructure.server.client_limits import ClientLimits
 from infrastructure.server.listening import listen
 from infrastructure.server.uvicorn_server import Lifecycle, serve

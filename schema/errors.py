@@ -70,7 +70,7 @@ def invalid_cursor() -> GraphQLError:
     """The cursor is not valid here. The reason is not given, so that nothing can be probed."""
     return request_error(
         ErrorCode.INVALID_CURSOR,
-        "This cursor is not valid. Refetch `eventCursor` and the lists, and resume from there.",
+        "This cursor is not valid. Read the list or `eventCursor` again, and continue from there.",
     )
 
 

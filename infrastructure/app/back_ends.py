@@ -19,7 +19,7 @@ from domain.result import Failure
 from infrastructure import adapters
 from infrastructure.app.wire import wire_settings
 from infrastructure.app.writing import Writing, now
-from infrastructure.observability.logging import JsonAccessLog, JsonCredentialsAudit
+from infrastructure.observability.access_log import JsonAccessLog, JsonCredentialsAudit
 from infrastructure.observability.metrics import Metrics
 from infrastructure.security.identity import service_tokens
 from infrastructure.security.signing_keys import VerificationKeys

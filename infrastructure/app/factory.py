@@ -17,8 +17,8 @@ from infrastructure.database.database import Database, open_database
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.failures import OperatorError, SchemaOutdated
 from infrastructure.live.sweep import Sweep
+from infrastructure.observability.access_log import JsonAccessLog
 from infrastructure.observability.health import Health
-from infrastructure.observability.logging import JsonAccessLog
 from infrastructure.observability.metrics import Metrics, metrics_server
 from infrastructure.persistence.credentials_keys import CredentialsKeys
 from infrastructure.persistence.event_log import TortoiseEventLog

@@ -28,9 +28,7 @@ def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> Opera
     where = f"Can't listen on {host}:{port}"
     match error:
         case OSError(errno=errno.EADDRINUSE):
-            return InUse(
-                f"{where}: the port is taken. Choose another with --port (0 takes a free one)."
-            )
+            return InUse(f"{where}: the port is taken. Choose another (port 0 takes a free one).")
         case OSError(errno=errno.EACCES):
             return OperatorError(f"{where}: this user may not. Choose a port above 1023.")
         case OSError(errno=errno.EADDRNOTAVAIL):

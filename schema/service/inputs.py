@@ -108,7 +108,7 @@ class ConnectProviderInput:
         description="The provider's id of the account: connecting it again makes no duplicate.",
     )
     connection_id: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="The connection to begin again, and no other. A UUID."
+        default=strawberry.UNSET, description="Renew this connection only. A UUID."
     )
     attempt_id: strawberry.ID = strawberry.field(
         description="A new UUID for each attempt; repeat it when an answer was lost."

@@ -43,7 +43,10 @@ from schema.service.results import (
 )
 from schema.service.types import ConnectionRecord
 
-DIFFERENT = "`attemptId` or `connectionId` belongs to another user, provider or account."
+DIFFERENT = (
+    "`attemptId` was used for another request, or `connectionId` belongs to another user, provider "
+    "or account."
+)
 
 
 @strawberry.type(description="What a service may change.")
@@ -51,7 +54,7 @@ class Mutation:
     """Root of all mutations."""
 
     @strawberry.mutation(
-        description="Scope connections:write. Repeating an `attemptId` repeats nothing."
+        description="Scope connections:write. A repeated `attemptId` returns the first result."
     )
     async def connect_provider(
         self,
@@ -109,7 +112,9 @@ class Mutation:
                 return refusal(error)
 
     @strawberry.mutation(
-        description="Scope connections:write. The provider no longer accepts the credentials."
+        description=(
+            "Scope connections:write. Reports that the provider no longer accepts the credentials."
+        )
     )
     async def report_access_lost(
         self,
@@ -130,7 +135,7 @@ class Mutation:
             case Failure(error=error):
                 return refusal(error)
 
-    @strawberry.mutation(description="Scope connections:write. Data was fetched.")
+    @strawberry.mutation(description="Scope connections:write. Records when data was last fetched.")
     async def record_sync(
         self,
         info: ServiceInfo,
@@ -148,7 +153,9 @@ class Mutation:
             case Failure(error=error):
                 return refusal(error)
 
-    @strawberry.mutation(description="Scope connections:disconnect. On behalf of a user.")
+    @strawberry.mutation(
+        description=("Scope connections:disconnect. Disconnects a provider on behalf of a user.")
+    )
     async def disconnect_provider(
         self,
         info: ServiceInfo,

@@ -63,7 +63,7 @@ class CommandFailed(Error):
 class ConnectProviderSuccess:
     """Also when the same attempt is repeated."""
 
-    connection: ConnectionRecord = strawberry.field(description="As it is now.")
+    connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
     created: bool = strawberry.field(description="Whether a new connection was created.")
     verify: bool = strawberry.field(
         description="Whether to try the credentials before telling the user."
@@ -78,32 +78,32 @@ class ConnectProviderSuccess:
 class RefreshCredentialsSuccess:
     """The connection is active."""
 
-    connection: ConnectionRecord = strawberry.field(description="As it is now.")
+    connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
 
 
 @strawberry.type(description="The status is recorded.")
 class ReportAccessLostSuccess:
     """The credentials are kept."""
 
-    connection: ConnectionRecord = strawberry.field(description="As it is now.")
+    connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
 
 
 @strawberry.type(description="The time is recorded, unless a later one is known.")
 class RecordSyncSuccess:
     """No event tells of it."""
 
-    connection: ConnectionRecord = strawberry.field(description="As it is now.")
+    connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
 
 
 @strawberry.type(description="The connection is disconnected, its credentials are destroyed.")
 class DisconnectProviderSuccess:
     """Also when it was disconnected before."""
 
-    connection: ConnectionRecord = strawberry.field(description="As it is now.")
+    connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
     attempt_id: strawberry.ID | None = strawberry.field(
         description="Correlates this result with its events."
     )
-    cursor: str = strawberry.field(description="Just behind the attempt's last event.")
+    cursor: str = strawberry.field(description="Cursor of the attempt's last event.")
 
 
 ConnectProviderResult: TypeAlias = Annotated[

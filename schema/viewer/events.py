@@ -51,11 +51,12 @@ class ProviderEvent(Node):
     )
     occurred_at: datetime = strawberry.field(description="When the event occurred.")
     attempt_id: strawberry.ID | None = strawberry.field(
-        description="Correlates an attempt with its outcome. A UUID."
+        description=(
+            "Correlates an attempt with its outcome. A UUID; null when the event is not part of an "
+            "attempt."
+        )
     )
-    connection_id: strawberry.ID = strawberry.field(
-        description="Id of the connection that the request named. A UUID."
-    )
+    connection_id: strawberry.ID = strawberry.field(description="Id of the connection. A UUID.")
     provider: Provider | None = strawberry.field(
         description="The provider; null when the viewer has no connection with this id."
     )

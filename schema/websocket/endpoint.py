@@ -7,10 +7,11 @@ from starlette.types import Receive, Scope, Send
 from domain.ports import CallerT, NewId
 from schema.admission.entry import Peer
 from schema.admission.origins import origin_allowed
+from schema.websocket.close_codes import CloseCode
 from schema.websocket.frame_sender import FRAME_SENDER, FrameSender
 from schema.websocket.operations import SocketParts
 from schema.websocket.protocol import SUBPROTOCOL
-from schema.websocket.session import SERVICE_RESTART, SocketSession
+from schema.websocket.session import SocketSession
 from schema.websocket.subscription import TRANSPORT
 
 
@@ -37,8 +38,8 @@ class WebSocketTransport(Generic[CallerT]):
         sender: FrameSender = scope["extensions"][FRAME_SENDER]
         if not spoken:
             self._parts.admission.refused(Peer(socket_id, TRANSPORT), "BAD_USER_INPUT")
-            sender.close(4406, "Subprotocol not acceptable")
+            sender.close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
         elif self._parts.admission.draining:
-            sender.close(SERVICE_RESTART, "Service restart")
+            sender.close(CloseCode.SERVICE_RESTART, "Service restart")
         else:
             await SocketSession(socket_id, self._parts, sender, receive).run()

@@ -9,21 +9,17 @@ from domain.ports import CallerT
 from schema.admission.entry import EndReason, Entry, Peer
 from schema.errors import ErrorCode, Limit, Refused, outcome_of
 from schema.websocket import protocol
+from schema.websocket.close_codes import CloseCode as Code
 from schema.websocket.frame_sender import FrameSender
 from schema.websocket.operations import SocketOperations, SocketParts
 from schema.websocket.protocol import Complete, ConnectionInit, Malformed, Ping, Pong, Subscribe
 from schema.websocket.subscription import TRANSPORT
 
-MESSAGE_TOO_BIG = 1009
-INTERNAL_ERROR = 1011
-SERVICE_RESTART = 1012
-TRY_AGAIN_LATER = 1013
-
 
 class SocketSession(Generic[CallerT]):
     """Reads messages until either side closes the socket.
 
-    The close codes are the protocol's. 1012 and 1013 tell clients to reconnect, soon or later.
+    See `CloseCode` for how it may end.
     """
 
     __slots__ = (
@@ -68,18 +64,18 @@ class SocketSession(Generic[CallerT]):
                 if self._sender.full:
                     await self._sender.drained()
         except Malformed as malformed:
-            self.close(4400, str(malformed))
+            self.close(Code.BAD_REQUEST, str(malformed))
         except Exception as error:  # noqa: BLE001 (masked and logged)
             self._parts.gateway.unexpected(error)
-            self.close(INTERNAL_ERROR, "Internal error")
+            self.close(Code.INTERNAL_ERROR, "Internal error")
         finally:
             self._gone()
 
     def _note_limit(self, code: object) -> None:
         """The server has closed it, for a limit of its own."""
-        if code == MESSAGE_TOO_BIG:
+        if code == Code.MESSAGE_TOO_BIG:
             self._parts.admission.telemetry.limit_hit(Limit.MESSAGE_SIZE)
-        elif code == TRY_AGAIN_LATER:
+        elif code == Code.TRY_AGAIN_LATER:
             self._entry.refuse(ErrorCode.RATE_LIMITED)
 
     def close(self, code: int, reason: str) -> None:
@@ -92,9 +88,9 @@ class SocketSession(Generic[CallerT]):
         """Ends it for this reason, see `Admission.enter`."""
         match reason:
             case EndReason.TOKEN_EXPIRED:
-                self.close(4403, "Token expired")
+                self.close(Code.FORBIDDEN, "Token expired")
             case EndReason.DISPLACED:
-                self._refuse(TRY_AGAIN_LATER, "Too many sockets", "TOO_MANY_SUBSCRIPTIONS")
+                self._refuse(Code.TRY_AGAIN_LATER, "Too many sockets", "TOO_MANY_SUBSCRIPTIONS")
             case EndReason.RESTART:
                 if self._draining is None:
                     self._draining = asyncio.create_task(self._drain())
@@ -103,7 +99,7 @@ class SocketSession(Generic[CallerT]):
         """What was asked is answered first, and nothing new is begun."""
         if self._operations is not None:
             await self._operations.answered()
-        self.close(SERVICE_RESTART, "Service restart")
+        self.close(Code.SERVICE_RESTART, "Service restart")
 
     def _refuse(self, code: int, reason: str, outcome: str) -> None:
         """Closes it, and the access log says why."""
@@ -112,11 +108,13 @@ class SocketSession(Generic[CallerT]):
         self.close(code, reason)
 
     def _init_timeout(self) -> None:
-        self._refuse(4408, "Connection initialisation timeout", ErrorCode.UNAUTHENTICATED)
+        self._refuse(
+            Code.INIT_TIMEOUT, "Connection initialisation timeout", ErrorCode.UNAUTHENTICATED
+        )
 
     async def _handle(self, text: str | None) -> None:
         if not self._parts.rate.admits(self._id):
-            return self._refuse(TRY_AGAIN_LATER, "Too many messages", ErrorCode.RATE_LIMITED)
+            return self._refuse(Code.TRY_AGAIN_LATER, "Too many messages", ErrorCode.RATE_LIMITED)
         if text is None:
             raise Malformed("A message is text")
         match protocol.parse(text):
@@ -135,15 +133,15 @@ class SocketSession(Generic[CallerT]):
 
     async def _subscribe(self, message: Subscribe) -> None:
         if self._operations is None:
-            self._refuse(4401, "Unauthorized", ErrorCode.UNAUTHENTICATED)
+            self._refuse(Code.UNAUTHORIZED, "Unauthorized", ErrorCode.UNAUTHENTICATED)
         elif message.id in self._operations:
-            self.close(4409, _subscriber_exists(message.id))
+            self.close(Code.SUBSCRIBER_EXISTS, _subscriber_exists(message.id))
         elif self._draining is None:
             await self._operations.start(message.id, message.request)
 
     async def _init(self, payload: dict[str, Any]) -> None:
         if self._operations is not None:
-            return self.close(4429, "Too many initialisation requests")
+            return self.close(Code.TOO_MANY_INITS, "Too many initialisation requests")
         self._timer.cancel()
         authorization = next(
             (value for name, value in payload.items() if name.lower() == "authorization"), None
@@ -155,18 +153,20 @@ class SocketSession(Generic[CallerT]):
         except Refused as refused:
             outcome = outcome_of(refused.errors)
             if outcome == ErrorCode.SERVICE_UNAVAILABLE:
-                return self._refuse(TRY_AGAIN_LATER, "Try again later", outcome)
-            return self._refuse(4403, "Forbidden", outcome)
+                return self._refuse(Code.TRY_AGAIN_LATER, "Try again later", outcome)
+            return self._refuse(Code.FORBIDDEN, "Forbidden", outcome)
         try:
             self._entry.admit(token)
         except Refused as refused:
-            return self._refuse(TRY_AGAIN_LATER, "Too many sockets", outcome_of(refused.errors))
+            return self._refuse(
+                Code.TRY_AGAIN_LATER, "Too many sockets", outcome_of(refused.errors)
+            )
         self._operations = SocketOperations(self._id, token, self._parts, self._sender, self._lost)
         self._sender.on_drained = self._operations.resume
         return self._sender.post([protocol.ACKNOWLEDGED])
 
     def _lost(self) -> None:
-        self.close(TRY_AGAIN_LATER, "Try again later")
+        self.close(Code.TRY_AGAIN_LATER, "Try again later")
 
     def _gone(self) -> None:
         self._closed = True

@@ -135,7 +135,7 @@ async def connected(unplug: Unplug, flow: Mapping[str, str], tokens: Json) -> st
 
     `flow` was stored when the user was sent to the provider, with an `attempt_id` made then: a
     callback that is handled twice makes one connection. Raises `RuntimeError` when the connection
-    that was to be renewed has been disconnected meanwhile.
+    that was to be renewed has been disconnected in the meantime.
     """
     result = await unplug.call(
         CONNECT,

@@ -42,7 +42,7 @@ def import_(
 
     docs/operators.md describes a line. Bad lines are reported and skipped (exit code 1).
     A connection whose id exists already is left untouched.
-    A line without an id creates a new connection every time.
+    A line with neither an id nor an account creates a new connection every time.
     """
     from infrastructure.commands.importing.formats import open_file
     from infrastructure.commands.maintenance import import_file

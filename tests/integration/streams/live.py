@@ -5,7 +5,7 @@ from domain.identifiers import UserId
 from infrastructure.live.event_feed import LiveEventFeed
 from infrastructure.live.event_tail import EventTail
 from infrastructure.live.log_reader import LogReader
-from infrastructure.observability.logging import JsonAccessLog
+from infrastructure.observability.access_log import JsonAccessLog
 from schema.asgi import WireSettings
 from tests.support.fakes.events import InMemoryEventLog
 from tests.support.fakes.world import World

@@ -8,7 +8,7 @@ import logging
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from infrastructure.observability.logging import JsonAccessLog
+from infrastructure.observability.access_log import JsonAccessLog
 from infrastructure.server.data_in_parts import PART
 from schema.websocket.frame_sender import FRAME_SENDER, FrameSender
 from tests.support.network.listening import listening

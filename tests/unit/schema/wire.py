@@ -16,7 +16,7 @@ from domain.commands.disconnect_provider import DisconnectProviderHandler
 from domain.identifiers import UserId
 from domain.ports import AccessToken, AccessTokens, EventFeed, KeysUnavailable
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
-from infrastructure.observability.logging import JsonAccessLog
+from infrastructure.observability.access_log import JsonAccessLog
 from infrastructure.running_commands import AttemptNotes, RunningCommands
 from schema.admission.access_log import AccessLog
 from schema.admission.draining import OpenStreams

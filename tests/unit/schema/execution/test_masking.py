@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import structlog
 
-from infrastructure.observability.logging import JsonAccessLog, configure_logging
+from infrastructure.observability.access_log import JsonAccessLog
+from infrastructure.observability.logging import configure_logging
 from tests.unit.schema.wire import ADA, Wire, codes
 
 SECRET = "hunter2-hunter2"
