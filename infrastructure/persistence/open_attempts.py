@@ -12,6 +12,8 @@ from infrastructure.database.store import CloseAttempt, Store
 from infrastructure.persistence.writer import Writer
 
 PAGE_SIZE = 500
+DEADLINE = 5.0
+"""Seconds for which a sweep waits for its writes; the next one tries again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -43,6 +45,13 @@ class OpenAttempts:
             return False
         return True
 
+    async def _interrupt(self, attempt_id: AttemptId) -> bool:
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await self.close(attempt_id, FailureReason.INTERRUPTED)
+        except TimeoutError:
+            raise StorageError from None
+
     async def close_abandoned(self, older_than: timedelta | None) -> int:
         """Interrupts those that are open for longer by the database's clock, or all; says how many.
 
@@ -52,7 +61,7 @@ class OpenAttempts:
         closed, last, failed = 0, None, set[AttemptId]()
         while page := await self._store.abandoned(older_than, last, PAGE_SIZE):
             last = page[-1]
-            closing = (self.close(attempt_id, FailureReason.INTERRUPTED) for attempt_id in page)
+            closing = (self._interrupt(attempt_id) for attempt_id in page)
             outcomes = await asyncio.gather(*closing, return_exceptions=True)
             for attempt_id, outcome in zip(page, outcomes, strict=True):
                 match outcome:

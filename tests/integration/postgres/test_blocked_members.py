@@ -25,6 +25,7 @@ from domain.result import Success
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.store import Write
+from infrastructure.persistence import open_attempts
 from infrastructure.persistence.event_bus import WriterEventBus
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.open_attempts import OpenAttempts
@@ -253,3 +254,23 @@ async def test_a_statement_timeout_fails_the_member_that_causes_it(
         )
 
     assert [type(result) for result in results] == [RecordedEvent, StorageError, RecordedEvent]
+
+
+async def test_a_sweep_does_not_wait_for_a_writer_that_hangs(
+    options: PostgresOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_attempts, "DEADLINE", 0.3)
+    port = urlsplit(options.url).port
+    assert port is not None
+    async with TcpProxy(port) as proxy:
+        url = options.url.replace(f":{port}/", f":{proxy.port}/")
+        quick = dataclasses.replace(options, url=url, statement_timeout=1.0)
+        async with running(quick, options.url) as node:
+            await node.write(attempted(OTHER, a_connection()))
+            proxy.lose_what_is_sent()  # on the writer's connection, and on those that are idle
+            proxy.black_holes.discard(1)  # the pool's
+
+            closed, seconds = await timed(node.attempts.close_abandoned(timedelta(0)))
+
+            assert closed == 0
+            assert seconds < SOON
