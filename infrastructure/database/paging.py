@@ -1,7 +1,8 @@
 """Keyset paging: a page is read from its key on, never by counting rows."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
@@ -12,26 +13,32 @@ KeyT = TypeVar("KeyT")
 ItemT = TypeVar("ItemT")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Generic[KeyT, ItemT]):
+    """The order of rows, and what becomes of one.
+
+    `compare(op, key)` is true for rows that stand `lt`, `lte`, `gt` or `gte` to a key.
+    """
+
+    columns: Sequence[str]
+    order: Sequence[str]
+    compare: Callable[[str, KeyT], Q]
+    item: Callable[[Sequence[Any]], ItemT]
+
+
 async def read_page(
-    rows: QuerySet[Any],
-    request: PageRequest[KeyT],
-    *,
-    columns: Sequence[str],
-    order: Sequence[str],
-    compare: Callable[[str, KeyT], Q],
-    item: Callable[[Sequence[Any]], ItemT],
+    rows: QuerySet[Any], request: PageRequest[KeyT], listing: Listing[KeyT, ItemT]
 ) -> Page[ItemT]:
-    """`compare(op, key)` is true for rows that stand `lt`, `lte`, `gt` or `gte` to a key."""
-    found = rows
+    """The page, and whether there are items in front of it and behind it."""
+    found, compare = rows, listing.compare
     if request.after is not None:
         found = found.filter(compare("gt", request.after))
     if request.before is not None:
         found = found.filter(compare("lt", request.before))
-    if request.backwards:
-        order = [f"-{name}" for name in order]
+    order = [f"-{name}" if request.backwards else name for name in listing.order]
     # One more than asked for tells whether there are more.
-    read = await found.order_by(*order).limit(request.limit + 1).values_list(*columns)
-    items = [item(row) for row in read[: request.limit]]
+    read = await found.order_by(*order).limit(request.limit + 1).values_list(*listing.columns)
+    items = [listing.item(row) for row in read[: request.limit]]
     more = len(read) > request.limit
     if request.backwards:
         items.reverse()

@@ -13,7 +13,7 @@ from domain.identifiers import ConnectionId, EventId, UserId
 from domain.ports import LogReplaced, Page, PageRequest
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import OpenAttemptRow, ProviderEventRow
-from infrastructure.database.paging import read_page
+from infrastructure.database.paging import Listing, read_page
 from infrastructure.database.rows import EVENT_COLUMNS, as_uuid, event_of
 
 _MOVED = {
@@ -58,14 +58,7 @@ class TortoiseEventLog:
         if connection_id is not None:
             rows = rows.filter(connection_id=connection_id)
         with reading():
-            return await read_page(
-                rows,
-                request,
-                columns=EVENT_COLUMNS,
-                order=("position",),
-                compare=_compare,
-                item=event_of,
-            )
+            return await read_page(rows, request, _LISTING)
 
     async def head(self, user_id: UserId) -> EventCursor:
         rows = self._rows(user_id).order_by("-position").limit(1)
@@ -108,3 +101,6 @@ def _parts(end: EventCursor) -> tuple[UserId, int, EventId | None]:
 def _compare(op: str, position: int) -> Q:
     bound: dict[str, Any] = {f"position__{op}": position}
     return Q(**bound)
+
+
+_LISTING = Listing(columns=EVENT_COLUMNS, order=("position",), compare=_compare, item=event_of)

@@ -13,13 +13,11 @@ from domain.ports import AccountConnections, ConnectionFilter, ConnectionKey, Pa
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import ProviderConnectionRow
-from infrastructure.database.paging import read_page
+from infrastructure.database.paging import Listing, read_page
 from infrastructure.database.rows import CIPHERTEXT, READ_COLUMNS, as_uuid, connection_of
 from infrastructure.database.store import Write
 from infrastructure.persistence.connection_lookup import ConnectionLookup
 from infrastructure.persistence.writer import Writer
-
-_ORDER = ("created_at", "id")
 
 
 class TortoiseProviderConnectionRepository:
@@ -42,7 +40,7 @@ class TortoiseProviderConnectionRepository:
     async def find_by_user_id(self, user_id: UserId) -> Sequence[ProviderConnection]:
         rows = ProviderConnectionRow.filter(user_id=user_id).using_db(self._client)
         with reading():
-            found = await rows.order_by(*_ORDER).values_list(*READ_COLUMNS)
+            found = await rows.order_by(*_LISTING.order).values_list(*READ_COLUMNS)
         return [connection_of(row) for row in found]
 
     async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
@@ -101,17 +99,15 @@ async def _read_page(
     if statuses is not None:
         rows = rows.filter(status__in=[status.value for status in statuses])
     with reading():
-        return await read_page(
-            rows,
-            request,
-            columns=READ_COLUMNS,
-            order=_ORDER,
-            compare=_compare,
-            item=connection_of,
-        )
+        return await read_page(rows, request, _LISTING)
 
 
 def _compare(op: str, key: ConnectionKey) -> Q:
     other_time: dict[str, Any] = {f"created_at__{op[:2]}": key.created_at}
     same_time: dict[str, Any] = {"created_at": key.created_at, f"id__{op}": key.id}
     return Q(**other_time) | Q(**same_time)
+
+
+_LISTING = Listing(
+    columns=READ_COLUMNS, order=("created_at", "id"), compare=_compare, item=connection_of
+)

@@ -14,6 +14,8 @@ from tests.resilience.faults.plan import EVENTS, Planned
 from tests.support.network.tcp_proxy import Cut
 
 BIND = b"B"
+LAST = Planned(pause=0, kind="demote", node=0, lasts=1.5, cuts=())
+"""Nothing after it drops the connections to the standby: nodes have to do it."""
 AT_ONCE = 80
 """Commands of all users behind a restore."""
 OF_LONG_AGO = 1.4
@@ -46,6 +48,8 @@ class Faults:
             self._carried_out.append(asyncio.create_task(self._carry_out(fault)))
         await asyncio.gather(*self._carried_out)
         self._cuts.clear()
+        if self._cluster.postgres is not None:
+            await self._on_database(LAST)
         await self._cluster.slow_commits(0)
 
     async def _carry_out(self, fault: Planned) -> None:

@@ -10,7 +10,7 @@ from tests.support.network.tcp_proxy import Cut
 EVERYWHERE = ("kill", "stop", "deploy", "hang up", "back up", "restore", "lock rows")
 ON_POSTGRES = (
     *("cut commits", "slow commits", "cut all", "restart database", "stop for long"),
-    *("lose commits", "read-only", "fill connections", "slow commits"),
+    *("lose commits", "read-only", "demote", "fill connections", "slow commits"),
 )
 ON_NATS = ("nats away",)
 EVENTS = (b"attempted", b"succeeded")
