@@ -116,10 +116,11 @@ WITH patience AS MATERIALIZED (
     FROM unnest({arrays(("n", *_EVENT), len(_SAVED) + 3)})
         WITH ORDINALITY AS e (n, {", ".join(_EVENT)}, k)
         LEFT JOIN copied a ON e.user_id IS NULL AND a.attempt_id = e.attempt_id
+    WHERE (SELECT count(*) FROM patience) > 0 -- before any lock: a batch may have no connection
 ), locked AS MATERIALIZED (
     SELECT id, version FROM provider_connections
     WHERE id = ANY (${_SAVED.index("id") + 2}::uuid[])
-        AND (SELECT count(*) FROM patience) > 0 -- after it is set
+        AND (SELECT count(*) FROM patience) > 0 -- and it may have no event
     ORDER BY id FOR UPDATE
 ), recorded AS MATERIALIZED (
     SELECT e.n FROM unnest({arrays(("n", "attempt_id"), _REPEATED)}) AS e (n, attempt_id)

@@ -187,6 +187,19 @@ async def test_a_locked_head_with_abandoned_attempts_holds_up_no_others(node: No
     assert len(await node.log.read(EventCursor.start(LOCKED), 100)) == 16
 
 
+async def test_a_locked_head_holds_up_new_attempts_of_its_user_only(node: Node) -> None:
+    await node.write(attempted(LOCKED, a_connection()))
+    async with node.locking("SELECT 1 FROM log_heads WHERE user_id = $1 FOR UPDATE", LOCKED):
+        blocked = asyncio.gather(
+            *(node.write(attempted(LOCKED, a_connection())) for _ in range(5)),
+            return_exceptions=True,
+        )
+        took = await others_go_on(node, blocked)
+
+    assert max(took) < SOON
+    assert {type(outcome) for outcome in await blocked} == {StorageError}
+
+
 async def test_a_lock_that_is_let_go_in_time_costs_nothing(node: Node) -> None:
     (connection,) = await node.add(1, LOCKED)
     lock = "SELECT 1 FROM provider_connections WHERE id = $1 FOR UPDATE"
