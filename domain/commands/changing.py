@@ -11,7 +11,8 @@ from domain.ports import ConcurrentUpdate, ProviderConnectionRepository, Storage
 from domain.provider_connection import ProviderConnection
 from domain.result import Failure, Result, Success
 
-SAVE_TRIES = 5
+SAVE_TRIES = 20
+"""A connection that many workers change at once is lost to them a few times in a row."""
 
 ErrorT = TypeVar("ErrorT")
 

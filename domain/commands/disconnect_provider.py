@@ -29,7 +29,8 @@ from domain.ports import (
 from domain.provider_connection import ProviderConnection
 from domain.result import Failure, Result, Success
 
-SAVE_TRIES = 5
+SAVE_TRIES = 20
+"""Workers that change the connection all the time must not keep the user from disconnecting it."""
 
 EventT = TypeVar("EventT", bound=ProviderEvent)
 

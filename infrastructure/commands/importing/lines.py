@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, BinaryIO, NotRequired, TypeAlias
 
+import orjson
 from pydantic import (
     ConfigDict,
     Field,
@@ -157,7 +158,17 @@ def _json(data: dict[str, JsonValue]) -> bytes:
             json.dumps(data, allow_nan=False)
         except ValueError:
             raise BadLine("`credentials.data` has a number that JSON does not know") from None
+    if not _reads_as(text, data):
+        raise BadLine("`credentials.data` has a number that is not exact: use a string")
     return text
+
+
+def _reads_as(text: bytes, data: object) -> bool:
+    """Whole numbers above 64 bits are read as the nearest float, or not at all."""
+    try:
+        return bool(orjson.loads(text) == data)
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _utc(text: str | None) -> datetime | None:

@@ -72,9 +72,10 @@ async def test_change_that_is_always_late_fails_in_the_end(world: World) -> None
     assert await syncing(world).handle(SYNC) == Failure(error=errors.DatabaseError())
 
 
-async def test_change_that_is_late_once_is_made_again(world: World) -> None:
-    world.at("connected", always_late)
-    world.at("update", always_late)
+@pytest.mark.parametrize("times", [1, 15])
+async def test_change_that_is_late_is_made_again(world: World, times: int) -> None:
+    world.at("connected", *[always_late] * times)
+    world.at("update", *[always_late] * times)
     assert isinstance(await connecting(world).handle(COMMAND), Success)
     assert isinstance(await syncing(world).handle(SYNC), Success)
 

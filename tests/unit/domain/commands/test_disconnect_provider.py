@@ -111,6 +111,17 @@ async def test_connection_that_vanishes_meanwhile_is_not_found(case: Case) -> No
     assert case.kinds() == FAILURE
 
 
+async def test_busy_workers_do_not_keep_a_user_from_disconnecting(case: Case) -> None:
+    async def touch() -> None:
+        case.world.add(replace(case.stored, version=case.stored.version + 1))
+
+    case.world.at("succeeded", *[touch] * 15)
+
+    assert isinstance(await case.disconnect(), Success)
+    assert case.stored.status is ConnectionStatus.DISCONNECTED
+    assert case.kinds() == SUCCESS
+
+
 async def test_change_after_change_ends_as_a_database_error(case: Case) -> None:
     async def touch() -> None:
         case.world.add(replace(case.stored, version=case.stored.version + 1))

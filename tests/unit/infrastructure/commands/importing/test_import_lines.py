@@ -131,6 +131,13 @@ def test_a_short_line_is_enough_and_gets_an_id_of_its_own() -> None:
             )
             for number in (b"NaN", b"Infinity", b"1e999", b'["NaN", -Infinity]')
         ),
+        *(
+            (
+                line().replace(b'"s3cret"', number),
+                "`credentials.data` has a number that is not exact: use a string",
+            )
+            for number in (b"18446744073709551617", b"-9223372036854775809", b"9" * 400)
+        ),
         (line(credentials=None), "an active connection needs credentials"),
         (line(status="disconnected"), "a disconnected connection has no credentials"),
         (line(credentials="s3cret"), "`credentials` is not an object with a type and data"),
