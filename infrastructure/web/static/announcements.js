@@ -6,9 +6,9 @@ import { happened } from "./words.js";
 export class Announcements {
   #region = document.getElementById("announcement");
 
-  add(event) {
+  add(event, asked) {
     if (event.__typename === ATTEMPTED) return;
-    const { title, reason } = happened(event);
+    const { title, reason } = happened(event, null, asked);
     this.#region.textContent = [title, reason].filter(Boolean).join(". ");
   }
 }

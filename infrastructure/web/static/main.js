@@ -38,7 +38,7 @@ const unreachable = document.getElementById("unreachable");
 let signedIn = false;
 
 function happens(event) {
-  if (store.add(event)) announcements.add(event);
+  if (store.add(event)) announcements.add(event, store.asked(event));
   const unknown = event.provider && !store.connections.has(event.connectionId);
   if (unknown) client.reread(); // connected after this page was opened
 }

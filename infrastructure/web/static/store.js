@@ -5,6 +5,12 @@
 
 export const ATTEMPTED = "ProviderDisconnectionAttempted";
 export const SUCCEEDED = "ProviderDisconnectionSucceeded";
+export const FAILED = "ProviderDisconnectionFailed";
+export const CONNECTED = "ProviderConnected";
+export const ACCESS_LOST = "ProviderAccessLost";
+export const ACCESS_RESTORED = "ProviderAccessRestored";
+
+const OF_ATTEMPTS = new Set([ATTEMPTED, SUCCEEDED, FAILED]);
 
 export class Store {
   loaded = false;
@@ -35,15 +41,16 @@ export class Store {
   add(event, live = true) {
     if (this.#events.has(event.position)) return false;
     this.#events.set(event.position, event);
-    const attempt = this.#attempts.get(event.attemptId) ?? { asked: null, outcome: null };
-    this.#attempts.set(event.attemptId, attempt);
-    if (event.__typename === ATTEMPTED) attempt.asked = event;
-    else Object.assign(attempt, { outcome: event, live });
-    const latest = this.#latest.get(event.connectionId);
-    if (!latest || newest(attempt) >= newest(latest)) this.#latest.set(event.connectionId, attempt);
+    if (OF_ATTEMPTS.has(event.__typename)) this.#attempted(event, live);
     if (event.__typename === SUCCEEDED) this.#disconnected(event);
+    else if (live) this.#access(event);
     this.changed();
     return true;
+  }
+
+  /** The event that began the attempt of an outcome, if it is known. */
+  asked(event) {
+    return this.#attempts.get(event.attemptId)?.asked ?? null;
   }
 
   /** A page of history, oldest first; `filter` is a connection's id, or "" for all of them. */
@@ -87,6 +94,27 @@ export class Store {
 
   #from(filter) {
     return Math.min(...[filter, ""].map((key) => this.#reach.get(key)?.from ?? Infinity));
+  }
+
+  #attempted(event, live) {
+    const attempt = this.#attempts.get(event.attemptId) ?? { asked: null, outcome: null };
+    this.#attempts.set(event.attemptId, attempt);
+    if (event.__typename === ATTEMPTED) attempt.asked = event;
+    else Object.assign(attempt, { outcome: event, live });
+    const latest = this.#latest.get(event.connectionId);
+    if (!latest || newest(attempt) >= newest(latest)) this.#latest.set(event.connectionId, attempt);
+  }
+
+  /** A back end connected a provider, or lost or got back access. A disconnection is final. */
+  #access({ __typename, connectionId, occurredAt, status }) {
+    const known = this.connections.get(connectionId);
+    if (!known || known.status === "DISCONNECTED") return;
+    const changes = {
+      [CONNECTED]: { status: "ACTIVE", connectedAt: occurredAt },
+      [ACCESS_LOST]: { status },
+      [ACCESS_RESTORED]: { status: "ACTIVE" },
+    }[__typename];
+    if (changes) this.put({ ...known, ...changes, updatedAt: occurredAt });
   }
 
   #disconnected({ connectionId, occurredAt }) {

@@ -80,6 +80,7 @@ export class Timeline {
     const { title, detail, reason, icon: name, tone } = happened(
       event,
       this.#store.connections.get(event.connectionId),
+      this.#store.asked(event),
     );
     const entry = element(
       "li",

@@ -20,7 +20,8 @@
  *   connectedAt: ?string, disconnectedAt: ?string, lastSyncAt: ?string, createdAt: string,
  *   updatedAt: string}} Connection
  * @typedef {{__typename: string, id: string, position: number, cursor: string, occurredAt: string,
- *   attemptId: string, connectionId: string, provider: ?{id: string, slug: string},
+ *   attemptId: ?string, connectionId: string, provider: ?{id: string, slug: string},
+ *   created?: boolean, status?: string, initiator?: string, note?: ?string,
  *   reason?: string, message?: string}} ProviderEvent
  * @typedef {{name: "connecting" | "live" | "waiting" | "token" | "stale", delay?: number}} State
  *   `connecting`; `live`: everything up to now is known, or on its way; `waiting`: unreachable, the
@@ -40,6 +41,9 @@ const CONNECTION = `fragment Connection on ConnectedProvider {
 }`;
 const EVENT = `fragment Event on ProviderEvent {
   __typename id position cursor occurredAt attemptId connectionId provider { id slug }
+  ... on ProviderConnected { created }
+  ... on ProviderAccessLost { status }
+  ... on ProviderDisconnectionAttempted { initiator note }
   ... on ProviderDisconnectionFailed { reason message }
 }`;
 const SNAPSHOT = `query Snapshot($largest: Int!, $after: String, $last: Int!) {

@@ -1,6 +1,6 @@
 /** Every sentence that depends on what happened. */
 
-import { ATTEMPTED, SUCCEEDED } from "./store.js";
+import { ACCESS_LOST, ACCESS_RESTORED, ATTEMPTED, CONNECTED, FAILED, SUCCEEDED } from "./store.js";
 
 /** `charles-schwab` is "Charles Schwab". */
 export function providerName({ slug }) {
@@ -51,18 +51,43 @@ export function failure(reason, name) {
   return (FAILURES[reason] ?? FAILURES.DATABASE_ERROR)(name);
 }
 
-/** An entry of the timeline. */
-export function happened(event, connection) {
+const ASKED = {
+  USER: "You asked",
+  SERVICE: "The app asked",
+  OPERATOR: "An operator asked",
+};
+
+const LOST = {
+  EXPIRED: "The access expired. Connect again to renew it.",
+  REVOKED: "The access was withdrawn. Connect again to renew it.",
+  FAILED: "The provider refuses the access. Connect again to renew it.",
+};
+
+/** An entry of the timeline. `asked` is the event that began an outcome's attempt, if it is known. */
+export function happened(event, connection, asked = null) {
   const name = event.provider && providerName(event.provider);
   const detail = connection?.alias ?? null;
   switch (event.__typename) {
-    case ATTEMPTED:
-      return name
-        ? { title: `You asked to disconnect ${name}`, detail, icon: "arrow", tone: "quiet" }
-        : { title: "You asked to disconnect an unknown connection", detail, icon: "arrow", tone: "quiet" };
-    case SUCCEEDED:
-      return { title: `You disconnected ${name}`, detail, icon: "unplugged", tone: "good" };
-    default:
+    case CONNECTED: {
+      const title = event.created ? `You connected ${name}` : `You connected ${name} again`;
+      return { title, detail, icon: "check", tone: "good" };
+    }
+    case ACCESS_LOST: {
+      const reason = LOST[event.status];
+      return { title: `${name} gives no more access`, detail, reason, icon: "warning", tone: "warn" };
+    }
+    case ACCESS_RESTORED:
+      return { title: `Access to ${name} works again`, detail, icon: "check", tone: "good" };
+    case ATTEMPTED: {
+      const title = `${ASKED[event.initiator] ?? ASKED.USER} to disconnect ${name ?? "an unknown connection"}`;
+      return { title, detail, reason: event.note, icon: "arrow", tone: "quiet" };
+    }
+    case SUCCEEDED: {
+      const byUser = (asked?.initiator ?? "USER") === "USER";
+      const title = byUser ? `You disconnected ${name}` : `${name} was disconnected`;
+      return { title, detail, icon: "unplugged", tone: "good" };
+    }
+    case FAILED:
       return {
         title: name ? `${name} was not disconnected` : "Nothing was disconnected",
         detail,
@@ -70,5 +95,7 @@ export function happened(event, connection) {
         icon: "cross",
         tone: "bad",
       };
+    default: // of a newer version
+      return { title: "Something changed", detail, icon: "clock", tone: "quiet" };
   }
 }

@@ -75,7 +75,7 @@ class ScriptedApi:
         position = len(self.events) + 1
         known = next((c for c in self.connections if c["id"] == connection_id), None)
         event = {
-            "__typename": f"ProviderDisconnection{kind}",
+            "__typename": kind if kind.startswith("Provider") else f"ProviderDisconnection{kind}",
             "id": str(UUID(int=10_000 + position)),
             "position": position,
             "cursor": self._cursor(position),

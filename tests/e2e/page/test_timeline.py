@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.e2e.page.browser import Visitor
-from tests.e2e.page.screen import entries, is_up_to_date, open_page
+from tests.e2e.page.screen import card, entries, is_up_to_date, open_page
 from tests.e2e.page.scripted_api import Json, ScriptedApi
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -168,3 +168,50 @@ async def test_a_page_of_a_history_that_was_replaced_meanwhile_is_not_shown(
     api.happen("Attempted", SCHWAB, 2)
     await expect(entries(page).first).to_have_text("You asked to disconnect Schwab")
     assert await shown(page) == [3, 2, 1]
+
+
+async def test_connection_that_begins_appears(visitor: Visitor, api: ScriptedApi) -> None:
+    page = await open_page(visitor)
+    await is_up_to_date(page)
+    chase = api.connect("chase", "Everyday")
+    api.happen("ProviderConnected", chase, 1, created=True)
+    await expect(card(page, "Chase")).to_contain_text("Connected")
+    await expect(entries(page).first).to_contain_text("You connected Chase")
+
+
+async def test_access_is_lost_and_comes_back(visitor: Visitor, api: ScriptedApi) -> None:
+    page = await open_page(visitor)
+    await is_up_to_date(page)
+    api.happen("ProviderAccessLost", SCHWAB, 1, status="EXPIRED")
+    await expect(card(page, "Schwab")).to_contain_text("Access expired")
+    await expect(entries(page).first).to_contain_text("Schwab gives no more access")
+    await expect(page.locator("#days .reason").first).to_contain_text("Connect again to renew it")
+
+    api.happen("ProviderAccessRestored", SCHWAB, 2)
+    await expect(card(page, "Schwab")).to_contain_text("Connected")
+    await expect(entries(page).first).to_contain_text("Access to Schwab works again")
+
+    api.happen("ProviderConnected", SCHWAB, 3, created=False)
+    await expect(entries(page).first).to_contain_text("You connected Schwab again")
+
+
+async def test_disconnection_by_the_app_says_so(visitor: Visitor, api: ScriptedApi) -> None:
+    page = await open_page(visitor)
+    await is_up_to_date(page)
+    note = "Your account is closed."
+    api.happen("Attempted", SCHWAB, 1, initiator="SERVICE", note=note)
+    await expect(entries(page).first).to_contain_text("The app asked to disconnect Schwab")
+    await expect(page.locator("#days .reason").first).to_contain_text(note)
+    api.happen("Succeeded", SCHWAB, 1)
+    await expect(entries(page).first).to_contain_text("Schwab was disconnected")
+    await expect(card(page, "Schwab")).to_contain_text("Disconnected")
+
+
+async def test_disconnection_is_final_on_the_page_too(visitor: Visitor, api: ScriptedApi) -> None:
+    page = await open_page(visitor)
+    await is_up_to_date(page)
+    api.disconnect(SCHWAB, 1)
+    await expect(card(page, "Schwab")).to_contain_text("Disconnected")
+    api.happen("ProviderAccessRestored", SCHWAB, 2)
+    await expect(entries(page).first).to_contain_text("works again")
+    await expect(card(page, "Schwab")).to_contain_text("Disconnected")
