@@ -24,7 +24,6 @@ LOCKED_FOR = 4.0
 ON_LOCKED_ROWS = 10
 AT_ONCE = 3
 SOONER_THAN_THE_SWEEP = 0.5
-BESIDE_A_LOCK = False
 BESIDE_A_LOCK_WITHIN = 1.0
 USUAL = {"DisconnectProviderSuccess", "ConnectionNotFound"}
 
@@ -66,7 +65,7 @@ async def calm(cluster: Cluster, clients: Clients, folder: Path) -> Calm:
         await asyncio.sleep(PAUSE)
     await cluster.slow_commits(0)
     usual_delay = clients.usual_delay()
-    if cluster.postgres is None or not BESIDE_A_LOCK:
+    if cluster.postgres is None:
         return Calm(answers, usual_delay, beside_a_lock=0)
     others, slowest = await _beside_a_lock(cluster, clients)
     return Calm(answers + others, usual_delay, beside_a_lock=slowest)
