@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from infrastructure.live import postgres_notify as notify_wake_ups
 from infrastructure.live.postgres_notify import CHANNEL, NotifyWakeUps
@@ -122,3 +123,40 @@ async def test_leaves_no_connection_behind(postgres_server: PostgresServer) -> N
         await eventually(lambda: here.healthy)
         assert connections() == "1"
     await eventually(lambda: connections() == "0")
+
+
+async def test_without_a_server_a_bounded_number_waits_for_it(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify_wake_ups, "MOST_PENDING", 3)
+    url, metrics = postgres_server.url("postgres"), Metrics()
+    here = NotifyWakeUps(url, metrics)
+    users = [uuid4() for _ in range(3)]
+    here.send(users)
+    here.send([ALICE])
+    async with node(url) as there:
+        there.listen(ALICE, dropped := Woken())
+        await eventually(lambda: there.healthy)
+        dropped.times = 0
+        there.listen(users[0], woken := Woken())
+        async with here:
+            await woken.once_more()
+            await eventually(lambda: sent(metrics) > 0)
+    assert (sent(metrics), dropped.times) == (3, 0)
+
+
+def sent(metrics: Metrics) -> float:
+    return metrics.registry.get_sample_value("unplug_wake_ups_total", {"way": "sent"}) or 0
+
+
+async def test_a_lost_server_and_its_return_are_logged_once(
+    postgres_server: PostgresServer,
+) -> None:
+    with capture_logs() as logs:
+        async with node(postgres_server.url("postgres")) as here:
+            await eventually(lambda: here.healthy)
+            postgres_server.stop()
+            await eventually(lambda: not here.healthy)
+            postgres_server.start()
+            await eventually(lambda: here.healthy)
+    assert [entry["event"] for entry in logs] == ["lost", "back"]
