@@ -42,13 +42,18 @@ query Page($before: String) {
 _FILL = """
 WITH RECURSIVE positions (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM positions WHERE n < :count)
 INSERT INTO provider_events
-  (id, user_id, position, kind, occurred_at, connection_id, attempt_id, reason)
+  (id, user_id, position, kind, occurred_at, connection_id, attempt_id, reason, initiator)
 SELECT
   printf('019b0000-%04x-7000-8000-%012x', n / 65536, n), :user, n,
   iif(n % 2, 'attempted', 'failed'), '2026-01-01 00:00:00+00:00',
   '00000000-0000-0000-0000-000000000009',
-  printf('019a0000-0000-7000-8000-%012x', (n + 1) / 2), iif(n % 2, NULL, 'connection_not_found')
+  printf('019a0000-0000-7000-8000-%012x', (n + 1) / 2), iif(n % 2, NULL, 'connection_not_found'),
+  iif(n % 2, 'user', NULL)
 FROM positions
+"""
+_HEAD = """
+INSERT INTO log_heads (user_id, position, event_id, previous_id)
+SELECT user_id, position, id, NULL FROM provider_events WHERE user_id = :user AND position = :count
 """
 
 
@@ -88,7 +93,7 @@ def _history(count: int) -> Iterator[tuple[Server, int]]:
     with Sqlite().installation(users=1, connections=1) as unplug:
         with contextlib.closing(sqlite3.connect(unplug.directory / "unplug.sqlite3")) as database:
             database.execute(_FILL, {"count": count, "user": str(USER)})
-            database.execute("INSERT INTO log_heads VALUES (?, ?)", (str(USER), count))
+            database.execute(_HEAD, {"count": count, "user": str(USER)})
             database.commit()
         with unplug.serving() as server:
             yield server, count
