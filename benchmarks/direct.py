@@ -11,7 +11,7 @@ from domain.events import RecordedEvent
 from domain.ports import StorageError
 from infrastructure.app import writing
 from infrastructure.cli import main
-from infrastructure.database.store import Store, Write
+from infrastructure.database.store import Member, Store, Write
 
 
 class DirectWriter:
@@ -27,14 +27,18 @@ class DirectWriter:
     def start(self) -> None:
         """Nothing runs on its own."""
 
-    async def write(self, write: Write) -> RecordedEvent:
+    async def write(self, member: Member) -> Sequence[RecordedEvent]:
         """See `Writer.write`."""
         async with self._turn:
-            (outcome,) = await self._store.commit([write])
-        if not isinstance(outcome, RecordedEvent):
+            (outcome,) = await self._store.commit([member])
+        if not isinstance(outcome, Sequence):
             raise StorageError
-        self._on_committed([outcome])
+        self._on_committed(outcome)
         return outcome
+
+    async def probe(self) -> None:
+        """See `Writer.probe`."""
+        await self.write(Write())
 
     async def aclose(self) -> None:
         """Nothing to end."""

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -131,8 +132,10 @@ class Cluster:
     async def lock(self, user_id: UUID, seconds: float) -> None:
         """An open transaction holds one user's rows and head; on SQLite, the whole file."""
         if self.postgres is None:
-            with closing(sqlite3.connect(self.file, timeout=10, isolation_level=None)) as db:
-                db.execute("BEGIN IMMEDIATE")
+            connect = partial(sqlite3.connect, timeout=60, isolation_level=None)
+            with closing(connect(self.file, check_same_thread=False)) as db:
+                # In a thread: a stopped node may hold the lock, and another fault lets it go on.
+                await asyncio.to_thread(db.execute, "BEGIN IMMEDIATE")
                 await asyncio.sleep(seconds)
             return
         rows = f"WHERE user_id = '{user_id}' FOR UPDATE"
