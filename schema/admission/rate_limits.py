@@ -10,14 +10,6 @@ WINDOW_SECONDS = 1
 """Also what a refusal says in `retryAfter`."""
 
 
-class _Window:
-    __slots__ = ("count", "ends")
-
-    def __init__(self, ends: float) -> None:
-        self.ends = ends
-        self.count = 0
-
-
 class FixedWindowCounter:
     """Counts hits per key in windows of one second, which begin with a key's first hit.
 
@@ -27,21 +19,21 @@ class FixedWindowCounter:
     def __init__(self, most: int, now: Callable[[], float] = time.monotonic) -> None:
         self._most = most
         self._now = now
-        self._windows: dict[Hashable, _Window] = {}
+        self._windows: dict[Hashable, tuple[float, int]] = {}  # when it ends, and its hits
         self._swept = 0.0
 
     def hit(self, key: Hashable, cost: int = 1) -> bool:
         """Counts `cost` hits, or none and says False when the key's window would have too many."""
         now = self._now()
         if now >= self._swept + WINDOW_SECONDS:
-            self._windows = {k: window for k, window in self._windows.items() if window.ends > now}
+            self._windows = {k: window for k, window in self._windows.items() if window[0] > now}
             self._swept = now
-        window = self._windows.get(key)
-        if window is None or window.ends <= now:
-            window = self._windows[key] = _Window(now + WINDOW_SECONDS)
-        if window.count + cost > self._most:
+        ends, count = self._windows.get(key, (0.0, 0))
+        if ends <= now:
+            ends, count = now + WINDOW_SECONDS, 0
+        if count + cost > self._most:
             return False
-        window.count += cost
+        self._windows[key] = (ends, count + cost)
         return True
 
 
