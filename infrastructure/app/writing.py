@@ -39,9 +39,7 @@ async def writing(
 ) -> AsyncIterator[Writing]:
     """Takes commands until the context ends; those that are running then are finished first."""
     async with AsyncExitStack() as stack:
-        writer = Writer(database.store, on_committed=on_committed)
-        writer.start()
-        stack.push_async_callback(writer.aclose)
+        writer = await stack.enter_async_context(Writer(database.store, on_committed=on_committed))
         repository = TortoiseProviderConnectionRepository(database.client, writer)
         attempts = OpenAttempts(database.store, writer, now=now, new_id=uuid7)
         notes = AttemptNotes(WriterEventBus(database.client, writer))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Self
 
 import structlog
 
@@ -55,9 +56,10 @@ class Writer:
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Begins to take writes, on the running loop."""
         self._task = asyncio.create_task(self._run())
+        return self
 
     async def write(self, member: Member) -> Sequence[RecordedEvent]:
         """Its events; durable when it returns.
@@ -76,7 +78,7 @@ class Writer:
         """Returns when a write would be accepted now. Raises `StorageError`."""
         await self.write(Write())
 
-    async def aclose(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Takes no more writes, and returns when those that were taken are done.
 
         A database that can't even be read back is not waited for: its callers are cancelled, since

@@ -35,7 +35,6 @@ class PostgresWorld(World):
         self._database = database
         self._name = name
         self._writer = Writer(database.store, self.committed)
-        self._writer.start()
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
         self.bus = WriterEventBus(database.client, self._writer)
         self.log = self.heads = TortoiseEventLog(database.client)
@@ -47,7 +46,9 @@ class PostgresWorld(World):
         name = await create_database()
         options = postgres_options(name)
         await migrate_postgres(options.url)
-        return cls(await PostgresDatabase.open(options), name)
+        world = cls(await PostgresDatabase.open(options), name)
+        await world._writer.__aenter__()
+        return world
 
     async def add(self, *connections: ProviderConnection) -> None:
         await self._database.store.insert(connections)
@@ -63,7 +64,7 @@ class PostgresWorld(World):
         return f"{os.environ[SERVER].rpartition('/')[0]}/{self._name}"
 
     async def aclose(self) -> None:
-        await self._writer.aclose()
+        await self._writer.__aexit__()
         await self._database.aclose()
         await drop_database(self._name)
 

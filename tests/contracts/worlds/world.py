@@ -134,7 +134,6 @@ class SqliteWorld(World):
         self._database = database
         self._path, self._backup = path, path.with_suffix(".backup")
         self._writer = Writer(database.store, self.committed)
-        self._writer.start()
         self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
         self.bus = WriterEventBus(database.client, self._writer)
         self.log = self.heads = TortoiseEventLog(database.client)
@@ -145,7 +144,9 @@ class SqliteWorld(World):
     async def open(cls, folder: Path) -> "SqliteWorld":
         path = folder / "unplug.sqlite3"
         migrate_sqlite(path)
-        return cls(await SqliteDatabase.open(path), path)
+        world = cls(await SqliteDatabase.open(path), path)
+        await world._writer.__aenter__()
+        return world
 
     async def add(self, *connections: ProviderConnection) -> None:
         await self._database.store.insert(connections)
@@ -158,7 +159,7 @@ class SqliteWorld(World):
         await asyncio.to_thread(_copy, self._backup, self._path)
 
     async def aclose(self) -> None:
-        await self._writer.aclose()
+        await self._writer.__aexit__()
         await self._database.aclose()
 
 

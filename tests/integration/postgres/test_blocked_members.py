@@ -93,14 +93,12 @@ async def node(options: PostgresOptions) -> AsyncIterator[Node]:
 @asynccontextmanager
 async def running(options: PostgresOptions, direct: str | None = None) -> AsyncIterator[Node]:
     database = await PostgresDatabase.open(options)
-    writer = Writer(database.store, lambda _: None)
-    writer.start()
     db = await asyncpg.connect(direct or options.url)
-    node = Node(database, writer, db)
-    node.others = await node.add(60, OTHER)
-    yield node
+    async with Writer(database.store, lambda _: None) as writer:
+        node = Node(database, writer, db)
+        node.others = await node.add(60, OTHER)
+        yield node
     await db.close()
-    await writer.aclose()
     await database.aclose()
 
 

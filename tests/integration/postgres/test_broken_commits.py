@@ -65,14 +65,12 @@ async def node(options: PostgresOptions) -> AsyncIterator[Node]:
         url = options.url.replace(f":{port}/", f":{proxy.port}/")
         store = PostgresStore(dataclasses.replace(options, url=url), client=None)  # type: ignore[arg-type] # it reads nothing
         announced: list[RecordedEvent] = []
-        writer = Writer(store, announced.extend)
-        writer.start()
         db = await asyncpg.connect(options.url)
-        node = Node(proxy, store, writer, db)
-        node.announced = announced
-        yield node
-        proxy.judge = lambda _connection, _data: None
-        await writer.aclose()
+        async with Writer(store, announced.extend) as writer:
+            node = Node(proxy, store, writer, db)
+            node.announced = announced
+            yield node
+            proxy.judge = lambda _connection, _data: None
         await store.aclose()
         await db.close()
 

@@ -45,10 +45,8 @@ class Node:
 @asynccontextmanager
 async def running(options: PostgresOptions) -> AsyncIterator[Node]:
     database = await PostgresDatabase.open(options)
-    writer = Writer(database.store, lambda _: None)
-    writer.start()
-    yield Node(database, writer, TortoiseEventLog(database.client))
-    await writer.aclose()
+    async with Writer(database.store, lambda _: None) as writer:
+        yield Node(database, writer, TortoiseEventLog(database.client))
     await database.aclose()
 
 
@@ -203,8 +201,6 @@ async def test_nodes_that_write_to_the_same_users_at_once(options: PostgresOptio
 async def running_writer(options: PostgresOptions) -> AsyncIterator[Writer]:
     """Another node's writer. Tortoise can be open once in a process."""
     store = PostgresStore(options, client=None)  # type: ignore[arg-type] # it reads nothing
-    writer = Writer(store, lambda _: None)
-    writer.start()
-    yield writer
-    await writer.aclose()
+    async with Writer(store, lambda _: None) as writer:
+        yield writer
     await store.aclose()

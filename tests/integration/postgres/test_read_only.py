@@ -47,10 +47,8 @@ class Node:
 @asynccontextmanager
 async def running(options: PostgresOptions) -> AsyncIterator[Node]:
     database = await PostgresDatabase.open(options)
-    writer = Writer(database.store, lambda _: None)
-    writer.start()
-    yield Node(database, writer)
-    await writer.aclose()
+    async with Writer(database.store, lambda _: None) as writer:
+        yield Node(database, writer)
     await database.aclose()
 
 

@@ -65,15 +65,13 @@ async def test_a_server_that_stays_full_is_an_error_within_the_connect_timeout(
             await log.read(EventCursor.start(USER), 10)
         assert 0.2 < asyncio.get_running_loop().time() - began < 2
 
-    writer = Writer(database.store, lambda _: None)
-    writer.start()
-    writing = asyncio.create_task(writer.probe())
-    await asyncio.sleep(0.2)
-    await more[0].close()
-    await writing  # it waited for the stranger's connection
+    async with Writer(database.store, lambda _: None) as writer:
+        writing = asyncio.create_task(writer.probe())
+        await asyncio.sleep(0.2)
+        await more[0].close()
+        await writing  # it waited for the stranger's connection
 
     await more[1].close()
-    await writer.aclose()
     await database.aclose()
 
 

@@ -15,5 +15,6 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
     path = tmp_path / "unplug.sqlite3"
     migrate_sqlite(path)
     node = Node(path, await SqliteDatabase.open(path))
-    yield node
-    await node.aclose()
+    async with node.writer:
+        yield node
+    await node.database.aclose()

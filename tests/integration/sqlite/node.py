@@ -29,7 +29,6 @@ class Node:
         self.database = database
         self.announced: list[RecordedEvent] = []
         self.writer = Writer(database.store, self.announced.extend)
-        self.writer.start()
         self.connections = TortoiseProviderConnectionRepository(database.client, self.writer)
         self.bus = WriterEventBus(database.client, self.writer)
         self.log = TortoiseEventLog(database.client)
@@ -42,10 +41,6 @@ class Node:
                 user_id=user_id, connection_id=connection_id, attempt_id=an_attempt()
             )
         )
-
-    async def aclose(self) -> None:
-        await self.writer.aclose()
-        await self.database.aclose()
 
 
 def now() -> datetime:

@@ -44,7 +44,7 @@ async def read_back(path):
 async def write(path, heals):
     store = SqliteStore(Path(path))
     writer = Writer(store, lambda recorded: print("recorded", recorded[0].event.id))
-    writer.start()
+    await writer.__aenter__()  # it is never left
     write = lambda: writer.write(Write(events=(attempted(a_user(1), a_connection()),)))
     await write()
     await store._run(lambda db: fail_every_fsync())

@@ -101,7 +101,6 @@ class Case:
         self.store = InMemoryStore()
         self.announced: list[RecordedEvent] = []
         self.writer = Writer(self.store, self.announced.extend, max_queued=max_queued)
-        self.writer.start()
 
     def write(self, event: ProviderEvent) -> asyncio.Task[RecordedEvent]:
         return asyncio.create_task(record(self.writer, event))
@@ -135,9 +134,9 @@ async def settled(tasks: Sequence[asyncio.Task[RecordedEvent]]) -> list[object]:
 @pytest.fixture
 async def case() -> AsyncIterator[Case]:
     case = Case(max_queued=3)
-    yield case
-    case.store.may_commit.set()
-    await case.writer.aclose()
+    async with case.writer:
+        yield case
+        case.store.may_commit.set()
 
 
 async def test_what_queues_up_during_a_commit_is_one_transaction(case: Case) -> None:
@@ -150,10 +149,10 @@ async def test_what_queues_up_during_a_commit_is_one_transaction(case: Case) -> 
 
 async def test_a_transaction_has_a_bounded_number_of_writes() -> None:
     case = Case(max_queued=2 * MAX_BATCH)
-    tasks = await case.write_behind_a_commit(*(event() for _ in range(MAX_BATCH + 1)))
-    case.store.may_commit.set()
-    await settled(tasks)
-    await case.writer.aclose()
+    async with case.writer:
+        tasks = await case.write_behind_a_commit(*(event() for _ in range(MAX_BATCH + 1)))
+        case.store.may_commit.set()
+        await settled(tasks)
 
     assert [len(batch) for batch in case.store.batches] == [1, MAX_BATCH, 1]
 
@@ -166,27 +165,23 @@ async def test_before_its_start_nothing_is_taken() -> None:
 async def test_commits_are_announced_before_callers_are_answered() -> None:
     store, heard = InMemoryStore(), list[str]()
     writer = Writer(store, lambda recorded: heard.append(f"{len(recorded)} committed"))
-    writer.start()
 
     async def caller() -> None:
         await record(writer, event())
         heard.append("answered")
 
-    await asyncio.gather(caller(), caller())
+    async with writer:
+        await asyncio.gather(caller(), caller())
 
     assert heard == ["2 committed", "answered", "answered"]
-    await writer.aclose()
 
 
 async def test_fault_in_an_announcement_costs_no_answer() -> None:
     def fault(_: Sequence[RecordedEvent]) -> None:
         raise RuntimeError
 
-    writer = Writer(InMemoryStore(), fault)
-    writer.start()
-
-    assert [(await record(writer, event())).position for _ in range(2)] == [1, 2]
-    await writer.aclose()
+    async with Writer(InMemoryStore(), fault) as writer:
+        assert [(await record(writer, event())).position for _ in range(2)] == [1, 2]
 
 
 async def test_fault_in_the_store_fails_its_batch_alone(case: Case) -> None:
@@ -292,7 +287,7 @@ async def test_queue_is_bounded(case: Case) -> None:
 
 async def test_close_finishes_what_was_taken_and_takes_no_more(case: Case) -> None:
     tasks = await case.write_behind_a_commit(event(), event())
-    closing = asyncio.create_task(case.writer.aclose())
+    closing = asyncio.create_task(case.writer.__aexit__())
     await asyncio.sleep(0)
     late = case.write(event())
     case.store.may_commit.set()
@@ -308,7 +303,7 @@ async def test_close_does_not_wait_for_a_database_that_is_gone(case: Case) -> No
     task = case.write(event())
     await case.store.committing.wait()
 
-    await asyncio.wait_for(case.writer.aclose(), 5)
+    await asyncio.wait_for(case.writer.__aexit__(), 5)
 
     assert isinstance((await settled([task]))[0], asyncio.CancelledError)
 
@@ -447,7 +442,7 @@ async def test_close_waits_for_no_locks(case: Case) -> None:
     blocked = case.write(attempted(LOCKED, GOOD))
     await settled([case.write(event())])
 
-    await asyncio.wait_for(case.writer.aclose(), 5)
+    await asyncio.wait_for(case.writer.__aexit__(), 5)
 
     first, second = await settled([doubted, blocked])
     assert isinstance(first, asyncio.CancelledError)
