@@ -6,26 +6,28 @@ client it must cost nothing.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Self
 
 from domain.events import RecordedEvent
 from domain.ports import StorageError
 from infrastructure.app import writing
 from infrastructure.cli import main
-from infrastructure.database.store import Member, Store, Write
+from infrastructure.database.store import Member, Store
+from infrastructure.persistence.writer import Writer
 
 
-class DirectWriter:
+class DirectWriter(Writer):
     """Commits in the caller's own turn."""
 
     def __init__(
         self, store: Store, on_committed: Callable[[Sequence[RecordedEvent]], None]
     ) -> None:
-        self._store = store
-        self._on_committed = on_committed
+        super().__init__(store, on_committed)
         self._turn = asyncio.Lock()
 
-    def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Nothing runs on its own."""
+        return self
 
     async def write(self, member: Member) -> Sequence[RecordedEvent]:
         """See `Writer.write`."""
@@ -35,13 +37,6 @@ class DirectWriter:
             raise StorageError
         self._on_committed(outcome)
         return outcome
-
-    async def probe(self) -> None:
-        """See `Writer.probe`."""
-        await self.write(Write())
-
-    async def aclose(self) -> None:
-        """Nothing to end."""
 
 
 if __name__ == "__main__":

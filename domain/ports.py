@@ -208,7 +208,8 @@ class EventLog(Protocol):
 
     Positions start at 1 and have no gaps. An append holds the user's head until it commits, so a
     reader who has seen position `n` never finds a new event at or below `n` later. Every method
-    raises `StorageError` when the database can't be read.
+    raises `StorageError` when the database can't be read; a standby that lacks a cursor's event
+    counts as that, since it may only be behind.
     """
 
     async def read(self, after: EventCursor, limit: int) -> Sequence[RecordedEvent]:

@@ -1,6 +1,6 @@
 """Disconnect a provider: the command, its errors and its handler."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
@@ -78,7 +78,9 @@ class DisconnectProviderHandler:
     3. The connection is missing or another user's: record `Failed`.
     4. Mark it disconnected: credentials gone, row kept.
     5. Save it together with `Succeeded`. If its version has moved meanwhile, read again and redo 4.
-    6. The attempt is in the log already: answer with what it recorded.
+    6. The attempt is in the log already: answer with its outcome. When it has none, it is being
+       carried out, or its process is gone: carry it out as well. The log takes one outcome, and
+       all who carry it out answer with that.
     7. A database error before `Attempted` is durable is a `Failure` without a trace. After it,
        `Failed` is tried once.
 
@@ -109,12 +111,17 @@ class DisconnectProviderHandler:
             return await self._repeat(command)
         except StorageError:
             return Failure(error=DisconnectProviderError.DATABASE_ERROR)
+        return await self._carry_out(attempt, connection)
+
+    async def _carry_out(
+        self, attempt: "_Attempt", connection: ProviderConnection | None
+    ) -> Outcome:
         try:
             return await self._disconnect(attempt, connection)
         except StorageError:
             return await self._fail(attempt)
-        except AttemptClosed:  # another node closed an attempt that took too long: that stands
-            return attempt.failure(DisconnectProviderError.DATABASE_ERROR)
+        except AttemptClosed:  # by a repetition, or because it took too long: that stands
+            return await self._as_recorded(attempt)
 
     async def _disconnect(
         self, attempt: "_Attempt", connection: ProviderConnection | None
@@ -136,23 +143,27 @@ class DisconnectProviderHandler:
         raise StorageError
 
     async def _repeat(self, command: DisconnectProvider) -> Outcome:
-        attempt = _Attempt(command, None, self._now, self._new_id)
         try:
             begun, *ended = await self._events.of_attempt(command.attempt_id)
             connection = await self._connections.find_by_id(command.connection_id)
         except StorageError:
-            return attempt.failure(DisconnectProviderError.DATABASE_ERROR)
+            return Failure(
+                error=DisconnectProviderError.DATABASE_ERROR, attempt_id=command.attempt_id
+            )
+        attempt = _Attempt(command, _own_provider(command, connection), self._now, self._new_id)
         if not attempt.began_with(begun.event):
             return attempt.failure(DisconnectProviderError.ATTEMPT_REUSED)
-        match ended:
-            case [RecordedEvent(event=ProviderDisconnectionSucceeded()) as recorded]:
-                if connection is not None:
-                    done = DisconnectedProvider(connection=connection, recorded=recorded)
-                    return Success(value=done)
-            case [RecordedEvent(event=ProviderDisconnectionFailed(reason=reason))]:
-                if reason.name in DisconnectProviderError.__members__:
-                    return attempt.failure(DisconnectProviderError[reason.name])
-        return attempt.failure(DisconnectProviderError.DATABASE_ERROR)
+        if not ended:
+            return await self._carry_out(attempt, connection)
+        return attempt.recorded(ended, connection)
+
+    async def _as_recorded(self, attempt: "_Attempt") -> Outcome:
+        try:
+            _, *ended = await self._events.of_attempt(attempt.command.attempt_id)
+            connection = await self._connections.find_by_id(attempt.command.connection_id)
+        except StorageError:
+            return attempt.failure(DisconnectProviderError.DATABASE_ERROR)
+        return attempt.recorded(ended, connection)
 
     async def _refuse(self, attempt: "_Attempt", error: DisconnectProviderError) -> Outcome:
         await self._events.publish(attempt.failed(error))
@@ -161,7 +172,9 @@ class DisconnectProviderHandler:
     async def _fail(self, attempt: "_Attempt") -> Outcome:
         try:
             return await self._refuse(attempt, DisconnectProviderError.DATABASE_ERROR)
-        except (StorageError, AttemptClosed):
+        except AttemptClosed:
+            return await self._as_recorded(attempt)
+        except StorageError:
             return attempt.failure(DisconnectProviderError.DATABASE_ERROR)
 
 
@@ -203,6 +216,20 @@ class _Attempt:
 
     def failed(self, error: DisconnectProviderError) -> ProviderDisconnectionFailed:
         return self.event(ProviderDisconnectionFailed, reason=FailureReason[error.name])
+
+    def recorded(
+        self, ended: Sequence[RecordedEvent], connection: ProviderConnection | None
+    ) -> Outcome:
+        """What its last event says."""
+        match ended:
+            case [RecordedEvent(event=ProviderDisconnectionSucceeded()) as recorded]:
+                if connection is not None:
+                    done = DisconnectedProvider(connection=connection, recorded=recorded)
+                    return Success(value=done)
+            case [RecordedEvent(event=ProviderDisconnectionFailed(reason=reason))]:
+                if reason.name in DisconnectProviderError.__members__:
+                    return self.failure(DisconnectProviderError[reason.name])
+        return self.failure(DisconnectProviderError.DATABASE_ERROR)
 
     def failure(self, error: DisconnectProviderError) -> Failure[DisconnectProviderError]:
         return Failure(error=error, attempt_id=self.command.attempt_id)

@@ -9,10 +9,11 @@ from tortoise import BaseDBAsyncClient
 from tortoise.expressions import Q
 
 from domain.events import EventCursor, RecordedEvent
-from domain.ports import LogReplaced
+from domain.ports import LogReplaced, StorageError
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import ProviderEventRow
 from infrastructure.database.rows import EVENT_COLUMNS, event_of
+from infrastructure.persistence.event_log import is_held
 
 _HORIZON = {
     "sqlite": "SELECT coalesce(max(commit_order), 0) + 1 AS settled,"
@@ -112,7 +113,8 @@ class TortoiseAllEvents:
         if after is None:
             return events[:limit]
         if not events or events[0].cursor != after:
-            raise LogReplaced
+            held = await is_held(self._client, after.event, after.commit_order)
+            raise StorageError if held else LogReplaced
         return events[1:]
 
 

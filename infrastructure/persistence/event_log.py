@@ -2,19 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
+import structlog
 from tortoise import BaseDBAsyncClient
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from domain.events import EventCursor, RecordedEvent
 from domain.identifiers import ConnectionId, EventId, UserId
-from domain.ports import LogReplaced, Page, PageRequest
+from domain.ports import LogReplaced, Page, PageRequest, StorageError
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import OpenAttemptRow, ProviderEventRow
 from infrastructure.database.paging import Listing, read_page
 from infrastructure.database.rows import EVENT_COLUMNS, as_uuid, event_of
+
+log = structlog.get_logger(__name__)
 
 _MOVED = {
     "sqlite": "SELECT known.value ->> 0,"
@@ -25,11 +29,20 @@ _MOVED = {
     " CASE WHEN h.position > known.position THEN h.position ELSE 0 END"
     " FROM unnest($1::uuid[], $2::int[], $3::uuid[]) AS known (user_id, position, event_id)"
     " LEFT JOIN log_heads AS h ON h.user_id = known.user_id"
-    " WHERE h.event_id IS DISTINCT FROM known.event_id",
+    " WHERE h.event_id IS DISTINCT FROM known.event_id"
+    # A standby may only be behind.
+    " AND (h.position > known.position OR NOT pg_is_in_recovery())",
 }
 _KNOWN: dict[str, Callable[[Sequence[EventCursor]], list[Any]]] = {
     "sqlite": lambda known: [orjson.dumps([_parts(end) for end in known], default=str).decode()],
     "postgres": lambda known: list(zip(*map(_parts, known), strict=True)) or [(), (), ()],
+}
+_HELD = {
+    "sqlite": "SELECT count(*), 0 FROM provider_events"
+    " WHERE user_id = ? AND position = ? AND id = ? AND commit_order = coalesce(?, commit_order)",
+    "postgres": "SELECT count(*), pg_is_in_recovery() FROM provider_events"
+    " WHERE user_id = $1 AND position = $2 AND id = $3"
+    " AND commit_order = coalesce($4::bigint, commit_order)",
 }
 
 
@@ -48,7 +61,7 @@ class TortoiseEventLog:
         if after.event_id is None:
             return found[:limit]
         if not found or found[0].cursor != after:
-            raise LogReplaced
+            raise StorageError if await self.holds(after) else LogReplaced
         return found[1:]
 
     async def page(
@@ -68,11 +81,7 @@ class TortoiseEventLog:
         return EventCursor(user_id=user_id, position=position, event_id=event_id)
 
     async def holds(self, cursor: EventCursor) -> bool:
-        if cursor.position == 0:
-            return True
-        rows = self._rows(cursor.user_id).filter(position=cursor.position, id=cursor.event_id)
-        with reading():
-            return await rows.exists()
+        return cursor.position == 0 or await is_held(self._client, cursor)
 
     async def find(self, user_id: UserId, event_id: EventId) -> RecordedEvent | None:
         with reading():
@@ -92,6 +101,27 @@ class TortoiseEventLog:
 
     def _rows(self, user_id: UserId) -> QuerySet[ProviderEventRow]:
         return ProviderEventRow.filter(user_id=user_id).using_db(self._client)
+
+
+async def is_held(
+    client: BaseDBAsyncClient, cursor: EventCursor, commit_order: int | None = None
+) -> bool:
+    """Whether the cursor's event is at its place, also in the order of all events when it is given.
+
+    Raises `StorageError` as well when a standby lacks the event: it may only be behind, and that a
+    history was replaced is for a server to say that takes writes.
+    """
+    dialect = client.capabilities.dialect
+    values: list[Any] = [*_parts(cursor), commit_order]
+    if dialect == "sqlite":
+        values = [str(value) if isinstance(value, UUID) else value for value in values]
+    with reading():
+        _, rows = await client.execute_query(_HELD[dialect], values)
+    ((held, is_standby),) = map(tuple, rows)
+    if is_standby and not held:
+        log.warning("standby_behind", user_id=str(cursor.user_id), position=cursor.position)
+        raise StorageError
+    return bool(held)
 
 
 def _parts(end: EventCursor) -> tuple[UserId, int, EventId | None]:

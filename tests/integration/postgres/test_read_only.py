@@ -1,9 +1,9 @@
 """A server that takes no writes for a while: a standby, or one that was made read-only."""
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -15,13 +15,16 @@ from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.postgres.migrate import migrate_postgres
 from infrastructure.database.store import Write
+from infrastructure.persistence.all_events import TortoiseAllEvents
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.writer import Writer
 from tests.contracts.worlds.world import attempted
 from tests.support.ids import a_connection, a_user
 from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.servers.postgres import PostgresServer
+from tests.support.woken import eventually
 
+FAR = 2**62
 USER = a_user(1)
 
 
@@ -114,7 +117,7 @@ async def test_a_name_that_leads_to_the_standby_for_a_moment(primary: PostgresSe
         async with TcpProxy(primary.port) as proxy:
             through = url.replace(f":{primary.port}/", f":{proxy.port}/")
             options = PostgresOptions(url=through)
-            async with running(dataclasses.replace(options, connect_timeout=1.0)) as node:
+            async with running(replace(options, connect_timeout=1.0)) as node:
                 await node.write()
                 proxy.target_port = standby.port
                 await proxy.cut_all()
@@ -129,3 +132,47 @@ async def test_a_name_that_leads_to_the_standby_for_a_moment(primary: PostgresSe
                 assert not await node.reads_from_a_standby()
     finally:
         standby.remove()
+
+
+async def test_a_standby_that_is_behind_does_not_say_that_a_history_was_replaced(
+    primary: PostgresServer,
+) -> None:
+    url = primary.create_database("unplug")
+    await migrate_postgres(url)
+    standby = PostgresServer(standby_of=primary)
+    standby.start()
+    try:
+        async with running(PostgresOptions(url=url)) as node:
+            await node.write()
+            await standby_has(standby, 1)
+            standby.execute("SELECT pg_wal_replay_pause()", "unplug")
+            await node.write()
+            first, last = await TortoiseAllEvents(node.database.client).read(None, FAR, 10)
+            elsewhere = replace(last.recorded.cursor, event_id=first.recorded.event.id)
+
+        async with running(PostgresOptions(url=standby.url("unplug"))) as behind:
+            every = TortoiseAllEvents(behind.database.client)
+            for read in (
+                behind.log.read(last.recorded.cursor, 10),
+                behind.log.read(elsewhere, 10),
+                behind.log.holds(last.recorded.cursor),
+                every.read(last.cursor, FAR, 10),
+            ):
+                with pytest.raises(StorageError):
+                    await read
+            assert await behind.log.moved([last.recorded.cursor]) == {}
+            assert await behind.log.moved([EventCursor.start(USER)]) == {USER: 1}
+            assert await behind.log.holds(first.recorded.cursor)
+
+            standby.execute("SELECT pg_wal_replay_resume()", "unplug")
+            await standby_has(standby, 2)
+            assert await behind.log.read(last.recorded.cursor, 10) == []
+            assert await every.read(last.cursor, FAR, 10) == []
+    finally:
+        standby.remove()
+
+
+async def standby_has(standby: PostgresServer, events: int) -> None:
+    await eventually(
+        lambda: int(standby.execute("SELECT count(*) FROM provider_events", "unplug")) == events
+    )

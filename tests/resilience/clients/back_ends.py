@@ -33,7 +33,7 @@ REPORT = """mutation ($input: ReportAccessLostInput!) {
     ... on CredentialsChanged { credentialsVersion } } }"""
 READ = """query ($id: ID!) { result: credentials(connectionId: $id) {
   __typename ... on Credentials { data credentialsVersion } } }"""
-SCOPES = "connections:write credentials:read"
+SCOPES = "connections:write connections:disconnect credentials:read"
 PROVIDER = {"id": str(UUID(int=1)), "slug": "schwab"}
 
 
@@ -69,6 +69,15 @@ class BackEnds:
         """Many at once."""
         await asyncio.gather(*(self._command() for _ in range(size)))
 
+    async def at_once(self, user_id: UUID, connection_id: UUID) -> None:
+        """Two refreshes, a report and a new authorization of one connection."""
+        await asyncio.gather(
+            self._refresh(connection_id),
+            self._refresh(connection_id),
+            self._report(connection_id),
+            self._connect(user_id, {"connectionId": str(connection_id)}),
+        )
+
     async def aclose(self) -> None:
         await self.pause()
         await self._http.aclose()
@@ -99,18 +108,19 @@ class BackEnds:
         if self._chance.random() < 0.75:
             await command(connection_id)
         else:
-            await self._connect(user_id, connection_id)
+            account = f"account-{self._chance.randrange(ACCOUNTS)}"
+            target = self._chance.choice(
+                [{"connectionId": str(connection_id)}, {"providerAccountId": account}]
+            )
+            await self._connect(user_id, target)
 
-    async def _connect(self, user_id: UUID, connection_id: UUID) -> None:
+    async def _connect(self, user_id: UUID, target: Mapping[str, str]) -> None:
         """A connection by its id, or an account by its own; the same attempt until an answer."""
-        token, account = str(uuid7()), f"account-{self._chance.randrange(ACCOUNTS)}"
-        target = self._chance.choice(
-            [{"connectionId": str(connection_id)}, {"providerAccountId": account}]
-        )
+        token = str(uuid7())
         given = {"userId": str(user_id), "provider": PROVIDER, "attemptId": str(uuid7()), **target}
         for number in range(TRIES):
             sent = asyncio.get_running_loop().time()
-            answer = await self._answer(CONNECT, given | {"credentials": credentials(token)})
+            answer = await self.answer(CONNECT, given | {"credentials": credentials(token)})
             if answer is None:
                 continue
             if answer["__typename"] == "ConnectProviderSuccess":
@@ -122,7 +132,7 @@ class BackEnds:
     async def _refresh(self, connection_id: UUID) -> None:
         token, sent = str(uuid7()), asyncio.get_running_loop().time()
         given = self._version(connection_id) | {"credentials": credentials(token)}
-        answer = await self._answer(REFRESH, given)
+        answer = await self.answer(REFRESH, given)
         if answer is not None and answer["__typename"] == "RefreshCredentialsSuccess":
             self._stored(answer["connection"], token, sent)
             replaced = answer["connection"]["credentialsVersion"] - 1
@@ -136,7 +146,7 @@ class BackEnds:
     async def _report(self, connection_id: UUID) -> None:
         status = self._chance.choice(("EXPIRED", "REVOKED", "FAILED"))
         given = self._version(connection_id) | {"status": status}
-        self._changed(connection_id, await self._answer(REPORT, given))
+        self._changed(connection_id, await self.answer(REPORT, given))
 
     def _version(self, connection_id: UUID) -> dict[str, Any]:
         version = self._known.get(connection_id, 1)
@@ -156,7 +166,7 @@ class BackEnds:
 
     async def _difference(self, connection_id: UUID) -> str | None:
         accepted = self.accepted[connection_id]
-        answer = await self._answer(READ, {}, id=str(connection_id))
+        answer = await self.answer(READ, {}, id=str(connection_id))
         if answer is None or answer["__typename"] not in ("Credentials", "ConnectionDisconnected"):
             return f"credentials of {connection_id}: {answer}"
         if answer["__typename"] == "ConnectionDisconnected":
@@ -166,7 +176,7 @@ class BackEnds:
             return f"{connection_id} has version {version}, accepted were {sorted(accepted)}"
         return None
 
-    async def _answer(
+    async def answer(
         self, query: str, given: Mapping[str, Any], **variables: str
     ) -> Mapping[str, Any] | None:
         """The field's result; None when there is none."""

@@ -15,8 +15,6 @@ from tests.resilience.population import Population
 from tests.support.processes import Server
 from tests.support.woken import eventually
 
-LAGS_FOR = 5.0
-"""Seconds for which a node may go on reading from a server that is no longer the primary."""
 TRANSPORTS = ("websocket", "sse", "websocket")
 
 
@@ -55,18 +53,6 @@ class Clients:
         yield
         self.commands.forget()
         self.back_ends.forget()
-
-    @contextlib.contextmanager
-    def lagging_reads(self) -> Iterator[None]:
-        """Meanwhile, and for a moment after it, nodes may read what is not quite up to date."""
-        for subscriber in self.subscribers:
-            subscriber.may_begin_anew = subscriber.may_be_refused = True
-        yield
-        asyncio.get_running_loop().call_later(LAGS_FOR, self._strict)
-
-    def _strict(self) -> None:
-        for subscriber in self.subscribers:
-            subscriber.may_be_refused = False
 
     async def catch_up(self, heads: Mapping[UUID, tuple[int, UUID]], within: float) -> None:
         """Until every subscriber has seen its user's last event, or for so long."""

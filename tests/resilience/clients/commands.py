@@ -86,7 +86,10 @@ class Commands:
                 await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
 
     async def _send(self, population: Population | None = None) -> str:
-        user_id, connection_id = (population or self._population).pick(self._chance)
+        return await self.disconnect(*(population or self._population).pick(self._chance))
+
+    async def disconnect(self, user_id: UUID, connection_id: UUID) -> str:
+        """Returns what was answered."""
         began = asyncio.get_running_loop().time()
         try:
             response = await self._http.post(

@@ -37,8 +37,7 @@ class Subscriber:
     """Follows one user's log from its beginning, over as many connections as it takes.
 
     When the log was replaced and its cursor is refused, it begins anew (`may_begin_anew`), as a
-    client that refetches does; `abandoned` are the events at which it was refused, and
-    `may_be_refused` says that this is right for the moment even if they are still in the log.
+    client that refetches does; `abandoned` are the events at which it was refused.
     """
 
     def __init__(
@@ -52,7 +51,6 @@ class Subscriber:
         self.longest_away = 0.0
         self.refusals: list[str] = []
         self.may_begin_anew = False
-        self.may_be_refused = False
         self.abandoned: list[tuple[int, UUID]] = []
         self._nodes = nodes
         self._chance = chance
@@ -109,7 +107,7 @@ class Subscriber:
 
     def _refused(self, code: str) -> None:
         if code == "INVALID_CURSOR" and self.may_begin_anew:
-            if self.received and not self.may_be_refused:
+            if self.received:
                 self.abandoned.append(self.received[-1])
             self.received.clear()
             self._cursor = self._start

@@ -93,9 +93,6 @@ class Faults:
                     await self._backups.back_up()
                 case "restore" | "lose commits":
                     await self._replace_history(fault)
-                case "demote":
-                    with self._clients.lagging_reads():
-                        await ON_DATABASE[fault.kind](self._cluster, fault.lasts)
                 case kind:
                     await ON_DATABASE[kind](self._cluster, fault.lasts)
 

@@ -1,7 +1,5 @@
 """Commands of back ends when the database fails, or others are always faster."""
 
-from dataclasses import replace
-
 import pytest
 from uuid_utils.compat import uuid7
 
@@ -104,27 +102,71 @@ def test_disconnected_connection_takes_no_credentials() -> None:
         ended.replace_credentials(COMMAND.credentials, CLOCK())
 
 
-async def test_disconnection_is_repeated_as_far_as_it_is_known(world: World) -> None:
-    ports = InMemoryProviderConnectionRepository(world), InMemoryEventBus(world)
-    handler = DisconnectProviderHandler(*ports, now=FakeClock(), new_id=uuid7)
-    command = DisconnectProvider(
+UNKNOWN = Failure(error=DisconnectProviderError.DATABASE_ERROR)
+
+
+def a_disconnection() -> DisconnectProvider:
+    return DisconnectProvider(
         user_id=CONNECTION.user_id,
         connection_id=CONNECTION.id,
         attempt_id=an_attempt(),
         initiator=Initiator.SERVICE,
     )
-    unknown = Failure(error=DisconnectProviderError.DATABASE_ERROR)
+
+
+def disconnecting(world: World) -> DisconnectProviderHandler:
+    ports = InMemoryProviderConnectionRepository(world), InMemoryEventBus(world)
+    return DisconnectProviderHandler(*ports, now=FakeClock(), new_id=uuid7)
+
+
+async def test_disconnection_without_an_outcome_is_carried_out_when_it_is_repeated(
+    world: World,
+) -> None:
+    handler, command = disconnecting(world), a_disconnection()
     world.at("succeeded", world.fail)
     world.at("failed", world.fail)
-    assert await handler.handle(command) == unknown
-    assert await handler.handle(command) == unknown  # it has begun, and has no outcome
+    assert await handler.handle(command) == UNKNOWN
+    for _ in range(2):
+        assert isinstance(await handler.handle(command), Success)
+    assert [type(each.event).__name__ for each in world.logs[command.user_id]] == [
+        "ProviderDisconnectionAttempted",
+        "ProviderDisconnectionSucceeded",
+    ]
 
+
+@pytest.mark.parametrize("then", ["goes on", "fails"])
+async def test_disconnection_that_is_overtaken_by_its_repetition_answers_the_same(
+    world: World, then: str
+) -> None:
+    handler, command = disconnecting(world), a_disconnection()
+    recorded = []
+
+    async def handle() -> None:
+        done = await handler.handle(command)
+        assert isinstance(done, Success)
+        recorded.append(done.value.recorded)
+
+    async def repeat_it() -> None:
+        await handle()
+        if then == "fails":
+            world.at("succeeded", world.fail)
+
+    world.at("attempted recorded", repeat_it)
+    await handle()
+    assert recorded[1] == recorded[0] == world.logs[command.user_id][-1]
+
+
+async def test_disconnection_is_repeated_as_far_as_it_is_known(world: World) -> None:
+    handler, command = disconnecting(world), a_disconnection()
+    world.at("succeeded", world.fail)
+    world.at("failed", world.fail)
+    assert await handler.handle(command) == UNKNOWN
     await world.close(command.attempt_id, FailureReason.INTERRUPTED)
-    assert await handler.handle(command) == unknown
+    assert await handler.handle(command) == UNKNOWN
     world.at("read", world.fail)
-    assert await handler.handle(command) == unknown
+    assert await handler.handle(command) == UNKNOWN
 
-    done = replace(command, attempt_id=an_attempt())
+    done = a_disconnection()
     assert isinstance(await handler.handle(done), Success)
     del world.connections[CONNECTION.id]
-    assert await handler.handle(done) == unknown
+    assert await handler.handle(done) == UNKNOWN
