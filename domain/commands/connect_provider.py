@@ -148,7 +148,10 @@ class ConnectProviderHandler:
         return Failure(error=refused)
 
     async def _repeat(self, command: ConnectProvider) -> ConnectOutcome:
-        recorded = (await self._events.of_attempt(command.attempt_id))[0]
+        attempt = await self._events.of_attempt(command.attempt_id)
+        if not attempt:  # a restore has taken it out of the log
+            raise StorageError
+        recorded = attempt[0]
         event = recorded.event
         connection = await self._connections.find_by_id(event.connection_id)
         if (

@@ -144,7 +144,7 @@ class DisconnectProviderHandler:
 
     async def _repeat(self, command: DisconnectProvider) -> Outcome:
         try:
-            begun, *ended = await self._events.of_attempt(command.attempt_id)
+            begun, *ended = await self._recorded(command.attempt_id)
             connection = await self._connections.find_by_id(command.connection_id)
         except StorageError:
             return Failure(
@@ -159,11 +159,17 @@ class DisconnectProviderHandler:
 
     async def _as_recorded(self, attempt: "_Attempt") -> Outcome:
         try:
-            _, *ended = await self._events.of_attempt(attempt.command.attempt_id)
+            _, *ended = await self._recorded(attempt.command.attempt_id)
             connection = await self._connections.find_by_id(attempt.command.connection_id)
         except StorageError:
             return attempt.failure(DisconnectProviderError.DATABASE_ERROR)
         return attempt.recorded(ended, connection)
+
+    async def _recorded(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
+        """Raises `StorageError` as well when a restore has taken the attempt out of the log."""
+        if recorded := await self._events.of_attempt(attempt_id):
+            return recorded
+        raise StorageError
 
     async def _refuse(self, attempt: "_Attempt", error: DisconnectProviderError) -> Outcome:
         await self._events.publish(attempt.failed(error))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.resilience.calm import ARRIVES_WITHIN, Calm, calm
 from tests.resilience.clients.clients import Clients
+from tests.resilience.clients.commands import FAULT
 from tests.resilience.cluster import Cluster
 from tests.resilience.faults.faults import Faults
 from tests.resilience.faults.plan import plan
@@ -70,7 +71,7 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
         finally:
             await clients.stop()
     verdict = judge(truth, population, clients.commands.answers, clients.subscribers)
-    verdict.broken.extend([*credentials, *_operation(cluster, state)])
+    verdict.broken.extend([*credentials, *_operation(cluster, clients, state)])
     return Report(
         setup=setup,
         seed=seed,
@@ -88,8 +89,10 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
     )
 
 
-def _operation(cluster: Cluster, state: Calm) -> Iterator[str]:
+def _operation(cluster: Cluster, clients: Clients, state: Calm) -> Iterator[str]:
     """What operators expect of nodes."""
+    if faults := clients.commands.outcomes[FAULT] + clients.back_ends.outcomes[FAULT]:
+        yield f"{faults} operations ended in an exception that the server's log has"
     if any(cluster.exit_statuses):
         yield f"nodes that were asked to stop ended with {cluster.exit_statuses}"
     yield from state.broken(cluster.setup)

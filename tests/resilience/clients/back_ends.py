@@ -13,6 +13,7 @@ import httpx
 import jwt
 from uuid_utils.compat import uuid7
 
+from tests.resilience.clients.commands import kind_of_error
 from tests.resilience.population import Population
 from tests.support.processes import SECRET, Server
 
@@ -193,7 +194,7 @@ class BackEnds:
             self.outcomes["no answer"] += 1
             return None
         if "errors" in body:
-            self.outcomes[f"error {body['errors'][0]['extensions']['code']}"] += 1
+            self.outcomes[kind_of_error(body)] += 1
             return None
         result: Mapping[str, Any] = body["data"]["result"]
         self.outcomes[result["__typename"]] += 1

@@ -13,7 +13,7 @@ from domain.commands.disconnect_provider import (
 )
 from domain.commands.record_sync import RecordSync, RecordSyncHandler
 from domain.events import FailureReason, Initiator, ProviderRef
-from domain.ports import ConcurrentUpdate
+from domain.ports import AttemptRecorded, ConcurrentUpdate
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from domain.result import Failure, Success
 from tests.support.fakes.clock_and_ids import FakeClock, FakeIds
@@ -170,3 +170,25 @@ async def test_disconnection_is_repeated_as_far_as_it_is_known(world: World) -> 
     assert isinstance(await handler.handle(done), Success)
     del world.connections[CONNECTION.id]
     assert await handler.handle(done) == UNKNOWN
+
+
+async def test_attempt_that_a_restore_took_out_of_the_log_is_unknown(world: World) -> None:
+    async def restore() -> None:
+        world.logs.clear()
+        world.recorded.clear()
+        world.open_attempts.clear()
+
+    handler, command = disconnecting(world), a_disconnection()
+    world.at("attempted recorded", restore)
+    outcome = await handler.handle(command)
+    assert outcome == Failure(
+        error=DisconnectProviderError.DATABASE_ERROR, attempt_id=command.attempt_id
+    )
+
+    async def have_been_there() -> None:
+        raise AttemptRecorded
+
+    world.at("attempted", have_been_there)
+    world.at("connected", have_been_there)
+    assert await handler.handle(command) == UNKNOWN
+    assert await connecting(world).handle(COMMAND) == Failure(error=errors.DatabaseError())
