@@ -2,19 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import pytest
 
-from domain.token_revocation import RevocationEvidence
 from infrastructure.outbound_http import OutboundHttp
-from infrastructure.providers.answers import Ended, Misconfigured
-from infrastructure.providers.catalogue import Catalogue
+from infrastructure.providers.answers import Misconfigured
 from infrastructure.providers.revoker import Revoker
+from tests.integration.providers.revoking import ACCEPTED, revoker_of
 from tests.support.servers.oauth import CLIENT, OAuthServer, OidcProvider
 from tests.unit.infrastructure.providers.entries import known
-
-ACCEPTED = Ended(RevocationEvidence.ACCEPTED)
 
 
 @asynccontextmanager
@@ -22,8 +18,8 @@ async def revoker(server: OAuthServer, **keys: object) -> AsyncIterator[Revoker]
     identifier, secret = CLIENT
     client = {"client_id": identifier, "client_secret": secret}
     entry = known("rfc7009", **{"endpoint": server.revocation, **client, **keys})
-    async with OutboundHttp() as http:
-        yield Revoker(Catalogue({"acme": entry}), http, now=lambda: datetime.now(UTC))
+    async with revoker_of(entry, OutboundHttp()) as revoke:
+        yield revoke
 
 
 @pytest.mark.parametrize("hint", [False, True])

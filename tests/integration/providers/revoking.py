@@ -1,0 +1,34 @@
+"""A revoker of one provider, `acme`, that a test describes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from domain.token_revocation import RevocationEvidence
+from infrastructure.outbound_http import OutboundHttp, OutboundLimits
+from infrastructure.providers.answers import Ended
+from infrastructure.providers.catalogue import Catalogue
+from infrastructure.providers.entry import ProviderEntry
+from infrastructure.providers.revoker import Revoker
+from tests.support.network.quirk_server import QuirkServer
+from tests.unit.infrastructure.providers.entries import entry
+
+DATA = {"refresh_token": "r-1", "access_token": "a-1"}
+ACCEPTED, GONE = Ended(RevocationEvidence.ACCEPTED), Ended(RevocationEvidence.ALREADY_GONE)
+SHORT = OutboundLimits(total=0.3, body=65_536)
+
+
+@asynccontextmanager
+async def revoker_of(provider: ProviderEntry, http: OutboundHttp) -> AsyncIterator[Revoker]:
+    async with http as client:
+        yield Revoker(Catalogue({"acme": provider}), client, now=lambda: datetime.now(UTC))
+
+
+@asynccontextmanager
+async def revoker(
+    server: QuirkServer, http: OutboundHttp | None = None, **keys: object
+) -> AsyncIterator[Revoker]:
+    """It sends the token in a form to the server's `/revoke`, unless told otherwise."""
+    provider = entry(**{"endpoint": server.url("/revoke"), **keys})
+    async with revoker_of(provider, http or OutboundHttp(SHORT)) as revoke:
+        yield revoke
