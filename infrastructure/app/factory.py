@@ -111,6 +111,7 @@ async def _current_database(settings: Settings, metrics: Metrics) -> AsyncIterat
         if settings.database_file is not None or settings.credentials_keys:
             await CredentialsKeys(database).check(adapters.given_keys(settings))
         if isinstance(database, PostgresDatabase):
+            await database.check_timeouts()
             metrics.watch_pool(database.connections_used, database.connections_idle)
         yield database
 

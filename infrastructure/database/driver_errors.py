@@ -34,10 +34,10 @@ def reading() -> Iterator[None]:
         raise StorageError(explain_error(error)) from None
 
 
-def words(error: Exception) -> str:
-    """What it was, without values: SQLite's messages name columns, others' quote data."""
+def words(error: BaseException | None) -> str:
+    """What it was, in names: a driver's own text may quote data."""
     if isinstance(error, BaseORMException) and error.args and isinstance(error.args[0], Exception):
         return words(error.args[0])
     if isinstance(error, sqlite3.Error):
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__} ({getattr(error, 'sqlite_errorname', 'no code')})"
     return type(error).__name__

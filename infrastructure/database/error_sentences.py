@@ -23,6 +23,8 @@ _SQLITE = {
     sqlite3.SQLITE_FULL: "The disk that holds the database file is full.",
     sqlite3.SQLITE_IOERR: "The disk that holds the database file fails to read or write.",
     sqlite3.SQLITE_NOTADB: "The file is not a database; see UNPLUG_DATABASE_URL.",
+    sqlite3.SQLITE_ERROR: "The tables in the database file are not those of this version of Unplug:"
+    " see UNPLUG_DATABASE_URL.",
     sqlite3.SQLITE_CORRUPT: "The database file is damaged: restore a backup.",
 }
 """By primary result code."""
@@ -120,7 +122,8 @@ def explain_error(error: BaseException) -> str:
         return UNKNOWN if driver_error is None else explain_error(driver_error)
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        return _SQLITE.get(code, f"SQLite reports {type(error).__name__}: {error}.")
+        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        return _SQLITE.get(code, f"SQLite reports {name}.")
     for kind, sentence in _POSTGRES + _NETWORK:
         if isinstance(error, kind):
             return sentence

@@ -1,6 +1,7 @@
 """One PostgreSQL database, open: Tortoise reads it, the store writes it."""
 
 import asyncpg
+import structlog
 from tortoise import BaseDBAsyncClient
 
 from domain.ports import StorageError
@@ -11,8 +12,15 @@ from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.store import PostgresStore
 from infrastructure.database.tortoise_client import TortoiseClient
 
+_log = structlog.get_logger(__name__)
+
 _HAS_VERSION = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
 _VERSION = "SELECT max(version) AS version FROM schema_version"
+
+_TIMEOUTS = (
+    "SELECT name, setting::int FROM pg_settings WHERE name IN"
+    " ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')"
+)
 
 _ENGINE = "infrastructure.database.postgres.client"
 
@@ -49,6 +57,22 @@ class PostgresDatabase:
                 return False
             found = await self.client.execute_query_dict(_VERSION)
         return (found[0]["version"] or 0) >= latest("postgres")
+
+    async def check_timeouts(self) -> None:
+        """Logs a warning when a session waits without end, or for a lock as long as for an answer.
+
+        The settings prevent it, except through a proxy that pools transactions: there the timeouts
+        are the role's.
+        """
+        with reading():
+            _, rows = await self.client.execute_query(_TIMEOUTS)
+        timeouts: dict[str, int] = dict(map(tuple, rows))
+        if 0 in timeouts.values() or timeouts["lock_timeout"] >= timeouts["statement_timeout"]:
+            _log.warning(
+                "unfit_timeouts",
+                **{f"{name}_ms": value for name, value in timeouts.items()},
+                advice="ALTER ROLE ... SET all three, lock_timeout below statement_timeout",
+            )
 
     def connections_used(self) -> int:
         """Of the pool, now."""

@@ -12,6 +12,7 @@ from time import monotonic
 
 import structlog
 
+from infrastructure.database.driver_errors import words
 from infrastructure.database.sqlite.connection import connect
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ def purge(path: Path, seconds: float | None = None) -> None:
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
             log.warning("purge_postponed", finish_with="unplug migrate", megabytes=_size(path))
         else:
-            log.warning("purge_failed", error=f"{type(error).__name__}: {error}")
+            log.warning("purge_failed", error=words(error))
 
 
 def _rewrite(db: sqlite3.Connection, seconds: float | None) -> None:

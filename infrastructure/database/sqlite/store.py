@@ -114,7 +114,7 @@ class SqliteStore:
             return work(self._connection)
         except OutcomeUnknown as in_doubt:
             self._roll_back()
-            log.warning("commit_in_doubt", error=str(in_doubt.__cause__))
+            log.warning("commit_in_doubt", error=words(in_doubt.__cause__))
             raise OutcomeUnknown from None
         except Exception as error:  # noqa: BLE001 (any error ends the transaction)
             self._roll_back()

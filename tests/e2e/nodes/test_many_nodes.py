@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import statistics
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,10 @@ KEY = Fernet.generate_key().decode()
 USER = UUID(int=1)
 ROUNDS = 25
 SOONER_THAN_THE_SWEEP = 0.5
+GUIDE = Path(__file__).parents[3] / "docs/operators.md"
+TIMEOUTS_OF_THE_GUIDE = dict(
+    re.findall(r"^ALTER ROLE unplug SET (\w+) = '(\w+)';$", GUIDE.read_text(), re.MULTILINE)
+)
 
 
 @pytest.fixture
@@ -174,7 +179,11 @@ async def test_a_restore_under_running_nodes_ends_streams_and_mixes_no_histories
 
 
 async def test_nodes_behind_a_transaction_pooling_proxy(
-    database: str, connection_id: UUID, tmp_path: Path, pgbouncer: PgBouncer
+    database: str,
+    connection_id: UUID,
+    tmp_path: Path,
+    postgres_server: PostgresServer,
+    pgbouncer: PgBouncer,
 ) -> None:
     name = database.rpartition("/")[2]
     settings = {
@@ -182,11 +191,39 @@ async def test_nodes_behind_a_transaction_pooling_proxy(
         "DATABASE_DIRECT_URL": database,
     }
     proxied = f"postgres://postgres@127.0.0.1:{pgbouncer.port}/{name}"
+    for timeout, seconds in TIMEOUTS_OF_THE_GUIDE.items():
+        postgres_server.execute(f"ALTER DATABASE {name} SET {timeout} = '{seconds}'", "postgres")
     with two_nodes(tmp_path, proxied, **settings) as (here, there):
+        assert not unfit_timeouts(here)
         async with following(there) as subscriber:
             assert await disconnect(here, connection_id) == "DisconnectProviderSuccess"
             await eventually(lambda: subscriber.position == 2)
         assert (await get(f"{here.url}/readyz")).json()["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    "timeouts", [{}, TIMEOUTS_OF_THE_GUIDE | {"lock_timeout": "5s"}], ids=["none", "equal"]
+)
+def test_a_role_without_fit_timeouts_is_warned_of(
+    database: str,
+    tmp_path: Path,
+    postgres_server: PostgresServer,
+    pgbouncer: PgBouncer,
+    timeouts: dict[str, str],
+) -> None:
+    name = database.rpartition("/")[2]
+    for timeout, seconds in timeouts.items():
+        postgres_server.execute(f"ALTER DATABASE {name} SET {timeout} = '{seconds}'", "postgres")
+    proxied = f"postgres://postgres@127.0.0.1:{pgbouncer.port}/{name}"
+    settings = {"DATABASE_THROUGH_PROXY": "on", "DATABASE_DIRECT_URL": database}
+    with running(tmp_path, DATABASE_URL=proxied, **settings) as node:
+        pass
+    assert unfit_timeouts(node)
+
+
+def unfit_timeouts(node: Server) -> bool:
+    """Whether it has warned of them."""
+    return "unfit_timeouts" in [entry["event"] for entry in node.log]
 
 
 async def test_probes_tell_rolling_deploys_and_outages_apart(

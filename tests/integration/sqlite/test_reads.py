@@ -50,7 +50,7 @@ async def test_read_that_fails_says_why_to_the_log_and_raises_an_error_of_ours(
     for result in results:
         assert isinstance(result, StorageError)
         assert (result.__cause__, result.__suppress_context__) == (None, True)
-    assert capsys.readouterr().out.count("no such table") == len(reads)
+    assert capsys.readouterr().out.count("SQLITE_ERROR") == len(reads)
 
 
 async def test_nothing_is_written_through_the_readers(node: Node) -> None:
