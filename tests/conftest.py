@@ -6,9 +6,25 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.support.servers.fixtures import nats_server, pgbouncer, postgres_server, postgres_url
+from tests.support.servers.fixtures import (
+    iam,
+    nats_server,
+    oauth_server,
+    oidc_provider,
+    pgbouncer,
+    postgres_server,
+    postgres_url,
+)
 
-__all__ = ["nats_server", "pgbouncer", "postgres_server", "postgres_url"]
+__all__ = [
+    "iam",
+    "nats_server",
+    "oauth_server",
+    "oidc_provider",
+    "pgbouncer",
+    "postgres_server",
+    "postgres_url",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.servers.nats import NatsServer
+from tests.support.servers.oauth import OAuthServer, OidcProvider, PytestIam
 from tests.support.servers.pgbouncer import PgBouncer
 from tests.support.servers.postgres import PostgresServer
 
@@ -48,3 +49,27 @@ def postgres_url(postgres_server: PostgresServer, request: pytest.FixtureRequest
     name = f"test_{abs(hash(request.node.nodeid)):x}"
     yield postgres_server.create_database(name)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def iam() -> Iterator[OAuthServer]:
+    """A server on which a refresh token's end is that of its access token."""
+    with PytestIam() as provider:
+        yield provider.server()
+
+
+@pytest.fixture(scope="session")
+def oidc_provider() -> Iterator[OidcProvider]:
+    """A server that ends whole grants."""
+    with OidcProvider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="session", params=["pytest-iam", "oidc-provider"])
+def oauth_server(request: pytest.FixtureRequest) -> OAuthServer:
+    """Each of the two."""
+    if request.param == "pytest-iam":
+        iam: OAuthServer = request.getfixturevalue("iam")
+        return iam
+    oidc: OidcProvider = request.getfixturevalue("oidc_provider")
+    return oidc.server()

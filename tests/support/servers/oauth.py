@@ -1,7 +1,8 @@
 """Real authorization servers on the loopback: they give tokens, end them, and say what is left."""
 
+import os
 import subprocess
-import uuid
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,10 +10,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from pytest_iam import Server as IamServer
 
 from tests.support.node import NODE, install
-from tests.support.servers.process import wait_until
+from tests.support.servers.process import free_port, wait_until
 
 CLIENT = ("the-client", "a secret of the client, 32 bytes or more")
 
@@ -43,37 +43,86 @@ class OAuthServer:
         return None if members.get("access_token") else str(members["error"])
 
 
-def on_pytest_iam(server: IamServer) -> OAuthServer:
+class PytestIam:
     """Canaille and Authlib, in a thread of the test's process: a refresh token's end is the end of
     the access token that was given with it."""
-    identifier, secret = CLIENT
-    with server.app.app_context():
-        client = server.models.Client(
-            client_id=identifier,
-            client_secret=secret,
-            client_name=identifier,
-            redirect_uris=["https://app.example/callback"],
-            grant_types=["authorization_code", "refresh_token"],
-            response_types=["code"],
-            scope=["profile", "offline_access"],
-            token_endpoint_auth_method="client_secret_basic",
-            client_id_issued_at=datetime.now(UTC),
-        )
-        client.audience = [client]
-        server.backend.save(client)
-    user = server.random_user()
 
-    def grant() -> Mapping[str, str]:
-        token = server.random_token(user, client, refresh_token=str(uuid.uuid4()))
+    def __enter__(self) -> Self:
+        # It takes most of a second, and few tests need it.
+        from canaille import create_app
+        from canaille.backends import Backend
+        from pytest_iam import Server
+
+        os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
+        port = free_port()
+        configuration = {
+            "TESTING": True,
+            "ENV_FILE": None,
+            "SECRET_KEY": CLIENT[1],
+            "WTF_CSRF_ENABLED": False,
+            "PREFERRED_URL_SCHEME": "http",
+            "SERVER_NAME": f"localhost:{port}",
+            "CANAILLE": {"DATABASE": "memory", "LOGGING": {"version": 1}},
+            "CANAILLE_OIDC": {"ACTIVE_JWKS": [_signing_key()]},
+        }
+        app = create_app(config=configuration, env_file=None)
+        self._server = Server(app, port, Backend.instance)
+        self._thread = threading.Thread(target=self._server.httpd.serve_forever, args=(0.05,))
+        self._thread.start()
+        self._client = self._registered()
+        self._user = self._server.random_user()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.httpd.shutdown()
+        self._server.httpd.server_close()
+        self._thread.join()
+
+    def server(self) -> OAuthServer:
+        """Its endpoints."""
+        return OAuthServer(
+            name="pytest-iam",
+            token=f"{self._server.url}oauth/token",
+            revocation=f"{self._server.url}oauth/revoke",
+            introspection=f"{self._server.url}oauth/introspect",
+            grant=self.grant,
+        )
+
+    def grant(self) -> Mapping[str, str]:
+        """Tokens of a new grant."""
+        token = self._server.random_token(self._user, self._client)
         return {"refresh_token": token.refresh_token, "access_token": token.access_token}
 
-    return OAuthServer(
-        name="pytest-iam",
-        token=f"{server.url}oauth/token",
-        revocation=f"{server.url}oauth/revoke",
-        introspection=f"{server.url}oauth/introspect",
-        grant=grant,
-    )
+    def _registered(self) -> Any:  # noqa: ANN401 (the backend makes the class)
+        identifier, secret = CLIENT
+        with self._server.app.app_context():
+            client = self._server.models.Client(
+                client_id=identifier,
+                client_secret=secret,
+                client_name=identifier,
+                redirect_uris=["https://app.example/callback"],
+                grant_types=["authorization_code", "refresh_token"],
+                response_types=["code"],
+                scope=["profile", "offline_access"],
+                token_endpoint_auth_method="client_secret_basic",
+                client_id_issued_at=datetime.now(UTC),
+            )
+            client.audience = [client]
+            self._server.backend.save(client)
+        return client
+
+
+def _signing_key() -> Mapping[str, Any]:
+    from joserfc.jwk import JWKRegistry
+
+    key = JWKRegistry.generate_key("RSA", 2048)
+    key.ensure_kid()
+    return key.as_dict(private=True)
 
 
 class OidcProvider:
