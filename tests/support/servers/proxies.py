@@ -1,6 +1,7 @@
 """Debian's nginx and HAProxy in front of a server, set up as their guides say."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -83,8 +84,11 @@ def haproxy(server: int) -> Iterator[int]:
 
 
 @contextmanager
-def deployed(name: str, nodes: tuple[int, int]) -> Iterator[int]:
-    """nginx or HAProxy with the configuration of the guide, in front of two nodes; its port."""
+def deployed(name: str, nodes: tuple[int, int], *, patience: str = "1m") -> Iterator[int]:
+    """nginx or HAProxy with the configuration of the guide, in front of two nodes; its port.
+
+    `patience`: how long a connection may be quiet.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="unplug-proxy-") as folder:
         if name == "nginx":
@@ -93,6 +97,8 @@ def deployed(name: str, nodes: tuple[int, int]) -> Iterator[int]:
         else:
             file = haproxy_configuration(Path(folder), port, nodes)
             command = ["haproxy", "-db", "-q", "-f", str(file)]
+        for part in Path(folder).glob("*.c*f*"):
+            part.write_text(re.sub(r"(timeout[\w ]*) 1m", rf"\1 {patience}", part.read_text()))
         with _started(command, folder, port):
             yield port
 

@@ -1,11 +1,23 @@
-"""Events as version 1 wrote them, for tests of what later migrations make of them."""
+"""What version 1 wrote, for tests of what later migrations make of it.
+
+`sqlite.sql` and `postgres.sql` are dumps of databases on which that version imported four
+connections and ran three commands, with `KEY`; on PostgreSQL it was killed during a fourth.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 ALICE, BOB = UUID(int=0xA), UUID(int=0xB)
 COLUMNS = ("id", "user_id", "position", "kind", "occurred_at", "connection_id", "attempt_id")
+KEY = "dGhlIGtleSB0aGF0IHZlcnNpb24gMSBoYXMgdXNlZCE="
+DUMPS = Path(__file__).parent
+CURSORS = {
+    "sqlite": "ZQAAAAAAAAAAAAAAAAAAAAoAAAAAAAAABAGiE2Mqe3PFqulQ1pn0WNM",
+    "postgres": "ZQAAAAAAAAAAAAAAAAAAAAoAAAAAAAAABAGiE2M8_XLVv8kc_3xo6WE",
+}
+"""Of Alice's fourth event, as that version's clients keep them."""
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
