@@ -21,6 +21,9 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from uuid_utils.compat import uuid7
 
+from domain.identifiers import ConnectionId, ProviderId, UserId
+from domain.provider_connection import ConnectionStatus as DomainStatus
+from domain.provider_connection import ProviderConnection
 from schema.shared_types import ConnectionStatus, Provider
 from schema.viewer.results import (
     DisconnectProviderInput,
@@ -48,6 +51,17 @@ class _Query:
     nothing: str = ""
 
 
+CONNECTION = ProviderConnection(
+    id=ConnectionId(UUID(int=1)),
+    user_id=UserId(UUID(int=1)),
+    provider_id=ProviderId(UUID(int=1)),
+    provider_slug="schwab",
+    status=DomainStatus.DISCONNECTED,
+    created_at=LONG_AGO,
+    updated_at=LONG_AGO,
+)
+
+
 @strawberry.type
 class _Mutation:
     @strawberry.mutation
@@ -70,6 +84,7 @@ class _Mutation:
                 last_sync_at=None,
                 created_at=LONG_AGO,
                 updated_at=LONG_AGO,
+                domain_connection=CONNECTION,
             ),
             attempt_id=strawberry.ID(str(uuid7())),
             cursor="cursor",

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from domain.identifiers import AttemptId, BatchId, ConnectionId, EventId, ProviderId, UserId
+from domain.token_revocation import RevocationEvidence
 
 
 class FailureReason(StrEnum):
@@ -18,6 +19,10 @@ class FailureReason(StrEnum):
     NOT_OWNED_BY_USER = "not_owned_by_user"
     DATABASE_ERROR = "database_error"
     INTERRUPTED = "interrupted"
+    REFUSED = "refused"
+    GAVE_UP = "gave_up"
+    SHARED_GRANT = "shared_grant"
+    UNREADABLE_CREDENTIALS = "unreadable_credentials"
 
 
 class Initiator(StrEnum):
@@ -96,7 +101,7 @@ class ProviderDisconnectionAttempted(LifecycleEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderDisconnectionSucceeded(LifecycleEvent):
-    """The connection is disconnected and its credentials are destroyed."""
+    """The connection is disconnected and has no credentials any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +109,26 @@ class ProviderDisconnectionFailed(LifecycleEvent):
     """The attempt is over and changed nothing."""
 
     reason: FailureReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTokenRevocationAttempted(LifecycleEvent):
+    """The provider will be asked to end the tokens of a disconnected connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTokenRevocationSucceeded(LifecycleEvent):
+    """The tokens have ended at the provider."""
+
+    evidence: RevocationEvidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTokenRevocationFailed(LifecycleEvent):
+    """The attempt is over, and the tokens may be alive. Users can end access at `manage_url`."""
+
+    reason: FailureReason
+    manage_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +145,9 @@ ProviderEvent: TypeAlias = (
     | ProviderDisconnectionAttempted
     | ProviderDisconnectionSucceeded
     | ProviderDisconnectionFailed
+    | ProviderTokenRevocationAttempted
+    | ProviderTokenRevocationSucceeded
+    | ProviderTokenRevocationFailed
     | UnrecognizedEvent
 )
 

@@ -6,9 +6,17 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
-from domain.events import EventCursor, ProviderEvent, RecordedEvent
+from domain.events import (
+    EventCursor,
+    ProviderEvent,
+    ProviderTokenRevocationAttempted,
+    ProviderTokenRevocationFailed,
+    ProviderTokenRevocationSucceeded,
+    RecordedEvent,
+)
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
-from domain.provider_connection import ConnectionStatus, ProviderConnection
+from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from domain.token_revocation import Answers, LeasedRevocation
 
 KeyT = TypeVar("KeyT")
 ItemT = TypeVar("ItemT")
@@ -67,8 +75,16 @@ class ProviderConnectionRepository(Protocol):
     async def find_by_user_id(self, user_id: UserId) -> Sequence[ProviderConnection]:
         """All of a user's, in order of creation. Raises `StorageError`."""
 
-    async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
+    async def save(
+        self,
+        connection: ProviderConnection,
+        event: ProviderEvent,
+        revocation: ProviderTokenRevocationAttempted | None = None,
+    ) -> RecordedEvent:
         """Connection and event in one transaction, durable when it returns.
+
+        When it takes credentials away that their provider can revoke, `revocation` is recorded too,
+        and they are kept for the workers until its outcome; else they are destroyed.
 
         A connection that is as it was read is not written, its event only recorded. Raises
         `ConcurrentUpdate`, `AttemptClosed` or `StorageError`, and then nothing was written. When it
@@ -85,6 +101,14 @@ class ProviderConnectionRepository(Protocol):
         `ConcurrentUpdate` means that the account was connected meanwhile: look it up again.
         """
 
+    async def revoke_late(
+        self, credentials: ProviderCredentials, revocation: ProviderTokenRevocationAttempted
+    ) -> bool:
+        """Keeps credentials of a disconnected connection for the workers, and records the attempt.
+
+        False: their provider can't revoke, and nothing was stored. Raises `StorageError`.
+        """
+
     async def find_account(
         self, user_id: UserId, provider_slug: str, account_id: str
     ) -> "AccountConnections":
@@ -97,6 +121,38 @@ class AccountConnections:
 
     current: ProviderConnection | None
     previous_id: ConnectionId | None
+
+
+class PendingRevocations(Protocol):
+    """Revocations of which this process holds the lease."""
+
+    async def settle(
+        self,
+        leased: LeasedRevocation,
+        outcome: ProviderTokenRevocationSucceeded | ProviderTokenRevocationFailed,
+    ) -> RecordedEvent:
+        """The one outcome, which destroys the credentials; durable when it returns.
+
+        Raises `AttemptClosed` (the lease was lost) or `StorageError`; nothing was written then.
+        """
+
+    async def postpone(
+        self, leased: LeasedRevocation, *, answers: Answers, code: str, seconds: float
+    ) -> None:
+        """No outcome yet: keeps the final answers, and says why and when to go on.
+
+        Changes nothing when the lease was lost. Raises `StorageError`.
+        """
+
+
+class TokenRevoker(Protocol):
+    """Asks providers to end tokens."""
+
+    async def revoke(self, leased: LeasedRevocation) -> Answers:
+        """What was answered now, for tokens without a final answer.
+
+        Raises `UnreadableCredentials`.
+        """
 
 
 class ConnectionSecrets(Protocol):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from domain.identifiers import ConnectionId, ProviderId, UserId
+from domain.token_revocation import TokenRevocation
 
 MAX_SLUG_LENGTH = 50
 MAX_ALIAS_LENGTH = 100
@@ -54,6 +55,7 @@ class ProviderConnection:
     the row has moved on. A new connection has version 1. `credentials_version` counts
     replacements of the credentials by a back end: 1 at first; rotating keys is none.
     `provider_account_id` is the provider's own name for the account that was connected.
+    `revocation` is as it was read and never saved: the commit of a disconnection decides on it.
     """
 
     id: ConnectionId
@@ -72,6 +74,7 @@ class ProviderConnection:
     provider_account_id: str | None = None
     previous_connection_id: ConnectionId | None = None
     credentials_version: int = 1
+    revocation: TokenRevocation | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.provider_slug) <= MAX_SLUG_LENGTH:

@@ -31,15 +31,18 @@ from schema.service.query import Query as ServiceQuery
 from schema.service.scopes import authorize
 from schema.service.types import ConnectionRecord
 from schema.viewer.context import Context, Services
-from schema.viewer.events import (
+from schema.viewer.event_types import (
     ProviderAccessLost,
     ProviderAccessRestored,
     ProviderConnected,
     ProviderDisconnectionAttempted,
     ProviderDisconnectionFailed,
     ProviderDisconnectionSucceeded,
-    to_graphql,
+    ProviderTokenRevocationAttempted,
+    ProviderTokenRevocationFailed,
+    ProviderTokenRevocationSucceeded,
 )
+from schema.viewer.events import to_graphql
 from schema.viewer.mutation import Mutation
 from schema.viewer.query import Query, read_snapshot
 from schema.viewer.subscription import Subscription
@@ -131,6 +134,9 @@ def build_schema() -> UnplugSchema:
             ProviderDisconnectionAttempted,
             ProviderDisconnectionSucceeded,
             ProviderDisconnectionFailed,
+            ProviderTokenRevocationAttempted,
+            ProviderTokenRevocationSucceeded,
+            ProviderTokenRevocationFailed,
         ],
         config=StrawberryConfig(name_converter=CachedNames(), scalar_map={datetime: DATE_TIME}),
     )

@@ -1,10 +1,14 @@
 """GraphQL types that viewers and services both see."""
 
+from datetime import datetime
 from enum import Enum
 
 import strawberry
 
 from domain.events import ProviderRef
+from domain.ports import ProviderConnectionRepository
+from domain.provider_connection import ConnectionStatus as DomainStatus
+from domain.provider_connection import ProviderConnection
 
 
 @strawberry.enum(description="Lifecycle status of a connection.")
@@ -17,7 +21,7 @@ class ConnectionStatus(Enum):
     REVOKED = strawberry.enum_value("revoked", description="The provider revoked the credentials.")
     FAILED = strawberry.enum_value("failed", description="Connecting failed.")
     DISCONNECTED = strawberry.enum_value(
-        "disconnected", description="Disconnected; the credentials are destroyed."
+        "disconnected", description="Disconnected; the connection has no credentials any more."
     )
 
 
@@ -39,3 +43,60 @@ class Error:
     """An expected failure, in a union."""
 
     message: str = strawberry.field(description="Human-readable message.")
+
+
+@strawberry.enum(description="What became of the access at the provider.")
+class TokenRevocationStatus(Enum):
+    """The values are the domain's."""
+
+    NOT_SUPPORTED = strawberry.enum_value(
+        "not_supported", description="The provider has no way for apps to end access."
+    )
+    NOT_ATTEMPTED = strawberry.enum_value(
+        "not_attempted", description="Disconnected before revocation was set up."
+    )
+    NOTHING_TO_REVOKE = strawberry.enum_value(
+        "nothing_to_revoke", description="The connection had no credentials."
+    )
+    PENDING = strawberry.enum_value(
+        "pending", description="The provider has not confirmed yet; it is asked again."
+    )
+    ACCEPTED = strawberry.enum_value("accepted", description="The provider ended the access.")
+    ALREADY_GONE = strawberry.enum_value(
+        "already_gone", description="The access had ended at the provider before."
+    )
+    SHARED_GRANT = strawberry.enum_value(
+        "shared_grant",
+        description="Left alone: another connection of the user uses the same grant.",
+    )
+    FAILED = strawberry.enum_value("failed", description="The provider did not end the access.")
+
+
+@strawberry.type(description="What became of the access at the provider.")
+class TokenRevocation:
+    """Of the latest attempt."""
+
+    status: TokenRevocationStatus = strawberry.field(description="The state of the revocation.")
+    since: datetime = strawberry.field(description="When the status last changed.")
+    manage_url: str | None = strawberry.field(
+        description="Where the user can end access at the provider, if known."
+    )
+
+
+async def revocation_of(
+    connection: ProviderConnection, connections: ProviderConnectionRepository
+) -> TokenRevocation | None:
+    """None until the connection is disconnected.
+
+    The commit of a disconnection decides what becomes of its tokens, so it is read afterwards.
+    """
+    if connection.status is DomainStatus.DISCONNECTED and connection.revocation is None:
+        connection = await connections.find_by_id(connection.id) or connection
+    known = connection.revocation
+    if known is None:
+        return None
+    return TokenRevocation(
+        status=TokenRevocationStatus(known.status.value),
+        since=known.since,
+        manage_url=known.manage_url,
+    )

@@ -4,11 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from domain.commands.errors import ConnectionNotFound, DatabaseError
-from domain.events import ProviderEvent, ProviderRef
-from domain.identifiers import ConnectionId
-from domain.ports import ConcurrentUpdate, ProviderConnectionRepository, StorageError
-from domain.provider_connection import ProviderConnection
+from domain.commands.errors import (
+    ConnectionDisconnected,
+    ConnectionNotFound,
+    DatabaseError,
+    LateCredentials,
+)
+from domain.events import ProviderEvent, ProviderRef, ProviderTokenRevocationAttempted
+from domain.identifiers import AttemptId, ConnectionId, EventId
+from domain.ports import ConcurrentUpdate, NewId, Now, ProviderConnectionRepository, StorageError
+from domain.provider_connection import ProviderConnection, ProviderCredentials
 from domain.result import Failure, Result, Success
 
 SAVE_TRIES = 20
@@ -51,6 +56,32 @@ async def change_connection(
     except StorageError:
         pass
     return Failure(error=DatabaseError())
+
+
+async def revoke_late(
+    connections: ProviderConnectionRepository,
+    connection: ProviderConnection,
+    credentials: ProviderCredentials,
+    *,
+    now: Now,
+    new_id: NewId,
+) -> ConnectionDisconnected:
+    """Credentials for a disconnected connection are never stored as such, but ended.
+
+    Raises `StorageError`.
+    """
+    attempted = ProviderTokenRevocationAttempted(
+        id=EventId(new_id()),
+        occurred_at=now(),
+        user_id=connection.user_id,
+        connection_id=connection.id,
+        attempt_id=AttemptId(new_id()),
+        provider=provider_of(connection),
+    )
+    revoking = await connections.revoke_late(credentials, attempted)
+    return ConnectionDisconnected(
+        LateCredentials.REVOKING if revoking else LateCredentials.DESTROYED
+    )
 
 
 def provider_of(connection: ProviderConnection) -> ProviderRef:

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from domain.commands.changing import SAVE_TRIES, provider_of
+from domain.commands.changing import SAVE_TRIES, provider_of, revoke_late
 from domain.commands.errors import (
     ConnectionDisconnected,
     ConnectionNotFound,
     DatabaseError,
     DifferentRequest,
-    LateCredentials,
 )
 from domain.events import ProviderConnected, ProviderRef, RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
@@ -105,7 +104,7 @@ class ConnectProviderHandler:
         if command.connection_id is not None:
             target = await self._connections.find_by_id(command.connection_id)
             if refused := _refused(command, target):
-                return await self._refuse(command, refused)
+                return await self._refuse(command, target, refused)
         elif command.provider_account_id is not None:
             account = await self._connections.find_account(
                 command.user_id, command.provider.slug, command.provider_account_id
@@ -141,10 +140,20 @@ class ConnectProviderHandler:
         recorded = await self._connections.add(connection, event)
         return Success(value=ConnectedProvider(connection=connection, recorded=recorded))
 
-    async def _refuse(self, command: ConnectProvider, refused: Refused) -> ConnectOutcome:
+    async def _refuse(
+        self, command: ConnectProvider, target: ProviderConnection | None, refused: Refused
+    ) -> ConnectOutcome:
         """A lost answer may be asked for again after the connection has ended."""
         if await self._events.of_attempt(command.attempt_id):
             return await self._repeat(command)
+        if target is not None and isinstance(refused, ConnectionDisconnected):
+            refused = await revoke_late(
+                self._connections,
+                target,
+                command.credentials,
+                now=self._now,
+                new_id=self._new_id,
+            )
         return Failure(error=refused)
 
     async def _repeat(self, command: ConnectProvider) -> ConnectOutcome:
@@ -184,7 +193,7 @@ def _refused(command: ConnectProvider, target: ProviderConnection | None) -> Ref
     if not _matches(command, target):
         return DifferentRequest()
     if target.status is ConnectionStatus.DISCONNECTED:
-        return ConnectionDisconnected(LateCredentials.DESTROYED)
+        return ConnectionDisconnected()
     return None
 
 

@@ -1,7 +1,7 @@
 """Disconnect a provider: the command, its errors and its handler."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
@@ -13,6 +13,7 @@ from domain.events import (
     ProviderDisconnectionSucceeded,
     ProviderEvent,
     ProviderRef,
+    ProviderTokenRevocationAttempted,
     RecordedEvent,
 )
 from domain.identifiers import AttemptId, BatchId, ConnectionId, EventId, UserId
@@ -77,7 +78,8 @@ class DisconnectProviderHandler:
     2. Record `Attempted`, durable before anything changes.
     3. The connection is missing or another user's: record `Failed`.
     4. Mark it disconnected: credentials gone, row kept.
-    5. Save it together with `Succeeded`. If its version has moved meanwhile, read again and redo 4.
+    5. Save it together with `Succeeded`, and with the beginning of a revocation, for the case that
+       its provider can revoke. If its version has moved meanwhile, read again and redo 4.
     6. The attempt is in the log already: answer with its outcome. When it has none, it is being
        carried out, or its process is gone: carry it out as well. The log takes one outcome, and
        all who carry it out answer with that.
@@ -134,7 +136,9 @@ class DisconnectProviderHandler:
             disconnected = connection.mark_disconnected(self._now())
             succeeded = attempt.event(ProviderDisconnectionSucceeded)
             try:
-                recorded = await self._connections.save(disconnected, succeeded)
+                recorded = await self._connections.save(
+                    disconnected, succeeded, attempt.revocation()
+                )
             except ConcurrentUpdate:
                 connection = await self._connections.find_by_id(connection.id)
             else:
@@ -210,6 +214,12 @@ class _Attempt:
             initiator=self.command.initiator,
             batch_id=self.command.batch_id,
             note=self.command.note,
+        )
+
+    def revocation(self) -> ProviderTokenRevocationAttempted:
+        """The beginning of an attempt of its own."""
+        return replace(
+            self.event(ProviderTokenRevocationAttempted), attempt_id=AttemptId(self.new_id())
         )
 
     def began_with(self, event: ProviderEvent) -> bool:

@@ -9,7 +9,10 @@ from domain.provider_connection import ConnectionStatus
 class LateCredentials(StrEnum):
     """What becomes of credentials that were handed in for a disconnected connection."""
 
+    REVOKING = "revoking"
+    """The provider will be asked to end them."""
     DESTROYED = "destroyed"
+    """The provider can't end them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,17 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from domain.commands.changing import Change, change_connection, provider_of
+from domain.commands.changing import Change, change_connection, provider_of, revoke_late
 from domain.commands.errors import (
     ConnectionDisconnected,
     ConnectionNotActive,
     ConnectionNotFound,
     CredentialsChanged,
     DatabaseError,
-    LateCredentials,
 )
 from domain.events import ProviderAccessRestored
 from domain.identifiers import ConnectionId, EventId
-from domain.ports import NewId, Now, ProviderConnectionRepository
+from domain.ports import NewId, Now, ProviderConnectionRepository, StorageError
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from domain.result import Failure, Result
 
@@ -36,7 +35,7 @@ class RefreshCredentialsHandler:
     """Runs the command.
 
     1. Find the connection.
-    2. Disconnected: the credentials came too late, and are not stored.
+    2. Disconnected: the credentials came too late. They are revoked, or else not stored.
     3. Pending: it has never been connected, so there is nothing to refresh.
     4. Another version of the credentials: another worker refreshed them.
     5. Save it as active with the new credentials. From active there is no event, because
@@ -53,18 +52,38 @@ class RefreshCredentialsHandler:
 
     async def handle(self, command: RefreshCredentials) -> RefreshOutcome:
         """Expected outcomes are returned, never raised."""
-        return await change_connection(
+        outcome = await change_connection(
             self._connections,
             command.connection_id,
             lambda connection: self._decide(command, connection),
         )
+        match outcome:
+            case Failure(error=ConnectionDisconnected()):
+                return await self._revoke(command)
+        return outcome
+
+    async def _revoke(self, command: RefreshCredentials) -> RefreshOutcome:
+        try:
+            connection = await self._connections.find_by_id(command.connection_id)
+            if connection is None:
+                return Failure(error=ConnectionNotFound())
+            disconnected = await revoke_late(
+                self._connections,
+                connection,
+                command.credentials,
+                now=self._now,
+                new_id=self._new_id,
+            )
+        except StorageError:
+            return Failure(error=DatabaseError())
+        return Failure(error=disconnected)
 
     def _decide(
         self, command: RefreshCredentials, connection: ProviderConnection
     ) -> Change | Failure[Refused]:
         match connection.status:
             case ConnectionStatus.DISCONNECTED:
-                return Failure(error=ConnectionDisconnected(LateCredentials.DESTROYED))
+                return Failure(error=ConnectionDisconnected())
             case ConnectionStatus.PENDING:
                 return Failure(error=ConnectionNotActive(connection.status))
         if command.credentials_version != connection.credentials_version:

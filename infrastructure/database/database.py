@@ -9,6 +9,7 @@ from tortoise import BaseDBAsyncClient
 from infrastructure.database.location import DatabaseLocation
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
+from infrastructure.database.revocations import RevocationQueue
 from infrastructure.database.sqlite.database import SqliteDatabase
 from infrastructure.database.sqlite.lock import sole_server
 from infrastructure.database.sqlite.migrate import migrate_sqlite
@@ -29,6 +30,10 @@ class Database(Protocol):
     @property
     def store(self) -> Store:
         """The writer's side, on a connection of its own."""
+
+    @property
+    def revocations(self) -> RevocationQueue:
+        """What workers take, and what commits know of providers."""
 
     async def schema_is_current(self) -> bool:
         """Whether the schema is as new as the code, or newer. Raises `StorageError`."""

@@ -24,6 +24,9 @@ class ProviderConnectionRow(Model):
     provider_account_id = fields.CharField(max_length=255, null=True)
     previous_connection_id = fields.UUIDField(null=True)
     credentials_version = fields.IntField()
+    revocation_status = fields.CharField(max_length=17, null=True)
+    revocation_since = fields.DatetimeField(null=True)
+    manage_url = fields.TextField(null=True)
     version = fields.BigIntField()
 
     class Meta:
@@ -45,13 +48,15 @@ class ProviderEventRow(Model):
     attempt_id = fields.UUIDField(null=True)
     provider_id = fields.UUIDField(null=True)
     provider_slug = fields.CharField(max_length=50, null=True)
-    reason = fields.CharField(max_length=20, null=True)
+    reason = fields.CharField(max_length=22, null=True)
     initiator = fields.CharField(max_length=8, null=True)
     batch_id = fields.UUIDField(null=True)
     note = fields.TextField(null=True)
     created = fields.BooleanField(null=True)
     previous_connection_id = fields.UUIDField(null=True)
     loss = fields.CharField(max_length=8, null=True)
+    evidence = fields.CharField(max_length=12, null=True)
+    manage_url = fields.TextField(null=True)
     commit_order = fields.BigIntField()
 
     class Meta:

@@ -21,11 +21,15 @@ from domain.events import (
     ProviderDisconnectionSucceeded,
     ProviderEvent,
     ProviderRef,
+    ProviderTokenRevocationAttempted,
+    ProviderTokenRevocationFailed,
+    ProviderTokenRevocationSucceeded,
     RecordedEvent,
     UnrecognizedEvent,
 )
 from domain.identifiers import BatchId, ConnectionId, ProviderId, UserId
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from domain.token_revocation import RevocationEvidence, RevocationStatus, TokenRevocation
 
 CONNECTION_COLUMNS = (
     "id",
@@ -51,7 +55,10 @@ FIXED = 6
 """So many of them never change."""
 
 CIPHERTEXT = "encrypted_credentials"
-READ_COLUMNS = tuple(column for column in CONNECTION_COLUMNS if column != CIPHERTEXT)
+REVOCATION_COLUMNS = ("revocation_status", "revocation_since", "manage_url")
+"""What became of a connection's tokens. Commits write it, and it is no part of the version."""
+WRITTEN_COLUMNS = tuple(column for column in CONNECTION_COLUMNS if column != CIPHERTEXT)
+READ_COLUMNS = (*REVOCATION_COLUMNS, *WRITTEN_COLUMNS)
 """How connections are read: without what may be hundreds of kilobytes that no rule looks at."""
 
 EVENT_COLUMNS = (
@@ -71,6 +78,8 @@ EVENT_COLUMNS = (
     "created",
     "previous_connection_id",
     "loss",
+    "evidence",
+    "manage_url",
 )
 
 
@@ -87,12 +96,19 @@ _KINDS: dict[type[ProviderEvent], str] = {
     ProviderDisconnectionAttempted: "attempted",
     ProviderDisconnectionSucceeded: "succeeded",
     ProviderDisconnectionFailed: "failed",
+    ProviderTokenRevocationAttempted: "revocation_attempted",
+    ProviderTokenRevocationSucceeded: "revocation_succeeded",
+    ProviderTokenRevocationFailed: "revocation_failed",
 }
 OPENING = frozenset({"attempted"})
 """Kinds of events that open their attempt."""
 CLOSING = frozenset({"succeeded", "failed"})
 """Kinds of events that end their attempt, and are refused unless it is open."""
-BEGINNING = OPENING | {"connected"}
+REVOKING = "revocation_attempted"
+"""The kind of events that begin a revocation; its pending row is the open attempt."""
+SETTLING = frozenset({"revocation_succeeded", "revocation_failed"})
+"""Kinds of events that end a revocation, and are refused unless its lease is held."""
+BEGINNING = OPENING | {"connected", REVOKING}
 """Kinds of events of which an attempt has at most one."""
 
 
@@ -149,14 +165,37 @@ def connection_of(row: Sequence[Any], encrypted: bytes | None = None) -> Provide
         disconnected_at=_time_or_none(values["disconnected_at"]),
         last_sync_at=_time_or_none(values["last_sync_at"]),
         updated_at=_time(values["updated_at"]),
+        revocation=_revocation(values),
         credentials_version=values["credentials_version"],
         version=values["version"],
+    )
+
+
+def _revocation(values: dict[str, Any]) -> TokenRevocation | None:
+    if values["status"] != ConnectionStatus.DISCONNECTED.value:
+        return None
+    status, since = values["revocation_status"], values["revocation_since"]
+    return TokenRevocation(
+        status=RevocationStatus(status) if status else RevocationStatus.NOT_ATTEMPTED,
+        since=_time(since or values["disconnected_at"] or values["updated_at"]),
+        manage_url=values["manage_url"],
     )
 
 
 def kind_of(event: ProviderEvent) -> str:
     """Its kind, as stored."""
     return _KINDS[type(event)]
+
+
+def settled_status(event: ProviderEvent) -> str:
+    """The status of a connection whose revocation ends with this event."""
+    match event:
+        case ProviderTokenRevocationSucceeded():
+            return event.evidence.value
+        case ProviderTokenRevocationFailed(reason=FailureReason.SHARED_GRANT):
+            return RevocationStatus.SHARED_GRANT.value
+        case _:
+            return RevocationStatus.FAILED.value
 
 
 def event_row(recorded: RecordedEvent) -> tuple[Any, ...]:
@@ -173,22 +212,30 @@ def event_row(recorded: RecordedEvent) -> tuple[Any, ...]:
         event.attempt_id,
         provider.id if provider else None,
         provider.slug if provider else None,
-        event.reason.value if isinstance(event, ProviderDisconnectionFailed) else None,
+        event.reason.value if isinstance(event, _FAILED) else None,
         *_particulars(event),
     )
+
+
+_FAILED = (ProviderDisconnectionFailed, ProviderTokenRevocationFailed)
+_NONE = (None,) * 8
 
 
 def _particulars(event: ProviderEvent) -> tuple[Any, ...]:
     """What only events of one kind have."""
     match event:
         case ProviderDisconnectionAttempted():
-            return (event.initiator.value, event.batch_id, event.note, None, None, None)
+            return (event.initiator.value, event.batch_id, event.note, *_NONE[3:])
         case ProviderConnected():
-            return (None, None, None, event.created, event.previous_connection_id, None)
+            return (*_NONE[:3], event.created, event.previous_connection_id, *_NONE[5:])
         case ProviderAccessLost():
-            return (None, None, None, None, None, event.loss.value)
+            return (*_NONE[:5], event.loss.value, *_NONE[6:])
+        case ProviderTokenRevocationSucceeded():
+            return (*_NONE[:6], event.evidence.value, None)
+        case ProviderTokenRevocationFailed():
+            return (*_NONE[:7], event.manage_url)
         case _:
-            return (None,) * 6
+            return _NONE
 
 
 def event_of(row: Row) -> RecordedEvent:
@@ -233,6 +280,15 @@ def _event(values: dict[str, Any], facts: dict[str, Any]) -> ProviderEvent:
             return ProviderDisconnectionSucceeded(**facts)
         case "failed":
             return ProviderDisconnectionFailed(**facts, reason=FailureReason(values["reason"]))
+        case "revocation_attempted":
+            return ProviderTokenRevocationAttempted(**facts)
+        case "revocation_succeeded":
+            evidence = RevocationEvidence(values["evidence"])
+            return ProviderTokenRevocationSucceeded(**facts, evidence=evidence)
+        case "revocation_failed":
+            return ProviderTokenRevocationFailed(
+                **facts, reason=FailureReason(values["reason"]), manage_url=values["manage_url"]
+            )
         case kind:
             return UnrecognizedEvent(**facts, kind=kind)
 

@@ -14,6 +14,7 @@ from domain.events import (
     ProviderDisconnectionFailed,
     ProviderEvent,
     ProviderRef,
+    ProviderTokenRevocationAttempted,
     RecordedEvent,
 )
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
@@ -26,18 +27,26 @@ class Write:
     """A connection as it is to become, with the events that say so: accepted whole or not at all.
 
     The condition for the connection is its version, or when it `is_new` that its account has no
-    other current one; for an event that ends an attempt, that the attempt is open; for an attempt
-    whose id a back end made, that the log does not have it. A write of nothing is always accepted.
+    other current one; for an event that ends an attempt, that the attempt is open, and for one that
+    ends a revocation, that `lease` is held; for an attempt whose id a back end made, that the log
+    does not have it. A write of nothing is always accepted.
+
+    `revocation` is recorded, behind the events, when the provider can revoke the ciphertext that
+    the connection loses, or else `late` ciphertext for a connection that is disconnected.
     """
 
     events: tuple[ProviderEvent, ...] = ()
     connection: ProviderConnection | None = None
     is_new: bool = False
+    revocation: ProviderTokenRevocationAttempted | None = None
+    late: bytes | None = field(default=None, repr=False)
+    lease: UUID | None = None
 
     @property
     def keys(self) -> frozenset[Hashable]:
         """What it depends on. Writes with a key in common have to stay in order."""
         keys: set[Hashable] = {e.attempt_id for e in self.events if e.attempt_id is not None}
+        keys.update(self.revoked)
         if self.connection is not None:
             keys.add(self.connection.id)
             if self.is_new and (account := account_of(self.connection)) is not None:
@@ -48,10 +57,23 @@ class Write:
     def rows(self) -> frozenset[UUID]:
         """Ids of the rows that it locks: connection, attempts, users' heads."""
         ids: set[UUID] = {e.attempt_id for e in self.events if e.attempt_id is not None}
-        ids.update(event.user_id for event in self.events)
+        ids.update(event.user_id for event in self.possible)
+        ids.update(self.revoked)
         if self.connection is not None:
             ids.add(self.connection.id)
         return frozenset(ids)
+
+    @property
+    def possible(self) -> Sequence[ProviderEvent]:
+        """All that may be recorded."""
+        return self.events if self.revocation is None else (*self.events, self.revocation)
+
+    @property
+    def revoked(self) -> Sequence[ConnectionId]:
+        """The connection whose revocation begins late, or ends."""
+        if self.late is not None and self.revocation is not None:
+            return [self.revocation.connection_id]
+        return [event.connection_id for event in self.events] if self.lease is not None else []
 
     @property
     def repeatable(self) -> Sequence[AttemptId]:
@@ -124,8 +146,8 @@ Member: TypeAlias = Write | CloseAttempt
 def event_ids(member: Member) -> Sequence[EventId]:
     """Of the events that it brings along."""
     match member:
-        case Write(events=events):
-            return [event.id for event in events]
+        case Write():
+            return [event.id for event in member.possible]
         case CloseAttempt(event_id=event_id):
             return [event_id]
 
@@ -135,7 +157,7 @@ def silent(members: Iterable[Member]) -> Mapping[ConnectionId, ProviderConnectio
     return {
         member.connection.id: member.connection
         for member in members
-        if isinstance(member, Write) and not member.events and member.connection is not None
+        if isinstance(member, Write) and member.connection is not None and not event_ids(member)
     }
 
 
@@ -163,7 +185,10 @@ def _of_member(
         written, now = member.connection, stored.get(member.connection.id)
         # Each encryption has a ciphertext of its own, so equal credentials are this write's.
         return [] if now is not None and _has_landed(written, now) else None
-    return [found[i] for i in ids] if found.keys() >= set(ids) else None
+    there = [found[i] for i in ids if i in found]
+    # Whether a revocation has begun is the commit's decision, unless it is all that was written.
+    certain = len(member.events) if isinstance(member, Write) else 1
+    return there if len(there) >= min(len(ids), max(1, certain)) else None
 
 
 def _has_landed(written: ProviderConnection, now: ProviderConnection) -> bool:

@@ -7,10 +7,10 @@ from tortoise import BaseDBAsyncClient
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from domain.events import ProviderEvent, RecordedEvent
+from domain.events import ProviderEvent, ProviderTokenRevocationAttempted, RecordedEvent
 from domain.identifiers import ConnectionId, UserId
 from domain.ports import AccountConnections, ConnectionFilter, ConnectionKey, Page, PageRequest
-from domain.provider_connection import ConnectionStatus, ProviderConnection
+from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import ProviderConnectionRow
 from infrastructure.database.paging import Listing, read_page
@@ -43,9 +43,14 @@ class TortoiseProviderConnectionRepository:
             found = await rows.order_by(*_LISTING.order).values_list(*READ_COLUMNS)
         return [connection_of(row) for row in found]
 
-    async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
-        (recorded,) = await self._writer.write(Write(events=(event,), connection=connection))
-        return recorded
+    async def save(
+        self,
+        connection: ProviderConnection,
+        event: ProviderEvent,
+        revocation: ProviderTokenRevocationAttempted | None = None,
+    ) -> RecordedEvent:
+        write = Write(events=(event,), connection=connection, revocation=revocation)
+        return (await self._writer.write(write))[0]
 
     async def update(self, connection: ProviderConnection) -> None:
         await self._writer.write(Write(connection=connection))
@@ -54,6 +59,12 @@ class TortoiseProviderConnectionRepository:
         write = Write(events=(event,), connection=connection, is_new=True)
         (recorded,) = await self._writer.write(write)
         return recorded
+
+    async def revoke_late(
+        self, credentials: ProviderCredentials, revocation: ProviderTokenRevocationAttempted
+    ) -> bool:
+        late = Write(revocation=revocation, late=credentials.encrypted_data)
+        return bool(await self._writer.write(late))
 
     async def find_account(
         self, user_id: UserId, provider_slug: str, account_id: str

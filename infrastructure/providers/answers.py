@@ -2,11 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
 
-from domain.token_revocation import RevocationEvidence
+from domain.token_revocation import (
+    Answer,
+    Ended,
+    Misconfigured,
+    Refused,
+    RevocationEvidence,
+    TryLater,
+)
 from infrastructure.outbound_http import NoResponse, OutboundResponse
 from infrastructure.providers.entry import Condition, ProviderEntry
 
@@ -24,38 +29,6 @@ _CODES = _CLIENT_ERRORS | {
     "unsupported_token_type",
 }
 """Those of RFC 6749, RFC 6750 and RFC 7009. Others are not quoted: they may be anything."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The token has ended."""
-
-    evidence: RevocationEvidence
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The provider says that it does not end this token."""
-
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class TryLater:
-    """It is unknown whether the token has ended. `after`: seconds that the provider asked for."""
-
-    code: str
-    after: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Misconfigured:
-    """The provider does not know our client, or there is no such endpoint: no outcome."""
-
-    code: str
-
-
-Answer: TypeAlias = Ended | Refused | TryLater | Misconfigured
 
 
 def interpret(entry: ProviderEntry, response: OutboundResponse, now: datetime) -> Answer:
@@ -80,32 +53,6 @@ def interpret(entry: ProviderEntry, response: OutboundResponse, now: datetime) -
 def no_answer(failure: NoResponse) -> TryLater:
     """There was no complete response."""
     return TryLater(failure.problem.value)
-
-
-def combined(answers: Mapping[str | None, Answer]) -> Answer:
-    """What became of all tokens of a connection.
-
-    An access token whose kind the provider does not revoke is no failure once its refresh token has
-    ended: it expires. Raises `ValueError` for no answers.
-    """
-    refresh = answers.get("refresh_token")
-    counted = [
-        answer
-        for name, answer in answers.items()
-        if not (
-            name == "access_token"
-            and isinstance(refresh, Ended)
-            and answer == Refused("unsupported_token_type")
-        )
-    ]
-    for kind in (Misconfigured, TryLater, Refused):
-        for answer in counted:
-            if isinstance(answer, kind):
-                return answer
-    accepted = Ended(RevocationEvidence.ACCEPTED)
-    if not counted:
-        raise ValueError("there is no answer")
-    return accepted if accepted in counted else Ended(RevocationEvidence.ALREADY_GONE)
 
 
 def _members(body: bytes) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
+from domain.token_revocation import UnreadableCredentials
 from infrastructure.providers.endpoint import BadEndpoint
 from infrastructure.providers.entry import JsonValue, ProviderEntry
 from infrastructure.providers.templates import MissingValue, Template
@@ -14,10 +15,6 @@ from infrastructure.providers.templates import MissingValue, Template
 _TOKEN_TEXT = re.compile(r"[\x21-\x7e]+")
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _CONTENT_TYPES = {"form": "application/x-www-form-urlencoded", "json": "application/json"}
-
-
-class UnreadableCredentials(Exception):
-    """The credentials' data has no token, or lacks what the request needs besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ from datetime import datetime
 
 import structlog
 
+from domain.token_revocation import Answer, Ended, Misconfigured
 from infrastructure.outbound_http import NoResponse, OutboundHttp
-from infrastructure.providers.answers import Answer, Ended, Misconfigured, interpret, no_answer
+from infrastructure.providers.answers import interpret, no_answer
 from infrastructure.providers.catalogue import Catalogue
 from infrastructure.providers.entry import ProviderEntry
 from infrastructure.providers.pace import Pace

@@ -15,6 +15,9 @@ from schema.shared_types import ConnectionStatus, Error
 class LateCredentials(Enum):
     """They are never stored as a connection's credentials."""
 
+    REVOKING = strawberry.enum_value(
+        "revoking", description="They are kept until the provider has been asked to end them."
+    )
     DESTROYED = strawberry.enum_value("destroyed", description="They were not stored at all.")
 
 
@@ -95,7 +98,7 @@ class RecordSyncSuccess:
     connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
 
 
-@strawberry.type(description="The connection is disconnected, its credentials are destroyed.")
+@strawberry.type(description="The connection is disconnected and has no credentials any more.")
 class DisconnectProviderSuccess:
     """Also when it was disconnected before."""
 

@@ -8,7 +8,8 @@ from strawberry.scalars import JSON
 from domain.events import ProviderRef
 from domain.provider_connection import ProviderConnection
 from schema.relay import Node
-from schema.shared_types import ConnectionStatus, Provider
+from schema.service.context import ServiceInfo
+from schema.shared_types import ConnectionStatus, Provider, TokenRevocation, revocation_of
 
 
 @strawberry.type(
@@ -38,6 +39,16 @@ class ConnectionRecord(Node):
     )
     created_at: datetime = strawberry.field(description="When the connection was created.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
+    domain_connection: strawberry.Private[ProviderConnection]
+
+    @strawberry.field(
+        description=(
+            "What became of the access at the provider; null until the connection is disconnected."
+        )
+    )
+    async def revocation(self, info: ServiceInfo) -> TokenRevocation | None:
+        """The latest attempt's."""
+        return await revocation_of(self.domain_connection, info.context.services.connection_repo)
 
     @classmethod
     def of(cls, connection: ProviderConnection) -> "ConnectionRecord":
@@ -61,6 +72,7 @@ class ConnectionRecord(Node):
             previous_connection_id=None if previous is None else strawberry.ID(str(previous)),
             created_at=connection.created_at,
             updated_at=connection.updated_at,
+            domain_connection=connection,
         )
 
 

@@ -9,7 +9,7 @@ from domain.identifiers import AttemptId, ConnectionId
 from domain.result import Failure, Success
 from schema.relay import parse_id
 from schema.viewer.context import Info
-from schema.viewer.events import MESSAGES, NOT_FOUND, DisconnectionFailureReason
+from schema.viewer.event_types import MESSAGES, NOT_FOUND, DisconnectionFailureReason
 from schema.viewer.results import (
     ConnectionNotFound,
     DisconnectionFailed,

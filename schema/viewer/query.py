@@ -24,7 +24,8 @@ from schema.relay import (
 )
 from schema.shared_types import ConnectionStatus
 from schema.viewer.context import Context, Info
-from schema.viewer.events import ProviderEvent, to_graphql
+from schema.viewer.event_types import ProviderEvent
+from schema.viewer.events import to_graphql
 from schema.viewer.types import ConnectedProvider
 
 UNSET = strawberry.UNSET

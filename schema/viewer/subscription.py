@@ -12,7 +12,7 @@ from domain.ports import Attachment, EventFeed, EventSubscriber
 from schema.cursors import resolve_cursor
 from schema.relay import given, parse_id
 from schema.viewer.context import Info
-from schema.viewer.events import ProviderEvent
+from schema.viewer.event_types import ProviderEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ import strawberry
 
 from domain.provider_connection import ProviderConnection
 from schema.relay import Node
-from schema.shared_types import ConnectionStatus, Provider
+from schema.shared_types import ConnectionStatus, Provider, TokenRevocation, revocation_of
+from schema.viewer.context import Info
 
 
 @strawberry.type(description="The link between the viewer and one provider.")
@@ -31,6 +32,16 @@ class ConnectedProvider(Node):
     )
     created_at: datetime = strawberry.field(description="When the connection was created.")
     updated_at: datetime = strawberry.field(description="When the connection last changed.")
+    domain_connection: strawberry.Private[ProviderConnection]
+
+    @strawberry.field(
+        description=(
+            "What became of the access at the provider; null until the connection is disconnected."
+        )
+    )
+    async def revocation(self, info: Info) -> TokenRevocation | None:
+        """The latest attempt's."""
+        return await revocation_of(self.domain_connection, info.context.services.connection_repo)
 
     @classmethod
     def of(cls, connection: ProviderConnection) -> "ConnectedProvider":
@@ -50,4 +61,5 @@ class ConnectedProvider(Node):
             last_sync_at=connection.last_sync_at,
             created_at=connection.created_at,
             updated_at=connection.updated_at,
+            domain_connection=connection,
         )

@@ -9,6 +9,8 @@ from domain.events import (
     ProviderDisconnectionAttempted,
     ProviderDisconnectionFailed,
     ProviderEvent,
+    ProviderTokenRevocationFailed,
+    ProviderTokenRevocationSucceeded,
     RecordedEvent,
     UnrecognizedEvent,
 )
@@ -52,6 +54,10 @@ def _particulars(event: ProviderEvent) -> dict[str, object]:
             }
         case ProviderDisconnectionFailed():
             found = {"reason": event.reason.name}
+        case ProviderTokenRevocationSucceeded():
+            found = {"evidence": event.evidence.name}
+        case ProviderTokenRevocationFailed():
+            found = {"reason": event.reason.name, "manage_url": event.manage_url}
         case UnrecognizedEvent():
             found = {"kind": event.kind}
         case _:

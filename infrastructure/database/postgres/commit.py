@@ -1,7 +1,8 @@
 """A whole batch as one statement: one round trip, one transaction, no lock held in between.
 
 The order of its locks is the same on every node, so that batches can't wait for each other in a
-ring: connections by id, then new connections by account, then attempts by id, then heads by user.
+ring: connections by id, then new connections by account, then attempts by id, then pending
+revocations by id, then heads by user.
 The statement reads under READ COMMITTED: a row whose lock was waited for is seen as it is after the
 wait.
 """
@@ -11,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.events import ProviderEvent, ProviderRef, RecordedEvent
-from domain.identifiers import AttemptId, EventId
+from domain.identifiers import AttemptId, ConnectionId, EventId
 from domain.ports import AttemptClosed, AttemptRecorded, ConcurrentUpdate
 from infrastructure.database.postgres.locks import PATIENCE
 from infrastructure.database.rows import (
@@ -22,6 +23,8 @@ from infrastructure.database.rows import (
     EVENT_COLUMNS,
     FIXED,
     OPENING,
+    REVOKING,
+    SETTLING,
     connection_row,
     event_row,
 )
@@ -38,6 +41,7 @@ _TYPES = {
     "previous_connection_id": "uuid",
     "created": "boolean",
     "is_new": "boolean",
+    "lease": "uuid",
     "encrypted_credentials": "bytea",
     "credentials_version": "int",
     "version": "bigint",
@@ -100,6 +104,16 @@ _CHANGED = ", ".join(map(_new, _CHANGING))
 
 _REPEATED = len(_SAVED) + len(_EVENT) + 4
 """The number of the first parameter that tells which attempts may be recorded already."""
+_LATE = _REPEATED + 2
+_LEASES = _LATE + 3
+_LOCKED = _LEASES + 2
+
+_STATUS = f"""CASE a.kind
+            WHEN '{REVOKING}' THEN 'pending'
+            WHEN 'revocation_succeeded' THEN a.evidence
+            ELSE CASE a.reason WHEN 'shared_grant' THEN a.reason ELSE 'failed' END
+        END"""
+"""What an event of a revocation makes of its connection's status."""
 
 
 # Built from the constants above alone. `n` is a member's number, `k` an event's.
@@ -119,7 +133,7 @@ WITH patience AS MATERIALIZED (
     WHERE (SELECT count(*) FROM patience) > 0 -- before any lock: a batch may have no connection
 ), locked AS MATERIALIZED (
     SELECT id, version FROM provider_connections
-    WHERE id = ANY (${_SAVED.index("id") + 2}::uuid[])
+    WHERE id = ANY (${_LOCKED}::uuid[])
         AND (SELECT count(*) FROM patience) > 0 -- and it may have no event
     ORDER BY id FOR UPDATE
 ), recorded AS MATERIALIZED (
@@ -137,26 +151,61 @@ WITH patience AS MATERIALIZED (
     WHERE attempt_id IN (SELECT attempt_id FROM event WHERE kind IN ({_kinds(CLOSING)}))
         AND (SELECT count(*) FROM locked) + (SELECT count(*) FROM inserted) >= 0 -- after them
     ORDER BY attempt_id FOR UPDATE
+), leased AS MATERIALIZED (
+    SELECT p.attempt_id FROM pending_revocations p
+        JOIN unnest({arrays(("attempt_id", "lease"), _LEASES)}) AS l (attempt_id, lease)
+        ON l.attempt_id = p.attempt_id AND l.lease = p.lease
+    WHERE (SELECT count(*) FROM open) >= 0 -- after their locks
+    ORDER BY p.attempt_id FOR UPDATE OF p
 ), refused AS MATERIALIZED (
     SELECT n, 'recorded' AS refusal FROM recorded
     UNION ALL
     SELECT n, 'closed' FROM event
     WHERE kind IN ({_kinds(CLOSING)}) AND attempt_id NOT IN (SELECT attempt_id FROM open)
     UNION ALL
+    SELECT n, 'closed' FROM event
+    WHERE kind IN ({_kinds(SETTLING)}) AND attempt_id NOT IN (SELECT attempt_id FROM leased)
+    UNION ALL
     SELECT saved.n, 'stale' FROM saved LEFT JOIN locked ON locked.id = saved.id
     WHERE NOT saved.is_new AND locked.version IS DISTINCT FROM saved.version
     UNION ALL
     SELECT n, 'stale' FROM saved WHERE is_new AND id NOT IN (SELECT id FROM inserted)
+), late AS (
+    SELECT * FROM unnest({arrays(("n", "connection_id", CIPHERTEXT), _LATE)})
+        AS l (n, connection_id, {CIPHERTEXT})
+), revocable AS MATERIALIZED ( -- the ciphertext that is moved, where the provider can revoke
+    SELECT s.n, false AS is_late, c.{CIPHERTEXT}, p.give_up_after, p.manage_url
+    FROM catalogue_providers p JOIN saved s ON s.provider_slug = p.slug
+        JOIN provider_connections c ON c.id = s.id
+    WHERE p.revocable AND s.status = 'disconnected' AND c.{CIPHERTEXT} IS NOT NULL
+    UNION ALL
+    SELECT l.n, true, l.{CIPHERTEXT}, p.give_up_after, p.manage_url
+    FROM late l JOIN provider_connections c ON c.id = l.connection_id AND c.status = 'disconnected'
+        JOIN catalogue_providers p ON p.slug = c.provider_slug AND p.revocable
 ), accepted AS MATERIALIZED (
     SELECT *,
         row_number() OVER (PARTITION BY user_id ORDER BY k) AS place,
         lag(id) OVER (PARTITION BY user_id ORDER BY k) AS previous_id,
         count(*) OVER (PARTITION BY user_id) AS events
     FROM event WHERE n NOT IN (SELECT n FROM refused)
+        AND (kind <> '{REVOKING}' OR n IN (SELECT n FROM revocable))
+), ended AS ( -- connections of providers in the catalogue that are disconnected now
+    SELECT s.n, s.updated_at, p.manage_url, a.attempt_id, CASE
+            WHEN a.attempt_id IS NOT NULL THEN 'pending'
+            WHEN p.revocable THEN 'nothing_to_revoke'
+            ELSE 'not_supported'
+        END AS status
+    FROM catalogue_providers p JOIN saved s ON s.provider_slug = p.slug
+        JOIN event e ON e.n = s.n AND e.kind = '{REVOKING}' LEFT JOIN accepted a ON a.id = e.id
+    WHERE s.status = 'disconnected'
 ), changed AS (
     UPDATE provider_connections c
-    SET ({", ".join(_CHANGING)}, version) = ROW ({_CHANGED}, c.version + 1)
-    FROM saved s
+    SET ({", ".join(_CHANGING)}, version) = ROW ({_CHANGED}, c.version + 1),
+        (revocation_status, revocation_since, revocation_attempt_id, manage_url) = ROW (
+            coalesce(d.status, c.revocation_status), coalesce(d.updated_at, c.revocation_since),
+            coalesce(d.attempt_id, c.revocation_attempt_id), coalesce(d.manage_url, c.manage_url)
+        )
+    FROM saved s LEFT JOIN ended d ON d.n = s.n
     WHERE c.id = s.id AND NOT s.is_new AND s.n NOT IN (SELECT n FROM refused)
         AND ({_of("c", _CHANGING)}) IS DISTINCT FROM ({_CHANGED})
 ), opened AS (
@@ -165,6 +214,24 @@ WITH patience AS MATERIALIZED (
 ), closed AS (
     DELETE FROM open_attempts o USING accepted a
     WHERE o.attempt_id = a.attempt_id AND a.kind IN ({_kinds(CLOSING)})
+), pending AS (
+    INSERT INTO pending_revocations
+        (attempt_id, connection_id, user_id, provider_slug, {CIPHERTEXT}, give_up_at)
+    SELECT a.attempt_id, a.connection_id, a.user_id, a.provider_slug, r.{CIPHERTEXT},
+        now() + r.give_up_after
+    FROM accepted a JOIN revocable r ON r.n = a.n WHERE a.kind = '{REVOKING}'
+), settled AS (
+    DELETE FROM pending_revocations p USING accepted a
+    WHERE p.attempt_id = a.attempt_id AND a.kind IN ({_kinds(SETTLING)})
+), told AS ( -- connections that are in no `saved`
+    UPDATE provider_connections c
+    SET (revocation_status, revocation_since, revocation_attempt_id, manage_url) = ROW (
+        {_STATUS}, a.occurred_at, a.attempt_id, coalesce(r.manage_url, c.manage_url)
+    )
+    FROM accepted a LEFT JOIN revocable r ON r.n = a.n
+    WHERE c.id = a.connection_id AND a.kind IN ({_kinds(SETTLING | {REVOKING})}) AND (
+        r.is_late OR a.kind IN ({_kinds(SETTLING)}) AND c.revocation_attempt_id = a.attempt_id
+    )
 ), head AS (
     INSERT INTO log_heads AS h (user_id, position, event_id)
     SELECT user_id, count(*), (array_agg(id ORDER BY k DESC))[1]
@@ -197,6 +264,9 @@ def parameters(members: Sequence[Member]) -> list[Sequence[Any]]:
     events = []
     copied = []
     repeated: list[tuple[int, AttemptId]] = []
+    late = []
+    leases = []
+    locked: list[ConnectionId] = []
     for n, member in enumerate(members):
         if isinstance(member, CloseAttempt):
             copied.append(member.attempt_id)
@@ -204,8 +274,14 @@ def parameters(members: Sequence[Member]) -> list[Sequence[Any]]:
             continue
         if member.connection is not None:
             saved.append((n, member.is_new, *connection_row(member.connection)))
+            locked.append(member.connection.id)
+        if member.late is not None:
+            late += [(n, connection_id, member.late) for connection_id in member.revoked]
+        elif member.lease is not None:
+            leases += [(event.attempt_id, member.lease) for event in member.events]
+        locked += member.revoked
         repeated += [(n, attempt_id) for attempt_id in member.repeatable]
-        for event in member.events:
+        for event in member.possible:
             row = event_row(RecordedEvent(event=event, position=0))
             events.append((n, *row[:_POSITION], *row[_POSITION + 1 :]))
     return [
@@ -213,6 +289,9 @@ def parameters(members: Sequence[Member]) -> list[Sequence[Any]]:
         copied,
         *_columns(events, len(_EVENT) + 1),
         *_columns(repeated, 2),
+        *_columns(late, 3),
+        *_columns(leases, 2),
+        locked,
     ]
 
 
@@ -259,6 +338,7 @@ def outcomes(members: Sequence[Member], rows: Iterable[Sequence[Any]]) -> Sequen
                 event=event, position=places[event.id][0], previous_id=places[event.id][1]
             )
             for event in _events(member, copies)
+            if event.id in places
         ]
         for n, member in enumerate(members)
     ]
@@ -266,7 +346,7 @@ def outcomes(members: Sequence[Member], rows: Iterable[Sequence[Any]]) -> Sequen
 
 def _events(member: Member, copies: Mapping[UUID, Sequence[Any]]) -> Sequence[ProviderEvent]:
     if isinstance(member, Write):
-        return member.events
+        return member.possible
     user_id, connection_id, provider_id, slug = copies[member.event_id]
     return [
         member.failed(

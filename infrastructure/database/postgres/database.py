@@ -9,6 +9,7 @@ from infrastructure.database.driver_errors import reading
 from infrastructure.database.migrate import latest
 from infrastructure.database.postgres.client import PostgresClient
 from infrastructure.database.postgres.connection import PostgresOptions
+from infrastructure.database.postgres.leases import PostgresRevocationQueue
 from infrastructure.database.postgres.store import PostgresStore
 from infrastructure.database.tortoise_client import TortoiseClient
 
@@ -28,9 +29,12 @@ _ENGINE = "infrastructure.database.postgres.client"
 class PostgresDatabase:
     """`Database` on a server that many nodes share."""
 
-    def __init__(self, tortoise: TortoiseClient, store: PostgresStore) -> None:
+    def __init__(
+        self, tortoise: TortoiseClient, store: PostgresStore, options: PostgresOptions
+    ) -> None:
         self._tortoise = tortoise
         self.store = store
+        self.revocations = PostgresRevocationQueue(options)
 
     @property
     def client(self) -> BaseDBAsyncClient:
@@ -42,7 +46,7 @@ class PostgresDatabase:
         tortoise = await TortoiseClient.open(
             "infrastructure.database.postgres.client", {"options": options}
         )
-        database = cls(tortoise, PostgresStore(options, tortoise.connection))
+        database = cls(tortoise, PostgresStore(options, tortoise.connection), options)
         try:
             with reading():
                 await database.client.execute_query("SELECT 1")
@@ -87,6 +91,7 @@ class PostgresDatabase:
     async def aclose(self) -> None:
         """After the writer is closed."""
         await self._tortoise.aclose()
+        await self.revocations.aclose()
         await self.store.aclose()
 
     def _pool(self) -> asyncpg.Pool | None:

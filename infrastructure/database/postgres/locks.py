@@ -114,4 +114,4 @@ def recorded_events(found: Sequence[ReadBack]) -> Sequence[RecordedEvent]:
 
 def _users(members: Sequence[Member]) -> Sequence[UUID]:
     writes = [member for member in members if isinstance(member, Write)]
-    return list({event.user_id for write in writes for event in write.events})
+    return list({event.user_id for write in writes for event in write.possible})

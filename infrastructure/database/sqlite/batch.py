@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
 
 from domain.events import ProviderEvent, RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
@@ -14,9 +15,11 @@ from infrastructure.database.rows import (
     CLOSING,
     CONNECTION_COLUMNS,
     OPENING,
-    READ_COLUMNS,
+    SETTLING,
+    WRITTEN_COLUMNS,
     kind_of,
 )
+from infrastructure.database.sqlite.revocations import Revocations, Stored
 from infrastructure.database.store import (
     Account,
     CloseAttempt,
@@ -29,7 +32,9 @@ from infrastructure.database.store import (
 
 Row: TypeAlias = tuple[Any, ...]
 
-_TYPE = READ_COLUMNS.index("credential_type")
+_TYPE = WRITTEN_COLUMNS.index("credential_type")
+_STATUS = WRITTEN_COLUMNS.index("status")
+_SLUG = WRITTEN_COLUMNS.index("provider_slug")
 
 
 class Head(NamedTuple):
@@ -41,11 +46,11 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a store has read for a batch. Rows are of `READ_COLUMNS`, which
+    """What a store has read for a batch. Rows are of `WRITTEN_COLUMNS`, which
     end with the version.
 
     `recorded` are those of `Batch.repeatable` that the log has, `accounts` those of
-    `Batch.accounts` that have a current connection.
+    `Batch.accounts` that have a current connection; `leases` and `revocable` are of `Revocations`.
     """
 
     rows: Mapping[ConnectionId, Row]
@@ -53,6 +58,8 @@ class Found:
     attempted: Mapping[AttemptId, ProviderEvent]
     recorded: Collection[AttemptId]
     accounts: Collection[Account]
+    leases: Mapping[AttemptId, UUID]
+    revocable: Mapping[str, bool]
 
 
 class Batch:
@@ -69,7 +76,10 @@ class Batch:
         self._refused: dict[int, Refusal] = {}
         writes = [member for member in members if isinstance(member, Write)]
         events = [event for write in writes for event in write.events]
-        self.connection_ids = sorted({w.connection.id for w in writes if w.connection is not None})
+        changed = {w.connection.id for w in writes if w.connection is not None}
+        self.connection_ids = sorted(changed.union(*(write.revoked for write in writes)))
+        self.leased = [e.attempt_id for w in writes if w.lease for e in w.events if e.attempt_id]
+        self.may_revoke = any(write.revocation for write in writes)
         self.copied = sorted({m.attempt_id for m in members if isinstance(m, CloseAttempt)})
         ending = {e.attempt_id for e in events if e.attempt_id and kind_of(e) in CLOSING}
         self.closing = sorted(ending.union(self.copied))
@@ -92,15 +102,18 @@ class Batch:
     def decide(self, found: Found, row_of: Callable[[ProviderConnection], Row]) -> None:
         """`row_of` writes a connection as the database would."""
         state = _State(found, row_of)
+        self.revocations = state.revocations
         for index, member in enumerate(self._members):
             events = self._events_of(member, found.attempted)
             refusal = self._refusal(member, events, state)
             if refusal is not None:
                 self._refused[index] = refusal
                 continue
-            if isinstance(member, Write) and member.connection is not None:
-                self._apply(member, member.connection, state)
-            self._accept(index, events, state.open_attempts)
+            if isinstance(member, Write):
+                events = [*events, *state.begun(member)]
+                if member.connection is not None:
+                    self._apply(member, member.connection, state)
+            self._accept(index, events, state)
 
     def _refusal(
         self, member: Member, events: Sequence[ProviderEvent], state: "_State"
@@ -110,6 +123,8 @@ class Batch:
             return AttemptClosed()
         if isinstance(member, CloseAttempt):
             return None if events else AttemptClosed()
+        if not state.revocations.are_held(member):
+            return AttemptClosed()
         if not state.recorded.isdisjoint(member.repeatable):
             return AttemptRecorded()
         if member.connection is None or state.is_current(member.connection, new=member.is_new):
@@ -125,7 +140,7 @@ class Batch:
             if (account := account_of(connection)) is not None:
                 state.accounts.add(account)
         elif stored is not None and (
-            new[CIPHERTEXT] or stored != tuple(new[column] for column in READ_COLUMNS)
+            new[CIPHERTEXT] or stored != tuple(new[column] for column in WRITTEN_COLUMNS)
         ):
             self.changes.append(new)
             kept = new["credential_type"] is not None and not new[CIPHERTEXT]
@@ -165,9 +180,7 @@ class Batch:
             return []
         return [member.failed(begun.user_id, begun.connection_id, begun.provider)]
 
-    def _accept(
-        self, index: int, events: Sequence[ProviderEvent], still_open: set[AttemptId]
-    ) -> None:
+    def _accept(self, index: int, events: Sequence[ProviderEvent], state: "_State") -> None:
         self._accepted[index] = events
         for event in events:
             kind, attempt_id = kind_of(event), event.attempt_id
@@ -178,8 +191,10 @@ class Batch:
             elif kind in CLOSING and attempt_id in self.opened:
                 del self.opened[attempt_id]
             elif kind in CLOSING:
-                still_open.remove(attempt_id)
+                state.open_attempts.remove(attempt_id)
                 self.closed.append(attempt_id)
+            elif kind in SETTLING:
+                state.revocations.end(event)
             self.counts[event.user_id] += 1
             self.last_ids[event.user_id] = event.id
 
@@ -193,6 +208,15 @@ class _State:
         self.open_attempts = set(found.open_attempts)
         self.recorded = set(found.recorded)
         self.accounts = set(found.accounts)
+        self.revocations = Revocations(found.leases, found.revocable)
+
+    def begun(self, write: Write) -> Sequence[ProviderEvent]:
+        """What an accepted write, which is not applied yet, begins besides."""
+        row = write.revocation and self.rows.get(write.revocation.connection_id)
+        if not row:
+            return []
+        ended, has_credentials = row[_STATUS] == "disconnected", row[_TYPE] is not None
+        return self.revocations.begin(write, Stored(row[_SLUG], ended, has_credentials))
 
     def is_current(self, connection: ProviderConnection, *, new: bool) -> bool:
         """Whether the connection may be written."""

@@ -16,6 +16,7 @@ from infrastructure.database.rows import (
     EVENT_COLUMNS,
     FIXED,
     READ_COLUMNS,
+    WRITTEN_COLUMNS,
     connection_of,
     connection_row,
     event_of,
@@ -39,9 +40,12 @@ _LISTED = "(SELECT value FROM json_each(?))"
 _EVENTS = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events"
 
 _FIND_CONNECTIONS = (
-    f"SELECT {', '.join(READ_COLUMNS)} FROM provider_connections WHERE id IN {_LISTED}"
+    f"SELECT {', '.join(WRITTEN_COLUMNS)} FROM provider_connections WHERE id IN {_LISTED}"
 )
-_FIND_WRITTEN = _FIND_CONNECTIONS.replace(" FROM", f", {CIPHERTEXT} FROM", 1)
+_FIND_WRITTEN = (
+    f"SELECT {', '.join(READ_COLUMNS)}, {CIPHERTEXT} FROM provider_connections"
+    f" WHERE id IN {_LISTED}"
+)
 _KEPT = f"coalesce(:{CIPHERTEXT}, iif(:credential_type IS NULL, NULL, {CIPHERTEXT}))"
 _NEW = {name: _KEPT if name == CIPHERTEXT else f":{name}" for name in _CHANGING}
 _CHANGE_CONNECTION = (
@@ -59,9 +63,15 @@ _FIND_ACCOUNTS = (
     " WHERE status <> 'disconnected'"
 )
 _FIND_RECORDED = (
-    "SELECT attempt_id FROM provider_events WHERE kind IN ('connected', 'attempted')"
+    "SELECT attempt_id FROM provider_events"
+    " WHERE kind IN ('connected', 'attempted', 'revocation_attempted')"
     f" AND attempt_id IN {_LISTED}"
 )
+_FIND_LEASES = (
+    "SELECT attempt_id, lease FROM pending_revocations WHERE lease IS NOT NULL"
+    f" AND attempt_id IN {_LISTED}"
+)
+_FIND_REVOCABLE = "SELECT slug, revocable FROM catalogue_providers"
 _FIND_OPEN = f"SELECT attempt_id FROM open_attempts WHERE attempt_id IN {_LISTED}"
 _OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(?)"
 _CLOSE = f"DELETE FROM open_attempts WHERE attempt_id IN {_LISTED}"
@@ -90,8 +100,10 @@ def commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outcom
     if batch.destroys:
         mark_destroyed(db)
     db.executemany(_CREATE_CONNECTION, batch.created)
+    batch.revocations.move(db)
     if batch.changes:
         db.executemany(_CHANGE_CONNECTION, batch.changes)
+    batch.revocations.write(db)
     _listed(db, _OPEN, batch.opened)
     _listed(db, _CLOSE, batch.closed)
     outcomes = batch.record(_advanced(db, batch))
@@ -142,6 +154,11 @@ def _found(db: sqlite3.Connection, batch: Batch) -> Found:
         attempted={event.attempt_id: event for event in attempted if event.attempt_id},
         recorded=_recorded(db, batch.repeatable),
         accounts=_accounts(db, batch.accounts),
+        leases={
+            AttemptId(UUID(attempt_id)): UUID(lease)
+            for attempt_id, lease in _listed(db, _FIND_LEASES, batch.leased)
+        },
+        revocable=dict(db.execute(_FIND_REVOCABLE)) if batch.may_revoke else {},
     )
 
 

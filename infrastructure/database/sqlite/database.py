@@ -9,6 +9,7 @@ from domain.ports import StorageError
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.migrate import latest
 from infrastructure.database.sqlite.connection import PRAGMAS
+from infrastructure.database.sqlite.leases import SqliteRevocationQueue
 from infrastructure.database.sqlite.store import SqliteStore
 from infrastructure.database.tortoise_client import TortoiseClient
 
@@ -22,6 +23,7 @@ class SqliteDatabase:
     def __init__(self, tortoise: TortoiseClient, store: SqliteStore) -> None:
         self._tortoise = tortoise
         self.store = store
+        self.revocations = SqliteRevocationQueue(store)
 
     @property
     def client(self) -> BaseDBAsyncClient:

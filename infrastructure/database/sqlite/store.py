@@ -60,10 +60,10 @@ class SqliteStore:
 
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         rows = [text_row(connection) for connection in connections]
-        return await self._alone(lambda db: insert_connections(db, rows))
+        return await self.run_alone(lambda db: insert_connections(db, rows))
 
     async def replace_credentials(self, changed: Sequence[StoredCredential]) -> int:
-        return await self._alone(lambda db: replace_credentials(db, changed))
+        return await self.run_alone(lambda db: replace_credentials(db, changed))
 
     @property
     def lock_timeout(self) -> float:
@@ -75,20 +75,20 @@ class SqliteStore:
         return ()
 
     async def read_back(self, members: Sequence[Member]) -> Sequence[ReadBack]:
-        return await self._alone(lambda db: read_back(db, members))
+        return await self.run_alone(lambda db: read_back(db, members))
 
     async def record_key(self, fingerprint: str) -> None:
-        await self._alone(lambda db: db.execute(RECORD_KEY, (fingerprint,)))
+        await self.run_alone(lambda db: db.execute(RECORD_KEY, (fingerprint,)))
 
     async def forget_key(self, fingerprint: str) -> None:
-        await self._alone(lambda db: db.execute(FORGET_KEY, (fingerprint,)))
+        await self.run_alone(lambda db: db.execute(FORGET_KEY, (fingerprint,)))
 
     async def abandoned(
         self, older_than: timedelta | None, after: AttemptId | None, limit: int
     ) -> Sequence[AttemptId]:
         since = f"-{older_than.total_seconds()} seconds" if older_than is not None else None
         values = (str(after or ""), since, limit)
-        found = await self._alone(lambda db: db.execute(_ABANDONED, values).fetchall())
+        found = await self.run_alone(lambda db: db.execute(_ABANDONED, values).fetchall())
         return [AttemptId(UUID(attempt_id)) for (attempt_id,) in found]
 
     async def aclose(self) -> None:
@@ -96,8 +96,8 @@ class SqliteStore:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown()
 
-    async def _alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What is no batch has no members to retry."""
+    async def run_alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Something that is no batch, between two batches. Raises `StorageError`."""
         try:
             return await self._run(work)
         except MemberRefused:

@@ -15,6 +15,7 @@ from infrastructure.database.postgres.migrate import migrate_postgres
 from infrastructure.persistence.all_events import TortoiseAllEvents
 from infrastructure.persistence.event_bus import WriterEventBus
 from infrastructure.persistence.event_log import TortoiseEventLog
+from infrastructure.persistence.pending_revocations import QueuedRevocations
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.persistence.writer import Writer
@@ -40,6 +41,8 @@ class PostgresWorld(World):
         self.log = self.heads = TortoiseEventLog(database.client)
         self.all_events = TortoiseAllEvents(database.client)
         self.credentials = TortoiseStoredCredentials(database.client, database.store)
+        self.queue = database.revocations
+        self.revocations = QueuedRevocations(database.revocations, self._writer)
 
     @classmethod
     async def open(cls, folder: Path) -> "PostgresWorld":  # noqa: ARG003 (needs none)

@@ -24,11 +24,13 @@ from domain.ports import (
     ConnectionSecrets,
     EventBus,
     EventLog,
+    PendingRevocations,
     ProviderConnectionRepository,
 )
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.commands.audit.trail import AllEvents
 from infrastructure.commands.rotate_keys import StoredCredentials
+from infrastructure.database.revocations import RevocationQueue
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.database import SqliteDatabase
 from infrastructure.database.sqlite.migrate import migrate_sqlite
@@ -37,6 +39,7 @@ from infrastructure.live.sweep import Heads
 from infrastructure.persistence.all_events import TortoiseAllEvents
 from infrastructure.persistence.event_bus import WriterEventBus
 from infrastructure.persistence.event_log import TortoiseEventLog
+from infrastructure.persistence.pending_revocations import QueuedRevocations
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.persistence.writer import Writer
@@ -46,6 +49,8 @@ from tests.support.fakes.connections import (
     InMemoryStoredCredentials,
 )
 from tests.support.fakes.events import InMemoryAllEvents, InMemoryEventBus, InMemoryEventLog
+from tests.support.fakes.pending_revocations import InMemoryPendingRevocations
+from tests.support.fakes.revocations import InMemoryRevocationQueue
 from tests.support.ids import a_connection, a_provider, an_attempt, an_event
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -68,6 +73,8 @@ class World:
     heads: Heads
     all_events: AllEvents
     credentials: StoredCredentials
+    queue: RevocationQueue
+    revocations: PendingRevocations
     feed: LiveEventFeed | None = None
     """Is told what is committed; None stands for another node, whose wake-ups get lost."""
 
@@ -106,6 +113,9 @@ class FakeWorld(World):
         self.log = self.heads = InMemoryEventLog(self._world)
         self.all_events = InMemoryAllEvents(self._world)
         self.credentials = InMemoryStoredCredentials(self._world)
+        world = self._world
+        self.queue = InMemoryRevocationQueue(world.revocations, world.connections)
+        self.revocations = InMemoryPendingRevocations(world, self.queue)
         self._world.on_recorded = lambda recorded: self.committed([recorded])
 
     @classmethod
@@ -139,6 +149,8 @@ class SqliteWorld(World):
         self.log = self.heads = TortoiseEventLog(database.client)
         self.all_events = TortoiseAllEvents(database.client)
         self.credentials = TortoiseStoredCredentials(database.client, database.store)
+        self.queue = database.revocations
+        self.revocations = QueuedRevocations(database.revocations, self._writer)
 
     @classmethod
     async def open(cls, folder: Path) -> "SqliteWorld":

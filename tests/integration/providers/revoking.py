@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from domain.token_revocation import RevocationEvidence
+from domain.token_revocation import Ended, RevocationEvidence
 from infrastructure.outbound_http import OutboundHttp, OutboundLimits
-from infrastructure.providers.answers import Ended
 from infrastructure.providers.catalogue import Catalogue
 from infrastructure.providers.entry import ProviderEntry
 from infrastructure.providers.revoker import Revoker

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from domain.token_revocation import TryLater, UnreadableCredentials
 from infrastructure.outbound_http import OutboundHttp
-from infrastructure.providers.answers import TryLater
-from infrastructure.providers.requests import UnreadableCredentials
 from tests.integration.providers.revoking import ACCEPTED, SHORT, revoker
 from tests.support.network.certificates import Authority
 from tests.support.network.quirk_server import quirk_server

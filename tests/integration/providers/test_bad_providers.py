@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from domain.token_revocation import Answer, Misconfigured, Refused, TryLater, UnreadableCredentials
 from infrastructure.outbound_http import OutboundHttp
-from infrastructure.providers.answers import Answer, Misconfigured, Refused, TryLater
-from infrastructure.providers.requests import UnreadableCredentials
 from tests.integration.providers.revoking import ACCEPTED, GONE, SHORT, revoker
 from tests.support.network.certificates import Authority
 from tests.support.network.quirk_server import (

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from domain.token_revocation import Misconfigured
 from infrastructure.outbound_http import OutboundHttp
-from infrastructure.providers.answers import Misconfigured
 from infrastructure.providers.revoker import Revoker
 from tests.integration.providers.revoking import ACCEPTED, revoker_of
 from tests.support.servers.oauth import CLIENT, OAuthServer, OidcProvider

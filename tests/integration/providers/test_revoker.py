@@ -4,8 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from domain.token_revocation import Answer, TryLater
 from infrastructure.outbound_http import OutboundHttp
-from infrastructure.providers.answers import Answer, TryLater
 from infrastructure.providers.catalogue import Catalogue
 from infrastructure.providers.revoker import Revoker
 from tests.integration.providers.revoking import ACCEPTED, DATA, GONE, SHORT, revoker

@@ -31,7 +31,7 @@ async def test_event_of_an_unknown_kind_is_passed_over(node: Node) -> None:
         db.execute(
             "INSERT INTO provider_events SELECT commit_order + 1, replace(id, '-7', '-6'), user_id,"
             " 2, 'sold', occurred_at, connection_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL,"
-            " NULL, NULL, NULL FROM provider_events"
+            " NULL, NULL, NULL, NULL, NULL FROM provider_events"
         )
         db.execute("UPDATE log_heads SET position = 2")
         db.commit()

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.events import (
     ProviderEvent,
+    ProviderTokenRevocationAttempted,
     RecordedEvent,
 )
 from domain.identifiers import ConnectionId, UserId
@@ -16,7 +17,7 @@ from domain.ports import (
     Page,
     PageRequest,
 )
-from domain.provider_connection import ConnectionStatus, ProviderConnection
+from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.database.store import StoredCredential, account_of
 from tests.support.fakes.paging import page_of
 from tests.support.fakes.world import DISCONNECTED, World
@@ -34,15 +35,26 @@ class InMemoryProviderConnectionRepository:
 
     async def find_with_credentials(self, connection_id: ConnectionId) -> ProviderConnection | None:
         await self._world.passed("find")
-        return self._world.connections.get(connection_id)
+        found = self._world.connections.get(connection_id)
+        return found and replace(found, revocation=self._world.revocations.of(found))
 
     async def find_by_user_id(self, user_id: UserId) -> Sequence[ProviderConnection]:
         await self._world.passed("find")
         own = (c for c in self._world.connections.values() if c.user_id == user_id)
-        return [as_read(connection) for connection in sorted(own, key=_key)]
+        return [self._as_read(connection) for connection in sorted(own, key=_key)]
 
-    async def save(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
-        return await self._world.write(event, connection)
+    async def save(
+        self,
+        connection: ProviderConnection,
+        event: ProviderEvent,
+        revocation: ProviderTokenRevocationAttempted | None = None,
+    ) -> RecordedEvent:
+        return await self._world.write(event, connection, revocation=revocation)
+
+    async def revoke_late(
+        self, credentials: ProviderCredentials, revocation: ProviderTokenRevocationAttempted
+    ) -> bool:
+        return await self._world.revoke_late(credentials, revocation)
 
     async def update(self, connection: ProviderConnection) -> None:
         await self._world.change(connection)
@@ -59,7 +71,7 @@ class InMemoryProviderConnectionRepository:
         past = [c for c in own if c.disconnected_at and c.status is DISCONNECTED]
         past.sort(key=lambda c: c.disconnected_at or c.created_at)
         return AccountConnections(
-            current=next((as_read(c) for c in own if c.status is not DISCONNECTED), None),
+            current=next((self._as_read(c) for c in own if c.status is not DISCONNECTED), None),
             previous_id=past[-1].id if past else None,
         )
 
@@ -68,7 +80,7 @@ class InMemoryProviderConnectionRepository:
     ) -> Page[ProviderConnection]:
         await self._world.passed("find")
         found = [
-            as_read(c)
+            self._as_read(c)
             for c in sorted(self._world.connections.values(), key=_key)
             if wanted.user_id in (None, c.user_id)
             and wanted.provider_slug in (None, c.provider_slug)
@@ -84,6 +96,10 @@ class InMemoryProviderConnectionRepository:
     ) -> Page[ProviderConnection]:
         own = await self.find_by_user_id(user_id)
         return page_of([c for c in own if statuses is None or c.status in statuses], _key, request)
+
+    def _as_read(self, connection: ProviderConnection) -> ProviderConnection:
+        revocation = self._world.revocations.of(connection)
+        return as_read(replace(connection, revocation=revocation))
 
 
 class InMemoryStoredCredentials:

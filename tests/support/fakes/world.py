@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeAlias
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
@@ -16,6 +17,7 @@ from domain.events import (
     ProviderDisconnectionFailed,
     ProviderDisconnectionSucceeded,
     ProviderEvent,
+    ProviderTokenRevocationAttempted,
     RecordedEvent,
 )
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
@@ -25,8 +27,9 @@ from domain.ports import (
     ConcurrentUpdate,
     StorageError,
 )
-from domain.provider_connection import ConnectionStatus, ProviderConnection
+from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.database.store import Write, account_of
+from tests.support.fakes.revocations import Revocations
 
 Action: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -45,6 +48,7 @@ class World:
         self.recorded: list[RecordedEvent] = []
         """The events of all logs, in the order of their commits."""
         self.open_attempts: set[AttemptId] = set()
+        self.revocations = Revocations()
         self.down = False
         self.grown = asyncio.Condition()
         self.on_recorded: Callable[[RecordedEvent], None] = lambda _: None
@@ -101,9 +105,12 @@ class World:
         connection: ProviderConnection | None = None,
         *,
         is_new: bool = False,
+        revocation: ProviderTokenRevocationAttempted | None = None,
     ) -> RecordedEvent:
         """Survives the cancellation of its caller, like a transaction that has begun."""
-        task = asyncio.create_task(self._write(event, connection, is_new=is_new))
+        task = asyncio.create_task(
+            self._write(event, connection, is_new=is_new, revocation=revocation)
+        )
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
         return await asyncio.shield(task)
@@ -135,8 +142,32 @@ class World:
             self._check_version(connection)
             self._store(connection)
 
+    async def revoke_late(
+        self, credentials: ProviderCredentials, revocation: ProviderTokenRevocationAttempted
+    ) -> bool:
+        """Whether the attempt has begun."""
+        async with self._writing:
+            await self.passed("revoke late")
+            stored = self.connections[revocation.connection_id]
+            begun = self.revocations.begin(revocation, stored, credentials.encrypted_data)
+            if begun:
+                self._record(revocation)
+        return begun
+
+    async def settle(self, event: ProviderEvent, lease: UUID) -> RecordedEvent:
+        """The outcome of a revocation, on condition of its lease."""
+        async with self._writing:
+            await self.passed("settle")
+            self.revocations.end(event, lease, self.connections[event.connection_id])
+            return self._record(event)
+
     async def _write(
-        self, event: ProviderEvent, connection: ProviderConnection | None, *, is_new: bool
+        self,
+        event: ProviderEvent,
+        connection: ProviderConnection | None,
+        *,
+        is_new: bool,
+        revocation: ProviderTokenRevocationAttempted | None = None,
     ) -> RecordedEvent:
         name = type(event).__name__
         kind = name.removeprefix("ProviderDisconnection").removeprefix("Provider").lower()
@@ -147,29 +178,28 @@ class World:
                 self.open_attempts.add(_known(event))
             elif isinstance(event, CLOSING):
                 self.open_attempts.remove(_known(event))
+            stored = None if connection is None else self.connections.get(connection.id)
             if is_new and connection is not None:
                 self.connections[connection.id] = connection
             elif connection is not None:
                 self._store(connection)
-            log = self.logs[event.user_id]
-            recorded = RecordedEvent(
-                event=event,
-                position=len(log) + 1,
-                previous_id=log[-1].event.id if log else None,
-            )
-            log.append(recorded)
-            self.recorded.append(recorded)
-            self.on_recorded(recorded)
+            recorded = self._record(event)
+            if stored and revocation and self.revocations.begin(revocation, stored):
+                self._record(revocation)
         async with self.grown:
             self.grown.notify_all()
         await self.passed(f"{kind} recorded")
         return recorded
 
-    def _change(self, stored: ProviderConnection, new: ProviderConnection) -> None:
-        if new.credentials is not None and new.credentials.encrypted_data is None:
-            new = replace(new, credentials=stored.credentials)
-        if new != stored:
-            self.connections[new.id] = replace(new, version=new.version + 1)
+    def _record(self, event: ProviderEvent) -> RecordedEvent:
+        log = self.logs[event.user_id]
+        recorded = RecordedEvent(
+            event=event, position=len(log) + 1, previous_id=log[-1].event.id if log else None
+        )
+        log.append(recorded)
+        self.recorded.append(recorded)
+        self.on_recorded(recorded)
+        return recorded
 
     def _check(
         self, event: ProviderEvent, connection: ProviderConnection | None, *, is_new: bool

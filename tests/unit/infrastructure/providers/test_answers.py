@@ -5,18 +5,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.token_revocation import RevocationEvidence
-from infrastructure.outbound_http import NoResponse, OutboundResponse, Problem
-from infrastructure.providers.answers import (
+from domain.token_revocation import (
     Answer,
     Ended,
     Misconfigured,
     Refused,
+    RevocationEvidence,
     TryLater,
     combined,
-    interpret,
-    no_answer,
 )
+from infrastructure.outbound_http import NoResponse, OutboundResponse, Problem
+from infrastructure.providers.answers import interpret, no_answer
 from infrastructure.providers.entry import ProviderEntry
 from tests.unit.infrastructure.providers.entries import entry, known
 

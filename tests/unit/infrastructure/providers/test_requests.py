@@ -6,11 +6,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from infrastructure.providers.requests import (
-    TokenRequest,
-    UnreadableCredentials,
-    requests_for,
-)
+from domain.token_revocation import UnreadableCredentials
+from infrastructure.providers.requests import TokenRequest, requests_for
 from tests.unit.infrastructure.providers.entries import entry, known
 
 DATA = {"refresh_token": "r-1", "access_token": "a-1"}

@@ -1,0 +1,104 @@
+"""Pending revocations in a SQLite file. One server works on it, so one lock keeps all in order."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+from domain.token_revocation import LeasedRevocation
+from infrastructure.database.revocations import (
+    LEASED_COLUMNS,
+    OVERDUE,
+    SHARED,
+    CatalogueProvider,
+    Progress,
+    Turn,
+    encoded,
+    leased_revocation,
+)
+from infrastructure.database.sqlite.store import SqliteStore
+
+Row: TypeAlias = tuple[Any, ...]
+
+_CLOCK = "strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')"
+_LATER = "strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ? || ' seconds')"
+_FREE = f"(leased_until IS NULL OR leased_until <= {_CLOCK})"
+
+_DECLARE = (
+    "INSERT INTO catalogue_providers (slug, revocable, ends_grant, manage_url, give_up_after)"
+    " VALUES (?, ?, ?, ?, ?) ON CONFLICT (slug) DO UPDATE SET"
+    " revocable = max(revocable, excluded.revocable), ends_grant = excluded.ends_grant,"
+    " manage_url = excluded.manage_url, give_up_after = excluded.give_up_after"
+)
+_VOID = "UPDATE pending_revocations SET lease = NULL, leased_until = NULL WHERE lease IS NOT NULL"
+_FORGET = "DELETE FROM catalogue_providers WHERE slug = ?"
+_OVERDUE = (
+    f"SELECT attempt_id FROM pending_revocations WHERE give_up_at <= {_CLOCK} AND {_FREE}"
+    " ORDER BY give_up_at LIMIT ?"
+)
+_DUE = (
+    "SELECT attempt_id FROM pending_revocations WHERE provider_slug = ?1"
+    f" AND due_at <= {_CLOCK} AND give_up_at > {_CLOCK} AND {_FREE} ORDER BY due_at"
+    " LIMIT coalesce((SELECT max(0, min(?2, ?3 - (SELECT count(*) FROM pending_revocations"
+    f" WHERE provider_slug = ?1 AND lease IS NOT NULL AND leased_until > {_CLOCK})))"
+    f" FROM catalogue_providers WHERE slug = ?1 AND free_at <= {_CLOCK}), 0)"
+)
+_BUSY = f"UPDATE catalogue_providers SET free_at = {_LATER} WHERE slug = ?"
+_LEASE = f"UPDATE pending_revocations SET lease = ?, leased_until = {_LATER} WHERE attempt_id = ?"
+_LEASED = (
+    f"SELECT {', '.join(LEASED_COLUMNS)}, p.give_up_at <= {_CLOCK}, {SHARED}"
+    " FROM pending_revocations p JOIN provider_connections c ON c.id = p.connection_id"
+    " LEFT JOIN catalogue_providers k ON k.slug = p.provider_slug WHERE p.attempt_id = ?"
+)
+_POSTPONE = (
+    "UPDATE pending_revocations SET lease = NULL, leased_until = NULL, tries = tries + 1,"
+    f" answers = ?, code = ?, due_at = min(give_up_at, {_LATER})"
+    " WHERE attempt_id = ? AND lease = ?"
+)
+
+
+class SqliteRevocationQueue:
+    """`RevocationQueue`. The only server declares its catalogue at its start: leases are void."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    async def declare(self, providers: Sequence[CatalogueProvider]) -> None:
+        await self._store.run_alone(lambda db: _declare(db, providers))
+
+    async def forget(self, slug: str) -> bool:
+        return await self._store.run_alone(lambda db: db.execute(_FORGET, (slug,)).rowcount > 0)
+
+    async def lease(self, turns: Sequence[Turn], lasts: float) -> Sequence[LeasedRevocation]:
+        rows = await self._store.run_alone(lambda db: list(_lease(db, turns, lasts)))
+        return [leased_revocation(row) for row in rows]
+
+    async def postpone(self, leased: LeasedRevocation, progress: Progress) -> None:
+        answers = encoded(progress.answers)
+        held = (str(leased.attempt_id), str(leased.lease))
+        values = (answers, progress.code, progress.seconds, *held)
+        await self._store.run_alone(lambda db: db.execute(_POSTPONE, values))
+
+
+def _declare(db: sqlite3.Connection, providers: Sequence[CatalogueProvider]) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    db.execute(_VOID)
+    for each in providers:
+        seconds = each.give_up_after.total_seconds()
+        values = (each.slug, each.revocable, each.ends_grant, each.manage_url, seconds)
+        db.execute(_DECLARE, values)
+    db.execute("COMMIT")
+
+
+def _lease(db: sqlite3.Connection, turns: Sequence[Turn], lasts: float) -> Iterator[Row]:
+    db.execute("BEGIN IMMEDIATE")
+    taken = [attempt_id for (attempt_id,) in db.execute(_OVERDUE, (OVERDUE,))]
+    for turn in turns:
+        due = db.execute(_DUE, (turn.slug, turn.most, turn.concurrency)).fetchall()
+        if due:
+            db.execute(_BUSY, (len(due) * turn.seconds, turn.slug))
+        taken += [attempt_id for (attempt_id,) in due]
+    for attempt_id in taken:
+        db.execute(_LEASE, (str(uuid4()), lasts, attempt_id))
+        yield from db.execute(_LEASED, (attempt_id,))
+    db.execute("COMMIT")

@@ -1,0 +1,107 @@
+"""The revocations that a batch begins and ends."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from domain.events import ProviderEvent, ProviderTokenRevocationAttempted
+from domain.identifiers import AttemptId
+from infrastructure.database.rows import CIPHERTEXT, SETTLING, kind_of, settled_status
+from infrastructure.database.sqlite.purge import mark_destroyed
+from infrastructure.database.store import Write
+
+_MOVE = (
+    "INSERT INTO pending_revocations (attempt_id, connection_id, user_id, provider_slug,"
+    f" {CIPHERTEXT}, give_up_at) SELECT ?1, c.id, c.user_id, c.provider_slug,"
+    f" coalesce(?2, c.{CIPHERTEXT}),"
+    " strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', p.give_up_after || ' seconds')"
+    " FROM provider_connections c JOIN catalogue_providers p ON p.slug = c.provider_slug"
+    " WHERE c.id = ?3"
+)
+_TELL = (
+    "UPDATE provider_connections SET revocation_status = ?1, revocation_since = ?2,"
+    " revocation_attempt_id = ?3, manage_url = coalesce((SELECT p.manage_url"
+    " FROM catalogue_providers p WHERE p.slug = provider_slug), manage_url) WHERE id = ?4"
+)
+_SETTLE = f"{_TELL} AND revocation_attempt_id = ?3"
+_END = "DELETE FROM pending_revocations WHERE attempt_id = ?"
+
+
+class Stored(NamedTuple):
+    """What a revocation depends on: a connection as the database has it."""
+
+    slug: str
+    is_disconnected: bool
+    has_credentials: bool
+
+
+class Revocations:
+    """Of one batch, on top of what the database has.
+
+    `leases` are those of pending revocations by attempt; `revocable` tells of each provider in the
+    catalogue whether it can revoke.
+    """
+
+    def __init__(self, leases: Mapping[AttemptId, UUID], revocable: Mapping[str, bool]) -> None:
+        self._leases = dict(leases)
+        self._revocable = revocable
+        self._begun: list[tuple[str, bytes | None, str]] = []
+        self._told: list[tuple[str, str, str | None, str]] = []
+        self._settled: list[ProviderEvent] = []
+
+    def are_held(self, write: Write) -> bool:
+        """Whether it holds the leases of the revocations that it ends."""
+        ends = [event.attempt_id for event in write.events if kind_of(event) in SETTLING]
+        return all(
+            attempt_id is not None and self._leases.get(attempt_id) == write.lease
+            for attempt_id in ends
+        )
+
+    def begin(self, write: Write, stored: Stored) -> Sequence[ProviderEvent]:
+        """The event of a revocation that begins with an accepted write."""
+        attempted, revocable = write.revocation, self._revocable.get(stored.slug)
+        if attempted is None or revocable is None or stored.is_disconnected != bool(write.late):
+            return []
+        if not revocable:
+            self._tell(attempted, "not_supported")
+        elif not (write.late or stored.has_credentials):
+            self._tell(attempted, "nothing_to_revoke")
+        else:
+            self._tell(attempted, "pending", attempted.attempt_id)
+            id_ = attempted.connection_id
+            self._begun.append((str(attempted.attempt_id), write.late, str(id_)))
+            return [attempted]
+        return []
+
+    def end(self, event: ProviderEvent) -> None:
+        """An accepted event of those in `SETTLING`."""
+        if event.attempt_id is not None:
+            del self._leases[event.attempt_id]
+            self._settled.append(event)
+
+    def move(self, db: sqlite3.Connection) -> None:
+        """Copies ciphertext, before the changes of connections take it away."""
+        db.executemany(_MOVE, self._begun)
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """The rest, after these changes."""
+        db.executemany(_TELL, self._told)
+        if self._settled:
+            mark_destroyed(db)
+            db.executemany(_SETTLE, map(_settled, self._settled))
+            db.executemany(_END, [(str(event.attempt_id),) for event in self._settled])
+
+    def _tell(
+        self,
+        attempted: ProviderTokenRevocationAttempted,
+        status: str,
+        attempt_id: AttemptId | None = None,
+    ) -> None:
+        since, named = attempted.occurred_at.isoformat(" "), str(attempt_id) if attempt_id else None
+        self._told.append((status, since, named, str(attempted.connection_id)))
+
+
+def _settled(event: ProviderEvent) -> tuple[str, str, str, str]:
+    since = event.occurred_at.isoformat(" ")
+    return settled_status(event), since, str(event.attempt_id), str(event.connection_id)
