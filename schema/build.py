@@ -1,7 +1,6 @@
 """The schema, put together."""
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import strawberry
 from graphql import (
     GraphQLAbstractType,
-    GraphQLFieldResolver,
     GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLSchema,
@@ -20,11 +18,13 @@ from graphql.pyutils import AwaitableOrValue
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 from domain.identifiers import UserId
 from domain.ports import ServiceCaller
 from schema.execution.executor import ExecutableSchema
+from schema.execution.resolving import FAILURE, VALUES, ReadAttribute
 from schema.service.context import ServiceContext, ServiceServices
 from schema.service.mutation import Mutation as ServiceMutation
 from schema.service.query import Query as ServiceQuery
@@ -78,14 +78,18 @@ class UnplugSchema(strawberry.Schema):
     def __init__(self, **parts: Any) -> None:  # noqa: ANN401 (Strawberry's own)
         super().__init__(**parts)
         for type_ in self.executable.type_map.values():
+            definition = type_.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
             if isinstance(type_, GraphQLObjectType):
+                if isinstance(definition, StrawberryObjectDefinition):
+                    type_.extensions[VALUES] = definition.origin
+                if any(interface.name == "Error" for interface in type_.interfaces):
+                    type_.extensions[FAILURE] = _code(type_.name)
                 for field in type_.fields.values():
                     definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
                     if isinstance(definition, StrawberryField) and definition.is_basic_field:
-                        field.resolve = _attribute(definition.python_name)
+                        field.resolve = ReadAttribute(definition.python_name)
             elif isinstance(type_, GraphQLUnionType) and type_.resolve_type is not None:
-                failures = {m.name: _code(m.name) for m in type_.types if _is_failure(m)}
-                type_.resolve_type = _telling(failures, type_.resolve_type)
+                type_.resolve_type = _telling(type_.resolve_type)
 
     @property
     def executable(self) -> GraphQLSchema:
@@ -93,29 +97,19 @@ class UnplugSchema(strawberry.Schema):
         return self._schema
 
 
-def _attribute(name: str) -> GraphQLFieldResolver:
-    def resolve(source: object, _info: GraphQLResolveInfo[Any]) -> object:
-        return getattr(source, name)
-
-    return resolve
-
-
-def _is_failure(member: GraphQLObjectType) -> bool:
-    return any(interface.name == "Error" for interface in member.interfaces)
-
-
 def _code(name: str) -> str:
     """`CONNECTION_NOT_FOUND` for the type `ConnectionNotFound`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper()
 
 
-def _telling(failures: Mapping[str, str], resolve_type: GraphQLTypeResolver) -> GraphQLTypeResolver:
+def _telling(resolve_type: GraphQLTypeResolver) -> GraphQLTypeResolver:
     def resolve(
         value: object, info: GraphQLResolveInfo[Any], union: GraphQLAbstractType
     ) -> AwaitableOrValue[str | None]:
         name = resolve_type(value, info, union)
-        if isinstance(name, str) and name in failures:
-            info.context.failures.append(failures[name])
+        member = info.schema.get_type(name) if isinstance(name, str) else None
+        if member is not None and FAILURE in member.extensions:
+            info.context.failures.append(member.extensions[FAILURE])
         return name
 
     return resolve

@@ -5,14 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import isawaitable
-from types import CoroutineType
-from typing import Any, Generic, Protocol, TypeAlias, TypeGuard, cast
+from typing import Any, Generic, Protocol, TypeAlias, cast
 
 import orjson
 from graphql import (
     ExecutionResult,
     Executor,
-    GraphQLResolveInfoHelpers,
     GraphQLSchema,
     OperationType,
     create_source_event_stream,
@@ -24,6 +22,8 @@ from schema.errors import Refused
 from schema.execution.event_responses import EventResponses, EventSource, ResponseCache
 from schema.execution.masking import Masking
 from schema.execution.operations import Operation
+from schema.execution.plans import Plan, PlannedCall, Resolved
+from schema.execution.resolving import IS_COROUTINE, NO_HELPERS
 
 Variables: TypeAlias = Mapping[str, Any]
 
@@ -33,22 +33,6 @@ class OperationContext(Protocol):
 
     failures: list[str]
     """Codes of results that are expected failures, for the access log."""
-
-
-IS_COROUTINE = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", CoroutineType.__instancecheck__)
-"""`isinstance` without a Python frame: resolvers return nothing else that is awaited, and each
-value of a response is looked at.
-"""
-
-
-def _unused(_: object) -> Any:  # noqa: ANN401 (as graphql-core has it)
-    raise NotImplementedError("no resolver tracks work of its own")
-
-
-_NO_HELPERS = GraphQLResolveInfoHelpers(gather=_unused, track=_unused)
-"""An executor's own point back at it: an operation's hundred objects would be left to the cyclic
-collector, whose pauses grow with the number of open sockets.
-"""
 
 
 def _authorize_all(_root_fields: Sequence[str], _caller: object) -> None:
@@ -102,16 +86,13 @@ class SchemaExecutor(Generic[CallerT]):
         Raises `Refused` before anything of it is run.
         """
         context = self._schema.context_for(caller, None)
-        executor = self._executor(operation, variables, context)
+        run = self._prepared(operation, variables, context)
         try:
             if operation.type is OperationType.QUERY and self._schema.preload:
                 await self._preload(operation, context)
-            outcome = executor.execute_operation()
-            if isawaitable(outcome):
-                outcome = await outcome
+            result = await run()
         except Exception as error:  # noqa: BLE001 (masked and logged)
             return ExecutionResult(None, [self._masking.unexpected(error)]), ()
-        result = cast("ExecutionResult", outcome)  # the schema has no @defer and no @stream
         if result.errors:
             result.errors = self._masking.mask(result.errors)
         return result, context.failures
@@ -136,6 +117,17 @@ class SchemaExecutor(Generic[CallerT]):
             raise Refused(*self._masking.mask(source.errors or []))
         return cast("EventSource", source), self._event_responses(operation, variables)
 
+    def _prepared(
+        self, operation: Operation, variables: Variables, context: OperationContext
+    ) -> Callable[[], Awaitable[ExecutionResult]]:
+        """What runs the operation. Raises `Refused`."""
+        executor = partial(self._executor, operation, variables, context)
+        if operation.plan is not None:
+            call = operation.plan.call(variables, context)
+            if call is not None:
+                return partial(_run_plan, operation.plan, call, executor)
+        return partial(_run, executor())
+
     async def _preload(self, operation: Operation, context: OperationContext) -> None:
         for name, load in self._schema.preload.items():
             if name in operation.root_fields:
@@ -146,7 +138,9 @@ class SchemaExecutor(Generic[CallerT]):
         operation: Operation,
         variables: Variables,
         context: OperationContext | None,
+        *,
         root_value: object = None,
+        root_field: Resolved | None = None,
     ) -> Executor[Any]:
         executor = Executor.build(
             self._schema.schema,
@@ -155,12 +149,13 @@ class SchemaExecutor(Generic[CallerT]):
             context_value=context,
             raw_variable_values=dict(variables),
             operation_name=operation.name,
+            middleware=None if root_field is None else [root_field],
             is_awaitable=IS_COROUTINE,
             hide_suggestions=self._hide_suggestions,
         )
         if isinstance(executor, list):
             raise Refused(*self._masking.bad_variables(executor))
-        executor.async_helpers = _NO_HELPERS
+        executor.async_helpers = NO_HELPERS
         return executor
 
     def _event_responses(self, operation: Operation, variables: Variables) -> EventResponses:
@@ -178,4 +173,28 @@ class SchemaExecutor(Generic[CallerT]):
     def _event_executor(
         self, operation: Operation, variables: Variables, recorded: RecordedEvent
     ) -> Executor[Any]:
-        return self._executor(operation, variables, None, self._schema.render_event(recorded))
+        event = self._schema.render_event(recorded)
+        return self._executor(operation, variables, None, root_value=event)
+
+
+async def _run(executor: Executor[OperationContext]) -> ExecutionResult:
+    outcome = executor.execute_operation()
+    if isawaitable(outcome):
+        outcome = await outcome
+    return cast("ExecutionResult", outcome)  # the schema has no @defer and no @stream
+
+
+async def _run_plan(
+    plan: Plan, call: PlannedCall, executor: Callable[..., Executor[OperationContext]]
+) -> ExecutionResult:
+    """graphql-core completes what isn't as the schema says, and makes the errors."""
+    failures: list[str] = call.info.context.failures
+    try:
+        outcome = await plan.resolve(call)
+    except Exception as error:  # noqa: BLE001 (graphql-core locates it)
+        outcome = error
+    try:
+        return ExecutionResult(plan.data(outcome, failures))
+    except Exception:  # noqa: BLE001 (graphql-core completes it)
+        failures.clear()
+    return await _run(executor(root_field=Resolved(outcome)))

@@ -22,6 +22,7 @@ from graphql import (
     visit,
 )
 
+from schema.execution.plans import Plan, plan_of
 from schema.execution.query_cost import QueryCost, query_cost
 
 
@@ -32,7 +33,7 @@ class Operation:
     `root_fields`: the names of those that it may select, with repetitions. `variables`: those that
     it declares. `response_variables`: those that are used below the root fields, so that two runs
     that agree on them agree on the response to the same event. `enum_lists`: the variables that are
-    lists of an enum, with the number of its values.
+    lists of an enum, with the number of its values. Without a `plan`, graphql-core runs it.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Operation:
     response_variables: frozenset[str]
     enum_lists: Mapping[str, int]
     cost: QueryCost
+    plan: Plan | None
 
 
 def operations_of(schema: GraphQLSchema, text: str, document: DocumentNode) -> list[Operation]:
@@ -85,6 +87,7 @@ def _describe(schema: GraphQLSchema, source: _Source, node: OperationDefinitionN
         response_variables=frozenset(below.names),
         enum_lists=dict(_enum_lists(schema, node)),
         cost=query_cost(schema, node, roots),
+        plan=plan_of(schema, source.fragments, node),
     )
 
 
