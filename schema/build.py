@@ -23,8 +23,8 @@ from strawberry.types.field import StrawberryField
 
 from domain.identifiers import UserId
 from domain.ports import ServiceCaller
+from schema.execution.completion import FAILURE, VALUES, ReadAttribute
 from schema.execution.executor import ExecutableSchema
-from schema.execution.resolving import FAILURE, VALUES, ReadAttribute
 from schema.service.context import ServiceContext, ServiceServices
 from schema.service.mutation import Mutation as ServiceMutation
 from schema.service.query import Query as ServiceQuery

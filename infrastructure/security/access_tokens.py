@@ -17,7 +17,9 @@ from infrastructure.security.signing_keys import VerificationKeys
 from infrastructure.security.token_trust import TokenRules
 
 MAX_TOKEN_LENGTH = 16_384
-CACHED_TOKENS = 4096
+CACHED_TOKENS = 16_384
+"""Half a kilobyte each. The oldest goes first."""
+
 CACHED_FOR = 60.0
 """Seconds until a token is verified again, so that a key that was withdrawn is noticed."""
 

@@ -91,7 +91,7 @@ class Admission:
         self.access_log.record(
             request_id=peer.request_id,
             transport=peer.transport,
-            caller=None if caller is None else str(caller),
+            caller=caller,
             operation=None,
             kind=None,
             outcome=outcome,

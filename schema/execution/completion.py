@@ -17,6 +17,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLResolveInfo,
     GraphQLSchema,
     GraphQLString,
     InlineFragmentNode,
@@ -27,7 +28,11 @@ from graphql import (
     is_object_type,
 )
 
-from schema.execution.resolving import FAILURE, VALUES, ReadAttribute
+VALUES = "unplug-values"
+"""Key of an object type's extensions: the Python class of its values."""
+
+FAILURE = "unplug-failure"
+"""Key of an object type's extensions: the code of the expected failure that it is."""
 
 Complete: TypeAlias = Callable[[Any, list[str]], Any]
 """The response for a value; codes of expected failures in it are appended to the list."""
@@ -37,6 +42,18 @@ Fragments: TypeAlias = Mapping[str, FragmentDefinitionNode]
 
 class Unplanned(Exception):
     """A document or a value that is left to graphql-core."""
+
+
+class ReadAttribute:
+    """The resolver of a field that is an attribute of its source."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, source: object, _info: GraphQLResolveInfo[Any]) -> object:
+        return getattr(source, self.name)
 
 
 class Selections:

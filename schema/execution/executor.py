@@ -22,8 +22,7 @@ from schema.errors import Refused
 from schema.execution.event_responses import EventResponses, EventSource, ResponseCache
 from schema.execution.masking import Masking
 from schema.execution.operations import Operation
-from schema.execution.plans import Plan, PlannedCall, Resolved
-from schema.execution.resolving import IS_COROUTINE, NO_HELPERS
+from schema.execution.plans import IS_COROUTINE, NO_HELPERS, Plan, PlannedCall, Resolved
 
 Variables: TypeAlias = Mapping[str, Any]
 

@@ -180,7 +180,7 @@ class Gateway(Generic[CallerT]):
         self._reports.access_log.record(
             request_id=call.request_id,
             transport=call.transport,
-            caller=None if call.token is None else str(call.token.caller),
+            caller=None if call.token is None else call.token.caller,
             operation=call.name,
             kind=call.type.value if call.type else None,
             outcome=outcome_of(call.errors, call.failures),

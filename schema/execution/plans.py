@@ -5,8 +5,9 @@ graphql-core runs the other documents. It also completes a planned operation who
 error, or is not as the schema says, so that errors are made in one place.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from types import CoroutineType
+from typing import Any, NamedTuple, TypeGuard, cast
 
 from graphql import (
     FieldNode,
@@ -15,6 +16,7 @@ from graphql import (
     GraphQLFieldResolver,
     GraphQLObjectType,
     GraphQLResolveInfo,
+    GraphQLResolveInfoHelpers,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
@@ -24,7 +26,21 @@ from graphql import (
 from graphql.pyutils import Path
 
 from schema.execution.completion import Fragments, Selections, Unplanned
-from schema.execution.resolving import IS_COROUTINE, NO_HELPERS
+
+IS_COROUTINE = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", CoroutineType.__instancecheck__)
+"""`isinstance` without a Python frame: resolvers return nothing else that is awaited, and each
+value of a response is looked at.
+"""
+
+
+def _unused(_: object) -> Any:  # noqa: ANN401 (as graphql-core has it)
+    raise NotImplementedError("no resolver tracks work of its own")
+
+
+NO_HELPERS = GraphQLResolveInfoHelpers(gather=_unused, track=_unused)
+"""An executor's own point back at it: an operation's hundred objects would be left to the cyclic
+collector, whose pauses grow with the number of open sockets.
+"""
 
 
 class _Root(NamedTuple):

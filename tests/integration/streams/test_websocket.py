@@ -409,7 +409,7 @@ async def test_a_socket_that_is_refused_has_a_line_in_the_access_log() -> None:
         ("websocket", "UNAUTHENTICATED"),
         ("websocket", "TOO_MANY_SUBSCRIPTIONS"),
     ]
-    assert log.callers == [None, None, None, str(ADA)]
+    assert log.callers == [None, None, None, ADA]
 
 
 async def test_a_user_follows_a_limited_number_of_selections() -> None:

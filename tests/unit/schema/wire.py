@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -87,9 +87,9 @@ class RecordedAccess:
 
     def __init__(self) -> None:
         self.outcomes: list[tuple[str, str]] = []
-        self.callers: list[str | None] = []
+        self.callers: list[Hashable] = []
 
-    def record(self, *, transport: str, outcome: str, caller: str | None, **_: object) -> None:
+    def record(self, *, transport: str, outcome: str, caller: Hashable, **_: object) -> None:
         self.outcomes.append((transport, outcome))
         self.callers.append(caller)
 
