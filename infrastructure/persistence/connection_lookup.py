@@ -46,7 +46,7 @@ class ConnectionLookup:
     async def _read(self) -> Mapping[ConnectionId, ProviderConnection]:
         if self._running is not None:
             await asyncio.wait({self._running}, timeout=PATIENCE)
-        ids = orjson.dumps(list(self._wanted)).decode()
+        ids = orjson.dumps(list(self._wanted), default=str).decode()
         self._wanted, self._running, self._next = set(), self._next, None
         with reading():
             _, rows = await self._client.execute_query(self._sql, [ids])

@@ -94,6 +94,7 @@ class Writer:
             await self._work()
             if self._aside.is_due:
                 await self._guarded(self._aside.all, self._recall())
+            await asyncio.sleep(0)  # callers that were just answered may write again at once
             if batch := self._next_batch():
                 await self._guarded(batch, self._settle(batch))
             elif self._closing:

@@ -176,7 +176,7 @@ def _accounts(db: sqlite3.Connection, accounts: Sequence[Account]) -> set[Accoun
 
 
 def _listed(db: sqlite3.Connection, sql: str, ids: Iterable[UUID]) -> list[Row]:
-    listed = orjson.dumps(list(ids))
+    listed = orjson.dumps(list(ids), default=str)
     return db.execute(sql, (listed.decode(),)).fetchall() if listed != b"[]" else []
 
 
@@ -193,7 +193,7 @@ def _text(row: Row) -> Row:
 def _bound(value: object) -> object:
     match value:
         case UUID():
-            return orjson.dumps(value)[1:-1].decode()  # its text, in a third of the time
+            return orjson.dumps(value, default=str)[1:-1].decode()
         case datetime():
             return value.isoformat(" ")
         case _:
