@@ -8,6 +8,7 @@ from typing import Any
 import strawberry
 from graphql import (
     GraphQLAbstractType,
+    GraphQLField,
     GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLSchema,
@@ -17,7 +18,6 @@ from graphql import (
 from graphql.pyutils import AwaitableOrValue
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
-from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
@@ -25,6 +25,7 @@ from domain.identifiers import UserId
 from domain.ports import ServiceCaller
 from schema.execution.completion import FAILURE, VALUES, ReadAttribute
 from schema.execution.executor import ExecutableSchema
+from schema.resolvers import DirectResolver, strawberry_definition
 from schema.service.context import ServiceContext, ServiceServices
 from schema.service.mutation import Mutation as ServiceMutation
 from schema.service.query import Query as ServiceQuery
@@ -71,23 +72,18 @@ class CachedNames(NameConverter):
 class UnplugSchema(strawberry.Schema):
     """The Strawberry schema; operations run on graphql-core's public API.
 
-    A field that is an attribute is read as one: Strawberry's resolver for it is three calls deep,
-    and a response has a dozen of them. A result that is an expected failure is told to the context.
+    A field that is an attribute is read as one, and other resolvers are called directly: Strawberry
+    has three calls in between, and a response has a dozen fields. A result that is an expected
+    failure is told to the context.
     """
 
     def __init__(self, **parts: Any) -> None:  # noqa: ANN401 (Strawberry's own)
         super().__init__(**parts)
         for type_ in self.executable.type_map.values():
-            definition = type_.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
             if isinstance(type_, GraphQLObjectType):
-                if isinstance(definition, StrawberryObjectDefinition):
-                    type_.extensions[VALUES] = definition.origin
-                if any(interface.name == "Error" for interface in type_.interfaces):
-                    type_.extensions[FAILURE] = _code(type_.name)
+                _describe_values(type_)
                 for field in type_.fields.values():
-                    definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-                    if isinstance(definition, StrawberryField) and definition.is_basic_field:
-                        field.resolve = ReadAttribute(definition.python_name)
+                    _resolve_directly(field)
             elif isinstance(type_, GraphQLUnionType) and type_.resolve_type is not None:
                 type_.resolve_type = _telling(type_.resolve_type)
 
@@ -95,6 +91,24 @@ class UnplugSchema(strawberry.Schema):
     def executable(self) -> GraphQLSchema:
         """graphql-core's view of it."""
         return self._schema
+
+
+def _describe_values(type_: GraphQLObjectType) -> None:
+    definition = strawberry_definition(type_)
+    if isinstance(definition, StrawberryObjectDefinition):
+        type_.extensions[VALUES] = definition.origin
+    if any(interface.name == "Error" for interface in type_.interfaces):
+        type_.extensions[FAILURE] = _code(type_.name)
+
+
+def _resolve_directly(field: GraphQLField) -> None:
+    definition = strawberry_definition(field)
+    if not isinstance(definition, StrawberryField) or definition.extensions:
+        return
+    if definition.is_basic_field:
+        field.resolve = ReadAttribute(definition.python_name)
+    elif field.subscribe is None:
+        field.resolve = DirectResolver(field, definition)
 
 
 def _code(name: str) -> str:
