@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -34,8 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """A shell starts background jobs with Ctrl-C ignored, and processes inherit that."""
+    """What processes inherit: Ctrl-C, which a shell ignores for background jobs, and our `tests`.
+
+    Canaille's wheel has a package of that name, too, and its folder comes before ours.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
 
 
 @pytest.hookimpl(wrapper=True)
