@@ -73,6 +73,11 @@ class CommandRunner:
         self._running: set[asyncio.Task[Any]] = set()
         self._deadlines: set[asyncio.Timeout] = set()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a command is running now."""
+        return bool(self._running)
+
     async def run(
         self,
         handle: Callable[[CommandT], Awaitable[OutcomeT]],

@@ -36,11 +36,15 @@ OPTION_VARIABLES = frozenset(
         "EXPIRES_IN",
         "FOLLOW",
         "FORGET",
+        "FROM_START",
         "HOST",
         "KNOWN",
+        "OVERLAP",
         "PORT",
         "SCOPE",
         "SERVICE",
+        "SKIP",
+        "TYPE",
     )
 )
 """Variables of the command line's options, which Typer reads."""
@@ -94,6 +98,10 @@ class Settings(BaseSettings):
 
     providers_file: Path | None = None
     """The provider catalogue: how each provider ends access."""
+    webhook_timeout: Annotated[Seconds, Field(le=60)] = 20.0
+    """For one request to a webhook, from its connection to its answer."""
+    webhook_private_addresses: Switch = False
+    """Whether webhooks may lead to private and link-local addresses."""
     proxies: Switch = False
     """Whether requests to other servers use the proxies that the environment names."""
 

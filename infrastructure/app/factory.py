@@ -1,15 +1,17 @@
 """Where all parts meet."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from uuid_utils.compat import uuid7
 
+from domain.events import RecordedEvent
 from infrastructure import adapters
 from infrastructure.app.application import App
 from infrastructure.app.back_ends import BackEndParts, back_ends
+from infrastructure.app.delivering import delivering
 from infrastructure.app.reading_live import reading_live
 from infrastructure.app.wire import wire_settings
 from infrastructure.app.writing import writing
@@ -53,13 +55,25 @@ async def create_app(settings: Settings, *, service_port: int | None = None) -> 
             verification_keys(trust.keys, proxies=settings.proxies)
         )
         live = await stack.enter_async_context(reading_live(settings, log, metrics))
-        writes = await stack.enter_async_context(writing(database, live.committed, metrics))
+        wakes: list[Callable[[], None]] = []
+
+        def committed(recorded: Sequence[RecordedEvent]) -> None:
+            live.committed(recorded)
+            for wake in wakes:
+                wake()
+
+        writes = await stack.enter_async_context(writing(database, committed, metrics))
         if settings.database_file is not None:
             # This is the file's only server, so the process that opened them has ended.
             await writes.attempts.close_abandoned(None)
         await stack.enter_async_context(
             Sweep(live.feed, log, writes.attempts.close_abandoned, metrics)
         )
+        runner = writes.commands.runner
+        webhooks = await stack.enter_async_context(
+            delivering(settings, database, lambda: runner.is_busy, metrics)
+        )
+        wakes.append(webhooks.wake)
         served = None
         all_keys = [keys]
         if service_port is not None and cipher is not None:

@@ -21,6 +21,7 @@ from infrastructure.database.sqlite.purge import purge
 from infrastructure.persistence.credentials_keys import CredentialsKeys
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.settings import Settings
+from infrastructure.webhooks.stored_secrets import rotate_secrets
 
 
 async def migrate_database(settings: Settings) -> Sequence[str]:
@@ -58,7 +59,8 @@ async def import_file(settings: Settings, file: BufferedReader) -> Report:
 
 
 async def rotate_all_keys(settings: Settings, forget: str | None) -> Rotation:
-    """Re-encrypts credentials, naming those without a known key on standard error.
+    """Re-encrypts credentials and webhooks' secrets, naming those without a known key on standard
+    error.
 
     `forget` is the fingerprint of a key that is lost. Prints what was done. Raises `OperatorError`
     or `StorageError`.
@@ -80,6 +82,11 @@ async def rotate_all_keys(settings: Settings, forget: str | None) -> Rotation:
                     progress, f"connection {connection_id}: none of the keys decrypts it"
                 ),
             ).run()
+            async for endpoint_id, readable in rotate_secrets(database.store, keys.rotate):
+                rotation.rotated += readable
+                if not readable:
+                    rotation.unreadable.add(endpoint_id)
+                    say(progress, f"webhook {endpoint_id}: none of the keys decrypts its secret")
         if not rotation.unreadable:
             await known.keep_only(keys.fingerprints[0])
     return rotation

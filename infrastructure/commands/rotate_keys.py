@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
+from uuid import UUID
 
 from domain.identifiers import ConnectionId
 from domain.ports import UnknownKey
@@ -29,10 +30,10 @@ class StoredCredentials(Protocol):
 
 @dataclass(slots=True)
 class Rotation:
-    """Counts of the credentials so far."""
+    """Counts of the credentials and secrets so far; the ids of connections and endpoints."""
 
     rotated: int = 0
-    unreadable: set[ConnectionId] = field(default_factory=set)
+    unreadable: set[UUID] = field(default_factory=set)
 
     def __str__(self) -> str:
         return f"{self.rotated} re-encrypted, {len(self.unreadable)} unreadable"

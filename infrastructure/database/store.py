@@ -3,7 +3,7 @@
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from domain.events import (
@@ -20,6 +20,7 @@ from domain.events import (
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import AttemptClosed, AttemptRecorded, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
+from infrastructure.database.statements import Statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +265,12 @@ class Store(BatchStore, Protocol):
 
     Every method raises `StorageError`; nothing was written then.
     """
+
+    async def execute(self, statement: Statement, *values: object) -> Sequence[Mapping[str, Any]]:
+        """One statement as a transaction of its own, beside the writer; the rows that it returns.
+
+        Values are UUIDs, times, texts, numbers and bytes. SQLite returns text for the first two.
+        """
 
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         """Connections from elsewhere, in one transaction; returns how many were new.

@@ -1,9 +1,11 @@
 """A node's metrics, for Prometheus."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.core import HistogramMetricFamily, Metric
@@ -11,6 +13,16 @@ from prometheus_client.core import HistogramMetricFamily, Metric
 COMMAND_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300)
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookMeasurement:
+    """An endpoint's state, the last status that it answered, and how far it is behind."""
+
+    state: str
+    last_status: str
+    behind: int
+    oldest_seconds: float
 
 
 class Metrics:
@@ -60,6 +72,30 @@ class Metrics:
             ["state"],
             registry=registry,
         )
+        self._webhook_requests = Counter(
+            "unplug_webhook_requests",
+            "Requests to webhooks, by endpoint and status (or the reason why there was none).",
+            ["endpoint", "status"],
+            registry=registry,
+        )
+        self._webhook_behind = Gauge(
+            "unplug_webhook_users_behind",
+            "Users with events that a webhook has not received; stopped ones are not counted.",
+            ["endpoint"],
+            registry=registry,
+        )
+        self._webhook_oldest = Gauge(
+            "unplug_webhook_oldest_seconds",
+            "How long one of the users behind has waited.",
+            ["endpoint"],
+            registry=registry,
+        )
+        self._webhook_state = Gauge(
+            "unplug_webhook_state",
+            "1 for the state that a webhook is in, and for the last status that it answered.",
+            ["endpoint", "state", "last_status"],
+            registry=registry,
+        )
         self._sent = self._wake_ups.labels("sent")
         self._received = self._wake_ups.labels("received")
         self._missed = self._wake_ups.labels("missed")
@@ -96,6 +132,19 @@ class Metrics:
 
     def attempts_open(self, count: int) -> None:
         self._open_attempts.set(count)
+
+    def webhook_answered(self, endpoint_id: UUID, status: str) -> None:
+        self._webhook_requests.labels(str(endpoint_id), status).inc()
+
+    def webhooks_measured(self, found: Mapping[UUID, WebhookMeasurement]) -> None:
+        """All that there are: others' series end."""
+        for gauge in (self._webhook_behind, self._webhook_oldest, self._webhook_state):
+            gauge.clear()
+        for endpoint_id, measured in found.items():
+            name = str(endpoint_id)
+            self._webhook_behind.labels(name).set(measured.behind)
+            self._webhook_oldest.labels(name).set(measured.oldest_seconds)
+            self._webhook_state.labels(name, measured.state, measured.last_status).set(1)
 
     def watch_pool(self, used: Callable[[], int], idle: Callable[[], int]) -> None:
         """Both are called at each scrape, from the metrics server's thread."""

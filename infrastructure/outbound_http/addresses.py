@@ -46,3 +46,11 @@ def may_be_public(host: str) -> bool:
         return is_public(host)
     except ValueError:
         return host != "localhost" and not host.endswith(".localhost")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host of a URL is this machine, by its address or its name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

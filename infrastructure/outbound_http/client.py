@@ -28,12 +28,16 @@ logging.getLogger("httpcore2").setLevel(logging.CRITICAL)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundLimits:
     """Seconds for one request from the wait for a connection to the last byte, seconds for the
-    connection alone, the largest body in bytes, and the connections that may be open."""
+    connection alone, the largest body in bytes, and the connections that may be open.
+
+    With `cut`, the rest of a larger body is left unread; it is an error otherwise.
+    """
 
     total: float = 10.0
     connect: float = 3.0
     body: int = 65_536
     connections: int = 100
+    cut: bool = False
 
 
 class OutboundHttp:
@@ -92,7 +96,7 @@ class OutboundHttp:
                     content=None if method == "GET" else body,
                     extensions={"timeout": {"connect": self._limits.connect}},
                 ) as response:
-                    return await complete(response, self._limits.body)
+                    return await complete(response, self._limits.body, cut=self._limits.cut)
 
     def _pool(self, url: str, private: bool) -> httpcore2.AsyncConnectionPool:
         host = urlsplit(url).hostname or ""

@@ -30,20 +30,25 @@ class OutboundResponse:
             return None
 
 
-async def complete(response: httpcore2.Response, limit: int) -> OutboundResponse:
-    """The whole response. Raises `NoResponse` as soon as its body is known to be too large."""
+async def complete(response: httpcore2.Response, limit: int, *, cut: bool) -> OutboundResponse:
+    """The response with its body up to a limit.
+
+    A body that is known to be larger is cut off there, or else raises `NoResponse`.
+    """
     return OutboundResponse(
         status=response.status,
         headers=_headers(response.headers),
-        body=await _read(response, limit),
+        body=await _read(response, limit, cut=cut),
     )
 
 
-async def _read(response: httpcore2.Response, limit: int) -> bytes:
+async def _read(response: httpcore2.Response, limit: int, *, cut: bool) -> bytes:
     body = bytearray()
     async with contextlib.aclosing(response.aiter_stream()) as chunks:
         async for chunk in chunks:
             body += chunk
+            if len(body) > limit and cut:
+                return bytes(body[:limit])
             if len(body) > limit:
                 raise NoResponse(Problem.TOO_LARGE)
     return bytes(body)

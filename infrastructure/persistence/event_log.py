@@ -64,6 +64,15 @@ class TortoiseEventLog:
             raise StorageError if await self.holds(after) else LogReplaced
         return found[1:]
 
+    async def following(
+        self, user_id: UserId, position: int, limit: int
+    ) -> Sequence[RecordedEvent]:
+        """Events after a position, of whichever history the log has. Raises `StorageError`."""
+        rows = self._rows(user_id).filter(position__gt=position)
+        columns = rows.order_by("position").limit(limit).values_list(*EVENT_COLUMNS)
+        with reading():
+            return [event_of(row) for row in await columns]
+
     async def page(
         self, user_id: UserId, request: PageRequest[int], connection_id: ConnectionId | None = None
     ) -> Page[RecordedEvent]:

@@ -7,9 +7,9 @@ from typing import Protocol, TypeVar
 
 from domain.events import EventCursor
 from domain.ports import EventLog, StorageError
-from infrastructure.commands.audit.lines import json_line
 from infrastructure.failures import OperatorError
 from infrastructure.persistence.all_events import AllEventsCursor, CommittedEvent, Horizon
+from infrastructure.persistence.event_json import json_line
 from infrastructure.retry import back_off
 
 T = TypeVar("T")

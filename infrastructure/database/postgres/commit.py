@@ -2,7 +2,7 @@
 
 The order of its locks is the same on every node, so that batches can't wait for each other in a
 ring: connections by id, then new connections by account, then attempts by id, then pending
-revocations by id, then heads by user.
+revocations by id, then heads by user, then deliveries by endpoint and user.
 The statement reads under READ COMMITTED: a row whose lock was waited for is seen as it is after the
 wait.
 """
@@ -241,6 +241,17 @@ WITH patience AS MATERIALIZED (
         event_id = excluded.event_id,
         previous_id = h.event_id
     RETURNING user_id, position, previous_id
+), due AS (
+    INSERT INTO webhook_deliveries AS d (endpoint_id, user_id, position, head)
+    SELECT e.id, head.user_id, CASE WHEN e.from_start THEN 0 ELSE head.position -
+        (SELECT count(*) FROM accepted a WHERE a.user_id = head.user_id) END, head.position
+    FROM head, webhook_endpoints e -- as this statement sees them
+    WHERE e.state <> 'removed'
+    ORDER BY e.id, head.user_id
+    ON CONFLICT (endpoint_id, user_id) DO UPDATE SET
+        head = excluded.head,
+        behind_since = CASE WHEN d.head > d.position THEN d.behind_since
+            ELSE excluded.behind_since END
 ), ordered AS MATERIALIZED (
     SELECT next_commit_order() AS commit_order -- once, and not once a row
 ), appended AS (

@@ -3,10 +3,10 @@
 Readers can't exhaust it, and the writer's one task is never cancelled in the middle of a query.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -39,6 +39,7 @@ from infrastructure.database.rows import (
     connection_row,
     event_of,
 )
+from infrastructure.database.statements import Statement
 from infrastructure.database.store import (
     Member,
     MemberRefused,
@@ -124,6 +125,11 @@ class PostgresStore:
     @property
     def lock_timeout(self) -> float:
         return self._options.lock_timeout
+
+    async def execute(self, statement: Statement, *values: object) -> Sequence[Mapping[str, Any]]:
+        """See `Store.execute`. On the pool: the writer may be in the middle of a commit."""
+        with reading():
+            return await self._client.execute_query_dict(statement.sql("postgres"), list(values))
 
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         """See `Store.insert`. For a process that has no writer on this store."""

@@ -1,12 +1,16 @@
-"""Many rows at once."""
+"""Many rows at once, and single statements."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain, islice
+from typing import Any
+from uuid import UUID
 
 from infrastructure.database.rows import CONNECTION_COLUMNS
 from infrastructure.database.sqlite.purge import mark_destroyed
+from infrastructure.database.statements import Statement
 from infrastructure.database.store import StoredCredential
 
 _REPLACE_CREDENTIALS = (
@@ -48,6 +52,32 @@ def replace_credentials(db: sqlite3.Connection, changed: Sequence[StoredCredenti
     replaced = db.executemany(_REPLACE_CREDENTIALS, rows).rowcount
     db.execute("COMMIT")
     return replaced
+
+
+def execute(
+    db: sqlite3.Connection, statement: Statement, values: Sequence[object]
+) -> Sequence[Mapping[str, Any]]:
+    """One statement as a transaction; the rows that it returns."""
+    named = {str(number): _bound(value) for number, value in enumerate(values, 1)}
+    if statement.destroys:
+        db.execute("BEGIN IMMEDIATE")
+        mark_destroyed(db)
+    cursor = db.execute(statement.sql("sqlite"), named)
+    names = [column[0] for column in cursor.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    if statement.destroys:
+        db.execute("COMMIT")
+    return rows
+
+
+def _bound(value: object) -> Any:  # noqa: ANN401 (what sqlite3 takes)
+    match value:
+        case UUID():
+            return str(value)
+        case datetime():
+            return value.isoformat(" ")
+        case _:
+            return value
 
 
 def _parts(rows: Sequence[Sequence[object]]) -> Iterator[Sequence[Sequence[object]]]:

@@ -1,7 +1,7 @@
 """A whole batch as one transaction on a SQLite file, in the store's thread."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from uuid import UUID
@@ -86,6 +86,14 @@ _APPEND = (
     f"INSERT INTO provider_events ({', '.join(EVENT_COLUMNS)})"
     f" VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
 )
+_MARK_DUE = (
+    "INSERT INTO webhook_deliveries (endpoint_id, user_id, position, head)"
+    " SELECT e.id, h.key, iif(e.from_start, 0, h.value ->> 0), h.value ->> 1"
+    " FROM webhook_endpoints AS e, json_each(?) AS h WHERE e.state <> 'removed'"
+    " ON CONFLICT (endpoint_id, user_id) DO UPDATE SET head = excluded.head,"
+    " behind_since = iif(webhook_deliveries.head > webhook_deliveries.position,"
+    " webhook_deliveries.behind_since, excluded.behind_since)"
+)
 _FIND_ATTEMPTED = f"{_EVENTS} WHERE kind = 'attempted' AND attempt_id IN {_LISTED}"
 _READ_BACK = f"{_EVENTS} WHERE id IN {_LISTED}"
 
@@ -106,7 +114,9 @@ def commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outcom
     batch.revocations.write(db)
     _listed(db, _OPEN, batch.opened)
     _listed(db, _CLOSE, batch.closed)
-    outcomes = batch.record(_advanced(db, batch))
+    heads = _advanced(db, batch)
+    _mark_due(db, batch, heads)
+    outcomes = batch.record(heads)
     recorded = [item for outcome in outcomes if isinstance(outcome, Sequence) for item in outcome]
     db.executemany(_APPEND, [_text(event_row(item)) for item in recorded])
     try:
@@ -142,6 +152,15 @@ def _advanced(db: sqlite3.Connection, batch: Batch) -> dict[UserId, Head]:
         UserId(UUID(user_id)): Head(position, EventId(UUID(previous)) if previous else None)
         for user_id, position, previous in rows
     }
+
+
+def _mark_due(db: sqlite3.Connection, batch: Batch, heads: Mapping[UserId, Head]) -> None:
+    """For webhooks: users whose logs have grown, from where to where."""
+    grown = {
+        str(user): [head.position - batch.counts[user], head.position]
+        for user, head in heads.items()
+    }
+    db.execute(_MARK_DUE, (orjson.dumps(grown).decode(),))
 
 
 def _found(db: sqlite3.Connection, batch: Batch) -> Found:

@@ -5,11 +5,11 @@ One hop per batch, where Tortoise would need one per statement, and no cancellat
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -22,11 +22,13 @@ from infrastructure.database.error_sentences import explain_error
 from infrastructure.database.sqlite.bulk import (
     FORGET_KEY,
     RECORD_KEY,
+    execute,
     insert_connections,
     replace_credentials,
 )
 from infrastructure.database.sqlite.commit import commit, read_back, text_row
 from infrastructure.database.sqlite.connection import BUSY_TIMEOUT, connect
+from infrastructure.database.statements import Statement
 from infrastructure.database.store import (
     Member,
     MemberRefused,
@@ -57,6 +59,9 @@ class SqliteStore:
 
     async def commit(self, members: Sequence[Member]) -> Sequence[Outcome]:
         return await self._run(lambda db: commit(db, members))
+
+    async def execute(self, statement: Statement, *values: object) -> Sequence[Mapping[str, Any]]:
+        return await self._alone(lambda db: execute(db, statement, values))
 
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         rows = [text_row(connection) for connection in connections]

@@ -112,6 +112,16 @@ def hang() -> Answer:
     return answer
 
 
+def late(seconds: float, answer: Answer) -> Answer:
+    """An answer that takes its time."""
+
+    async def answer_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        await answer(reader, writer)
+
+    return answer_late
+
+
 def drip(pieces: Iterator[bytes], seconds: float, length: int = 1_000_000) -> Answer:
     """A head, and then a piece of the body every few seconds."""
 

@@ -20,9 +20,9 @@ from domain.events import (
 from domain.identifiers import UserId
 from domain.ports import LogReplaced, StorageError
 from infrastructure.commands.audit import trail as audit_trail
-from infrastructure.commands.audit.lines import json_line
 from infrastructure.commands.audit.trail import CommitsUnderWay, of_all_users, of_user
 from infrastructure.persistence.all_events import AllEventsCursor, Horizon
+from infrastructure.persistence.event_json import json_line
 from tests.support.fakes.events import InMemoryAllEvents, InMemoryEventLog
 from tests.support.fakes.world import World
 from tests.support.ids import a_connection, a_provider, a_user, an_attempt, an_event

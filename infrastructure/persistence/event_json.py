@@ -1,4 +1,4 @@
-"""An event as `unplug events` prints it."""
+"""An event as JSON: a line of `unplug events`, the data of a webhook."""
 
 import orjson
 
@@ -19,6 +19,18 @@ from infrastructure.persistence.all_events import AllEventsCursor
 
 def json_line(recorded: RecordedEvent, cursor: EventCursor | AllEventsCursor) -> bytes:
     """One event with its true reason; `--after` with the cursor goes on behind it."""
+    return to_json(event_members(recorded, cursor)) + b"\n"
+
+
+def to_json(value: object) -> bytes:
+    """Without spaces. asyncpg's UUIDs are a class of their own, which orjson does not know."""
+    return orjson.dumps(value, default=str)
+
+
+def event_members(
+    recorded: RecordedEvent, cursor: EventCursor | AllEventsCursor
+) -> dict[str, object]:
+    """All that is known of an event, credentials never among it."""
     event = recorded.event
     line: dict[str, object] = {
         "type": type(event).__name__,
@@ -32,8 +44,7 @@ def json_line(recorded: RecordedEvent, cursor: EventCursor | AllEventsCursor) ->
     line |= _particulars(event)
     line["id"] = event.id
     line["cursor"] = cursor.encode()
-    # asyncpg's UUIDs are a class of their own, which orjson does not know.
-    return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    return line
 
 
 def _particulars(event: ProviderEvent) -> dict[str, object]:

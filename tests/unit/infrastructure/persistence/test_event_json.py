@@ -18,7 +18,7 @@ from domain.events import (
     UnrecognizedEvent,
 )
 from domain.identifiers import BatchId
-from infrastructure.commands.audit.lines import json_line
+from infrastructure.persistence.event_json import json_line
 from tests.support.ids import a_connection, a_user, an_attempt, an_event
 from tests.unit.domain.commands.disconnecting import CLOCK
 

@@ -1,0 +1,1 @@
+"""Delivers every event to the app's other services, as Standard Webhooks describes it."""

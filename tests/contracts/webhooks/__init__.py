@@ -1,0 +1,1 @@
+"""Delivering what is committed, on the database of this process."""
