@@ -21,7 +21,7 @@ from infrastructure.settings import Settings
 from infrastructure.webhooks.answers import Meaning
 from infrastructure.webhooks.endpoints import Endpoint, Endpoints
 from infrastructure.webhooks.managing import ManagedEndpoints, NewEndpoint, NewSecret
-from infrastructure.webhooks.messages import test_message
+from infrastructure.webhooks.messages import message_of_test
 from infrastructure.webhooks.sender import Sender, Target, webhook_limits
 from infrastructure.webhooks.signing import new_secret
 from infrastructure.webhooks.state import MOST_COUNTED, EndpointStatus, status_of
@@ -93,7 +93,7 @@ async def test_endpoint(settings: Settings, endpoint_id: UUID) -> None:
     limits = webhook_limits(settings.webhook_timeout, 1)
     async with OutboundHttp(limits, proxies=settings.proxies) as http:
         sender = Sender(http, lambda: datetime.now(UTC))
-        answer = await sender.send(target, test_message(uuid7(), datetime.now(UTC)))
+        answer = await sender.send(target, message_of_test(uuid7(), datetime.now(UTC)))
     if answer.meaning is not Meaning.DELIVERED:
         raise OperatorError(f"The test was not received: {answer.status}.")
     typer.echo(f"received: {answer.status}")

@@ -47,7 +47,7 @@ def message_of(recorded: RecordedEvent) -> Message | None:
     return _message(event.id, kind, event.occurred_at, event_members(recorded, recorded.cursor))
 
 
-def test_message(message_id: UUID, now: datetime) -> Message:
+def message_of_test(message_id: UUID, now: datetime) -> Message:
     """Says nothing but that deliveries arrive."""
     return _message(message_id, TEST_TYPE, now, {})
 

@@ -73,5 +73,6 @@ PAGES = [Page(file) for file in FILES]
 OPERATORS = Page(ROOT / "docs" / "operators.md")
 BACK_ENDS = Page(ROOT / "docs" / "back-ends.md")
 WEB_DEVELOPERS = Page(ROOT / "docs" / "web-developers.md")
+WEBHOOKS = Page(ROOT / "docs" / "webhooks.md")
 README = Page(ROOT / "README.md")
 CONTRIBUTING = Page(ROOT / "CONTRIBUTING.md")

@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer
@@ -11,6 +12,7 @@ from typer.main import get_command, get_group
 
 from benchmarks.__main__ import main as benchmarks
 from infrastructure.commands.command_line import app
+from infrastructure.commands.command_line.help_texts import PlainGroup
 from infrastructure.failures import ExitCode
 from tests.unit.docs.pages import OPERATORS, PAGES, ROOT
 
@@ -29,10 +31,17 @@ INLINE = [
 ]
 
 
-def options(command: str) -> set[str]:
-    return {
-        name for param in UNPLUG[command].params for name in (*param.opts, *param.secondary_opts)
-    }
+def found(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that words name, or the command of its group, and the words behind it."""
+    command, rest = UNPLUG[words[0]], words[1:]
+    if isinstance(command, PlainGroup) and rest:
+        command, rest = command.commands[rest[0]], rest[1:]
+    return command, rest
+
+
+def options(words: list[str]) -> set[str]:
+    command, _ = found(words)
+    return {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
 
 
 def test_every_command_is_listed() -> None:
@@ -47,19 +56,18 @@ def test_every_option_with_a_variable_is_listed() -> None:
     for names, variables, commands in OPERATORS.table("option"):
         for option, variable in zip(names.split(", "), variables.split(", "), strict=True):
             for command in commands.split(", "):
-                found = {
+                listed = {
                     str(param.envvar)
-                    for param in UNPLUG[command.strip("`")].params
+                    for param in found(command.strip("`").split())[0].params
                     if option.strip("`") in (*param.opts, *param.secondary_opts)
                 }
-                assert found == {variable.strip("`")}
+                assert listed == {variable.strip("`")}
 
 
 @pytest.mark.parametrize("words", INLINE)
 def test_commands_in_sentences_exist(words: str) -> None:
-    name, *arguments = words.split()
-    assert name in UNPLUG
-    assert {word for word in arguments if word.startswith("--")} <= options(name)
+    given = {word for word in words.split() if word.startswith("--")}
+    assert given <= options(words.split())
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -78,8 +86,9 @@ def check(words: list[str]) -> None:
             check(rest)
         case ["uv", "run", *rest]:
             check(rest)
-        case ["unplug", name, *arguments]:
-            UNPLUG[name].make_context(name, arguments)
+        case ["unplug", *arguments]:
+            command, rest = found(arguments)
+            command.make_context(arguments[0], rest)
         case ["python", "-m", "benchmarks", *arguments]:
             program = typer.Typer()
             program.command()(benchmarks)

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from infrastructure.observability.metrics import Metrics
+from infrastructure.webhooks.messages import EVENT_TYPES, TEST_TYPE
 from schema.errors import ErrorCode
 from schema.execution.document_limits import DocumentLimits
 from schema.service.scopes import SCOPES
@@ -16,6 +17,7 @@ from tests.unit.docs.pages import (
     README,
     ROOT,
     WEB_DEVELOPERS,
+    WEBHOOKS,
     Page,
 )
 
@@ -38,6 +40,12 @@ def test_every_event_is_listed() -> None:
     ]
     events = re.findall(r"^type (\w+) implements ProviderEvent", VIEWER, re.MULTILINE)
     assert sorted(listed) == sorted(events)
+
+
+def test_every_type_of_webhook_is_listed_and_has_a_schema() -> None:
+    types = {*EVENT_TYPES.values(), TEST_TYPE}
+    assert {re.findall(r"`(.+)`", row[0])[0] for row in WEBHOOKS.table("type")} == types
+    assert {file.stem for file in (ROOT / "docs" / "webhooks").iterdir()} == types
 
 
 def test_limits_of_documents_are_those_of_the_code() -> None:

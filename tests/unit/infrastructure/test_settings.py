@@ -172,7 +172,8 @@ def test_options_of_commands_are_no_unknown_variables() -> None:
     variables = {
         parameter.envvar
         for subcommand in command.commands.values()
-        for parameter in subcommand.params
+        for each in (subcommand, *getattr(subcommand, "commands", {}).values())
+        for parameter in each.params
         if parameter.envvar
     }
     assert variables == OPTION_VARIABLES

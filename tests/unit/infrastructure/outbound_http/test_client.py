@@ -278,3 +278,11 @@ async def test_the_librarys_log_is_off(capsys: pytest.CaptureFixture[str]) -> No
 def test_retry_after_in_both_its_forms(text: str, seconds: float | None) -> None:
     response = OutboundResponse(status=503, headers={"retry-after": text}, body=b"")
     assert response.retry_after(NOW) == seconds
+
+
+async def test_a_body_may_be_cut_off_instead() -> None:
+    limits = OutboundLimits(total=5, body=1_000, cut=True)
+    async with quirk_server(flood()) as server, OutboundHttp(limits) as http:
+        response = await http.request("GET", server.url(), private_addresses=True)
+        assert (response.status, len(response.body)) == (200, 1_000)
+        await server.idle.wait()
