@@ -13,6 +13,9 @@ from domain.events import (
     ProviderDisconnectionFailed,
     ProviderDisconnectionSucceeded,
     ProviderEvent,
+    ProviderTokenRevocationAttempted,
+    ProviderTokenRevocationFailed,
+    ProviderTokenRevocationSucceeded,
     RecordedEvent,
 )
 from infrastructure.persistence.event_json import event_members, to_json
@@ -24,6 +27,9 @@ EVENT_TYPES: Mapping[type[ProviderEvent], str] = {
     ProviderDisconnectionAttempted: "provider.disconnection.attempted",
     ProviderDisconnectionSucceeded: "provider.disconnection.succeeded",
     ProviderDisconnectionFailed: "provider.disconnection.failed",
+    ProviderTokenRevocationAttempted: "provider.token_revocation.attempted",
+    ProviderTokenRevocationSucceeded: "provider.token_revocation.succeeded",
+    ProviderTokenRevocationFailed: "provider.token_revocation.failed",
 }
 TEST_TYPE = "webhook.test"
 """What `unplug webhooks test` sends. No endpoint can leave it out."""

@@ -61,7 +61,7 @@ class SqliteStore:
         return await self._run(lambda db: commit(db, members))
 
     async def execute(self, statement: Statement, *values: object) -> Sequence[Mapping[str, Any]]:
-        return await self._alone(lambda db: execute(db, statement, values))
+        return await self.run_alone(lambda db: execute(db, statement, values))
 
     async def insert(self, connections: Sequence[ProviderConnection]) -> int:
         rows = [text_row(connection) for connection in connections]

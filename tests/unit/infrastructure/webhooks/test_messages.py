@@ -16,15 +16,19 @@ from domain.events import (
     ProviderDisconnectionFailed,
     ProviderEvent,
     ProviderRef,
+    ProviderTokenRevocationFailed,
+    ProviderTokenRevocationSucceeded,
     RecordedEvent,
     UnrecognizedEvent,
 )
 from domain.identifiers import BatchId
+from domain.token_revocation import RevocationEvidence
 from infrastructure.webhooks.messages import EVENT_TYPES, message_of, message_of_test
 from tests.support.ids import a_connection, a_provider, a_user, an_attempt, an_event
 from tests.unit.docs.pages import ROOT
 from tests.unit.domain.commands.disconnecting import CLOCK
 
+OF_DISCONNECTIONS = [*FailureReason][:4]
 NOTE = "🦊" * 500
 PARTICULARS: dict[type, list[dict[str, Any]]] = {
     ProviderConnected: [
@@ -36,7 +40,12 @@ PARTICULARS: dict[type, list[dict[str, Any]]] = {
         *({"initiator": initiator} for initiator in Initiator),
         {"batch_id": BatchId(an_attempt()), "note": NOTE},
     ],
-    ProviderDisconnectionFailed: [{"reason": reason} for reason in FailureReason],
+    ProviderDisconnectionFailed: [{"reason": reason} for reason in OF_DISCONNECTIONS],
+    ProviderTokenRevocationSucceeded: [{"evidence": evidence} for evidence in RevocationEvidence],
+    ProviderTokenRevocationFailed: [
+        *({"reason": reason} for reason in FailureReason if reason not in OF_DISCONNECTIONS),
+        {"reason": FailureReason.REFUSED, "manage_url": "https://bank.example/apps"},
+    ],
 }
 EVENTS = [
     pytest.param(kind, given, provider, id=f"{kind.__name__}-{given}-{bool(provider)}")
@@ -67,7 +76,7 @@ def check(body: bytes) -> dict[str, Any]:
 def test_every_event_is_as_its_schema_says(
     kind: type, given: dict[str, Any], provider: ProviderRef | None
 ) -> None:
-    needs_attempt = kind.__name__.startswith(("ProviderDis", "ProviderConnected"))
+    needs_attempt = kind.__name__.startswith(("ProviderDis", "ProviderTo", "ProviderConnected"))
     event = kind(
         id=an_event(),
         occurred_at=CLOCK(),
