@@ -14,6 +14,9 @@ from infrastructure.server.read_deadline import MOST_BYTES, ReadDeadline
 from infrastructure.server.strict_http_protocol import StrictHttpProtocol
 from infrastructure.server.write_deadline import WriteDeadline
 
+LINGER_SECONDS = 0.1
+"""For which an idle connection that ends is still read."""
+
 
 class HttpProtocol(StrictHttpProtocol):
     """Cuts off a client that makes no progress in reading for `stall_seconds`, or takes as long for
@@ -33,6 +36,7 @@ class HttpProtocol(StrictHttpProtocol):
         self._unanswered: list[RequestResponseCycle] = []
         self._postponed: tuple[RequestResponseCycle, ASGI3Application] | None = None
         self._upgraded = False
+        self._ended = False
         self._found = 0
         self._parts = DataInParts(transport, self._parse)
         self.flow = _Flow(transport, self._parts)
@@ -49,7 +53,25 @@ class HttpProtocol(StrictHttpProtocol):
         self._parts.end()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """Takes no more requests; one that is running is answered.
+
+        An idle connection is closed for writing at first: a request that is on its way meets no
+        reset, after which a proxy would not repeat it on another node.
+        """
+        newest: RequestResponseCycle | None = self.cycle
+        if self._ended or self.transport.is_closing():
+            return
+        if newest is not None and not newest.response_complete:
+            newest.keep_alive = False
+            return
+        self._ended = True
+        self.transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self.transport.close)
+
     def data_received(self, data: bytes) -> None:
+        if self._ended:
+            return
         pipelining = len(self._unanswered) > 1
         self._parts.received(data, most=MOST_BYTES if pipelining else None)
 

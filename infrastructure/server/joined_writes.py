@@ -36,6 +36,11 @@ class JoinedWrites:
         self.flush()
         self._transport.close()
 
+    def write_eof(self) -> None:
+        """What is held goes out before."""
+        self.flush()
+        self._transport.write_eof()
+
     def flush(self) -> None:
         """Nothing is held any more."""
         if self._held is not None:
