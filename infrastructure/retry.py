@@ -24,6 +24,11 @@ def back_off(first: float = FIRST_PAUSE, longest: float = LONGEST_PAUSE) -> Iter
         pause = min(2 * pause, longest)
 
 
+def nth_pause(tries: int, first: float, longest: float) -> float:
+    """As `back_off`, for what is retried from a database: seconds to wait after so many tries."""
+    return min(first * 2.0 ** min(tries, 64), longest) * random.uniform(0.5, 1)  # noqa: S311
+
+
 class Outage:
     """Logs once that a service is lost, and once that it is back."""
 

@@ -21,6 +21,7 @@ from infrastructure.setting_types.values import (
     Leeway,
     ListenAddress,
     LogLevel,
+    LongSeconds,
     Seconds,
     Switch,
     WholeNumber,
@@ -36,11 +37,13 @@ OPTION_VARIABLES = frozenset(
         "EXPIRES_IN",
         "FOLLOW",
         "FORGET",
+        "FORGET_PROVIDER",
         "FROM_START",
         "HOST",
         "KNOWN",
         "OVERLAP",
         "PORT",
+        "RETRY",
         "SCOPE",
         "SERVICE",
         "SKIP",
@@ -98,6 +101,8 @@ class Settings(BaseSettings):
 
     providers_file: Path | None = None
     """The provider catalogue: how each provider ends access."""
+    revocation_give_up: LongSeconds = 259_200.0
+    """Seconds after which a revocation that its provider does not confirm is given up."""
     webhook_timeout: Annotated[Seconds, Field(le=60)] = 20.0
     """For one request to a webhook, from its connection to its answer."""
     webhook_private_addresses: Switch = False

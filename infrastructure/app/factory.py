@@ -1,5 +1,6 @@
 """Where all parts meet."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 
@@ -13,6 +14,7 @@ from infrastructure.app.application import App
 from infrastructure.app.back_ends import BackEndParts, back_ends
 from infrastructure.app.delivering import delivering
 from infrastructure.app.reading_live import reading_live
+from infrastructure.app.revoking import Revoking, revocation_worker
 from infrastructure.app.wire import wire_settings
 from infrastructure.app.writing import writing
 from infrastructure.database.database import Database, open_database
@@ -24,6 +26,8 @@ from infrastructure.observability.health import Health
 from infrastructure.observability.metrics import Metrics, metrics_server
 from infrastructure.persistence.credentials_keys import CredentialsKeys
 from infrastructure.persistence.event_log import TortoiseEventLog
+from infrastructure.providers.catalogue import Catalogue
+from infrastructure.providers.worker import turns
 from infrastructure.security.credentials_cipher import CredentialsCipher
 from infrastructure.security.identity import user_tokens, verification_keys
 from infrastructure.security.signing_keys import VerificationKeys
@@ -36,10 +40,13 @@ from schema.viewer.context import Services
 
 
 @asynccontextmanager
-async def create_app(settings: Settings, *, service_port: int | None = None) -> AsyncIterator[App]:
+async def create_app(
+    settings: Settings, *, service_port: int | None = None, catalogue: Catalogue | None = None
+) -> AsyncIterator[App]:
     """Opens the database, starts everything, and closes it again in the reverse order.
 
-    `service_port` is the local port of the services' address, when there is one. Raises
+    `service_port` is the local port of the services' address, when there is one. `catalogue` is
+    that of the settings unless another one is given. Raises
     `StorageError` when the database can't be reached, and `OperatorError`: its schema is
     outdated, no setting says which tokens are accepted, the metrics' address can't be bound.
     """
@@ -50,7 +57,10 @@ async def create_app(settings: Settings, *, service_port: int | None = None) -> 
         stack.enter_context(_metrics_address(settings, metrics))
         database = await stack.enter_async_context(_current_database(settings, metrics))
         log = TortoiseEventLog(database.client)
-        cipher = await _cipher(settings, database) if service_port is not None else None
+        catalogue = catalogue or adapters.catalogue(settings)
+        needs_keys = service_port is not None or bool(turns(catalogue))
+        cipher = await _cipher(settings, database) if needs_keys else None
+        revoking = Revoking(catalogue=catalogue, cipher=cipher, due=asyncio.Event())
         keys = await stack.enter_async_context(
             verification_keys(trust.keys, proxies=settings.proxies)
         )
@@ -59,6 +69,7 @@ async def create_app(settings: Settings, *, service_port: int | None = None) -> 
 
         def committed(recorded: Sequence[RecordedEvent]) -> None:
             live.committed(recorded)
+            revoking.committed(recorded)
             for wake in wakes:
                 wake()
 
@@ -68,6 +79,9 @@ async def create_app(settings: Settings, *, service_port: int | None = None) -> 
             await writes.attempts.close_abandoned(None)
         await stack.enter_async_context(
             Sweep(live.feed, log, writes.attempts.close_abandoned, metrics)
+        )
+        await stack.enter_async_context(
+            revocation_worker(settings, database, writes, metrics, revoking)
         )
         runner = writes.commands.runner
         webhooks = await stack.enter_async_context(

@@ -9,11 +9,12 @@ from uuid_utils.compat import uuid7
 
 from domain.commands.disconnect_provider import DisconnectProviderHandler
 from domain.events import RecordedEvent
-from domain.ports import EventBus
+from domain.ports import EventBus, PendingRevocations
 from infrastructure.database.database import Database
 from infrastructure.observability.metrics import Metrics
 from infrastructure.persistence.event_bus import WriterEventBus
 from infrastructure.persistence.open_attempts import OpenAttempts
+from infrastructure.persistence.pending_revocations import QueuedRevocations
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.writer import Writer
 from infrastructure.running_commands import AttemptNotes, RunningCommands
@@ -27,6 +28,7 @@ class Writing:
     commands: RunningCommands
     attempts: OpenAttempts
     bus: EventBus
+    revocations: PendingRevocations
     probe: Callable[[], Awaitable[None]]
     """Raises `StorageError` when a write would be refused now."""
 
@@ -52,6 +54,7 @@ async def writing(
             commands=commands,
             attempts=attempts,
             bus=notes,
+            revocations=QueuedRevocations(database.revocations, writer),
             probe=writer.probe,
         )
 

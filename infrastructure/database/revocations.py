@@ -74,6 +74,29 @@ class Progress:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is pending of all providers; the oldest is so many seconds old."""
+
+    count: int
+    oldest: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderBacklog:
+    """One provider's revocations: pending ones, and those that failed.
+
+    `code` is an answer to one of those that were tried most often.
+    """
+
+    slug: str
+    pending: int
+    oldest: float
+    tries: int
+    code: str | None
+    failed: int
+
+
 class RevocationQueue(Protocol):
     """Pending revocations. Every method raises `StorageError`, and nothing was written then."""
 
@@ -91,6 +114,15 @@ class RevocationQueue(Protocol):
 
     async def postpone(self, leased: LeasedRevocation, progress: Progress) -> None:
         """Ends a lease without an outcome. Changes nothing when it is not held any more."""
+
+    async def backlog(self) -> Backlog:
+        """All that is pending."""
+
+    async def by_provider(self) -> Sequence[ProviderBacklog]:
+        """In order of slugs; reads all connections."""
+
+    async def retry(self) -> int:
+        """Makes all that is pending due now; says how many."""
 
 
 def leased_revocation(row: Sequence[Any]) -> LeasedRevocation:

@@ -66,6 +66,24 @@ class Metrics:
             "Attempts without an outcome, at the last sweep.",
             registry=registry,
         )
+        self._revocations = Histogram(
+            "unplug_revocation_seconds",
+            "Tries to end tokens at a provider, by provider and outcome: the evidence, the reason "
+            "of a failure, or postponed.",
+            ["provider", "outcome"],
+            buckets=COMMAND_SECONDS,
+            registry=registry,
+        )
+        self._pending = Gauge(
+            "unplug_revocations_pending",
+            "Revocations without an outcome, on all nodes.",
+            registry=registry,
+        )
+        self._oldest = Gauge(
+            "unplug_revocations_oldest_seconds",
+            "Age of the oldest revocation without an outcome.",
+            registry=registry,
+        )
         self._pool = Gauge(
             "unplug_database_connections",
             "Connections of the pool, used and idle.",
@@ -145,6 +163,13 @@ class Metrics:
             self._webhook_behind.labels(name).set(measured.behind)
             self._webhook_oldest.labels(name).set(measured.oldest_seconds)
             self._webhook_state.labels(name, measured.state, measured.last_status).set(1)
+
+    def revocation_tried(self, provider: str, outcome: str, seconds: float) -> None:
+        self._revocations.labels(provider, outcome).observe(seconds)
+
+    def revocations_pending(self, count: int, oldest: float) -> None:
+        self._pending.set(count)
+        self._oldest.set(oldest)
 
     def watch_pool(self, used: Callable[[], int], idle: Callable[[], int]) -> None:
         """Both are called at each scrape, from the metrics server's thread."""

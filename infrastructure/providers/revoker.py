@@ -1,19 +1,22 @@
 """Asks providers to end tokens."""
 
+import asyncio
+import math
 from collections.abc import Callable, Container, Mapping
 from datetime import datetime
 
 import structlog
 
-from domain.token_revocation import Answer, Ended, Misconfigured
+from domain.token_revocation import Answer, Ended, Misconfigured, TryLater
 from infrastructure.outbound_http import NoResponse, OutboundHttp
 from infrastructure.providers.answers import interpret, no_answer
 from infrastructure.providers.catalogue import Catalogue
-from infrastructure.providers.entry import ProviderEntry
 from infrastructure.providers.pace import Pace
 from infrastructure.providers.requests import TokenRequest, requests_for
 
 _log = structlog.get_logger(__name__)
+
+_NOT_ASKED: Answer = TryLater("not_asked", 0)
 
 
 class Revoker:
@@ -31,12 +34,18 @@ class Revoker:
         }
 
     async def revoke(
-        self, slug: str, data: Mapping[str, object], *, ended: Container[str | None] = ()
+        self,
+        slug: str,
+        data: Mapping[str, object],
+        *,
+        ended: Container[str | None] = (),
+        until: float = math.inf,
     ) -> Mapping[str | None, Answer]:
         """What was answered for each token, by its name; None is the name of a request without one.
 
         Tokens in `ended` are not asked about again. One that fails does not keep the next from
-        being tried, and when one ends the whole grant, the others are not asked about.
+        being tried, and when one ends the whole grant, the others are not asked about. No request
+        begins after `until`, by the event loop's clock.
 
         Raises `KeyError` for a provider that is not in the catalogue, and `UnreadableCredentials`.
         """
@@ -45,14 +54,16 @@ class Revoker:
         for request in requests_for(entry, data):
             if request.token in ended:
                 continue
-            answer = answers[request.token] = await self._ask(slug, entry, request)
+            answer = answers[request.token] = await self._ask(slug, request, until)
             if entry.ends == "grant" and isinstance(answer, Ended):
                 break
         return answers
 
-    async def _ask(self, slug: str, entry: ProviderEntry, request: TokenRequest) -> Answer:
-        answer: Answer
+    async def _ask(self, slug: str, request: TokenRequest, until: float) -> Answer:
+        entry, answer = self._catalogue.providers[slug], _NOT_ASKED
         async with self._paces[slug]:
+            if asyncio.get_running_loop().time() > until:
+                return answer
             try:
                 response = await self._http.request(
                     request.method,

@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode
 
 MAX_NUMBER = 2**31 - 1
 MAX_SECONDS = 86_400
+MAX_LONG_SECONDS = 30 * MAX_SECONDS
 MAX_LEEWAY = 300
 
 
@@ -49,6 +50,11 @@ WholeNumber: TypeAlias = Annotated[
 Seconds: TypeAlias = Annotated[
     float,
     Field(gt=0, le=MAX_SECONDS),
+    BeforeValidator(_written(r"-?\d+(\.\d+)?", "is not a number of seconds")),
+]
+LongSeconds: TypeAlias = Annotated[
+    float,
+    Field(gt=0, le=MAX_LONG_SECONDS),
     BeforeValidator(_written(r"-?\d+(\.\d+)?", "is not a number of seconds")),
 ]
 Leeway: TypeAlias = Annotated[

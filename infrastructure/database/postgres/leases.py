@@ -21,8 +21,10 @@ from infrastructure.database.revocations import (
     LEASED_COLUMNS,
     OVERDUE,
     SHARED,
+    Backlog,
     CatalogueProvider,
     Progress,
+    ProviderBacklog,
     Turn,
     encoded,
     leased_revocation,
@@ -95,6 +97,22 @@ _POSTPONE = (
     f" answers = $1, code = $2, due_at = least(give_up_at, {_LATER.format('$3')})"
     " WHERE attempt_id = $4 AND lease = $5"
 )
+_AGE = "coalesce(extract(epoch FROM clock_timestamp() - min(begun_at)), 0)::float"
+_BACKLOG = f"SELECT count(*), {_AGE} FROM pending_revocations"
+_BY_PROVIDER = f"""
+WITH pending AS (
+    SELECT provider_slug AS slug, count(*) AS count, {_AGE} AS oldest, max(tries) AS tries,
+        (array_agg(code ORDER BY tries DESC))[1] AS code
+    FROM pending_revocations GROUP BY provider_slug
+), failed AS (
+    SELECT provider_slug AS slug, count(*) AS count FROM provider_connections
+    WHERE revocation_status = 'failed' GROUP BY provider_slug
+)
+SELECT slug, coalesce(p.count, 0), coalesce(oldest, 0), coalesce(tries, 0), code,
+    coalesce(f.count, 0)
+FROM pending p FULL JOIN failed f USING (slug) ORDER BY slug
+"""
+_RETRY = "UPDATE pending_revocations SET due_at = clock_timestamp(), tries = 0"
 
 _log = structlog.get_logger(__name__)
 
@@ -130,6 +148,18 @@ class PostgresRevocationQueue:
         values = (encoded(progress.answers), progress.code, progress.seconds)
         held = (leased.attempt_id, leased.lease)
         await self._run(lambda db: db.execute(_POSTPONE, *values, *held))
+
+    async def backlog(self) -> Backlog:
+        (row,) = await self._run(lambda db: db.fetch(_BACKLOG))
+        return Backlog(*row)
+
+    async def by_provider(self) -> Sequence[ProviderBacklog]:
+        rows = await self._run(lambda db: db.fetch(_BY_PROVIDER))
+        return [ProviderBacklog(*row) for row in rows]
+
+    async def retry(self) -> int:
+        status = await self._run(lambda db: db.execute(_RETRY))
+        return int(status.rpartition(" ")[2])
 
     async def aclose(self) -> None:
         """Drops the connection."""

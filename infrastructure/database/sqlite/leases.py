@@ -10,8 +10,10 @@ from infrastructure.database.revocations import (
     LEASED_COLUMNS,
     OVERDUE,
     SHARED,
+    Backlog,
     CatalogueProvider,
     Progress,
+    ProviderBacklog,
     Turn,
     encoded,
     leased_revocation,
@@ -56,6 +58,24 @@ _POSTPONE = (
     " WHERE attempt_id = ? AND lease = ?"
 )
 
+_AGE = "coalesce((julianday('now') - julianday(min(begun_at))) * 86400, 0)"
+_BACKLOG = f"SELECT count(*), {_AGE} FROM pending_revocations"
+_BY_PROVIDER = f"""
+WITH pending AS (
+    SELECT provider_slug AS slug, count(*) AS count, {_AGE} AS oldest, max(tries) AS tries, code
+    FROM pending_revocations GROUP BY provider_slug
+), failed AS (
+    SELECT provider_slug AS slug, count(*) AS count FROM provider_connections
+    WHERE revocation_status = 'failed' GROUP BY provider_slug
+)
+SELECT slug, coalesce(p.count, 0), coalesce(oldest, 0), coalesce(tries, 0), code,
+    coalesce(f.count, 0)
+FROM (SELECT slug FROM pending UNION SELECT slug FROM failed)
+    LEFT JOIN pending p USING (slug) LEFT JOIN failed f USING (slug)
+ORDER BY slug
+"""
+_RETRY = f"UPDATE pending_revocations SET due_at = {_CLOCK}, tries = 0"
+
 
 class SqliteRevocationQueue:
     """`RevocationQueue`. The only server declares its catalogue at its start: leases are void."""
@@ -78,6 +98,16 @@ class SqliteRevocationQueue:
         held = (str(leased.attempt_id), str(leased.lease))
         values = (answers, progress.code, progress.seconds, *held)
         await self._store.run_alone(lambda db: db.execute(_POSTPONE, values))
+
+    async def backlog(self) -> Backlog:
+        return Backlog(*await self._store.run_alone(lambda db: db.execute(_BACKLOG).fetchone()))
+
+    async def by_provider(self) -> Sequence[ProviderBacklog]:
+        rows = await self._store.run_alone(lambda db: db.execute(_BY_PROVIDER).fetchall())
+        return [ProviderBacklog(*row) for row in rows]
+
+    async def retry(self) -> int:
+        return await self._store.run_alone(lambda db: db.execute(_RETRY).rowcount)
 
 
 def _declare(db: sqlite3.Connection, providers: Sequence[CatalogueProvider]) -> None:

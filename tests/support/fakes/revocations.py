@@ -15,7 +15,13 @@ from domain.token_revocation import (
     RevocationStatus,
     TokenRevocation,
 )
-from infrastructure.database.revocations import CatalogueProvider, Progress, Turn
+from infrastructure.database.revocations import (
+    Backlog,
+    CatalogueProvider,
+    Progress,
+    ProviderBacklog,
+    Turn,
+)
 from infrastructure.database.rows import settled_status
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -147,6 +153,33 @@ class InMemoryRevocationQueue:
             pending.lease, pending.leased_until = None, NEVER
             pending.answers, pending.code = progress.answers, progress.code
             pending.tries += 1
+
+    async def backlog(self) -> Backlog:
+        begun = [pending.begun_at for pending in self._revocations.pending.values()]
+        now = self._revocations.now()
+        return Backlog(len(begun), (now - min(begun, default=now)).total_seconds())
+
+    async def by_provider(self) -> Sequence[ProviderBacklog]:
+        found: dict[str, ProviderBacklog] = {}
+        now = self._revocations.now()
+        for connection in self._connections.values():
+            slug = connection.provider_slug
+            own = [p for p in self._revocations.pending.values() if _slug(p) == slug]
+            last = max(own, key=lambda pending: pending.tries, default=None)
+            others = [c for c in self._connections.values() if c.provider_slug == slug]
+            states = [told.status for c in others if (told := self._revocations.of(c))]
+            failed = states.count(RevocationStatus.FAILED)
+            oldest = max((now - p.begun_at).total_seconds() for p in own) if own else 0
+            if last is not None:
+                found[slug] = ProviderBacklog(slug, len(own), oldest, last.tries, last.code, failed)
+            elif failed:
+                found[slug] = ProviderBacklog(slug, 0, 0, 0, None, failed)
+        return [found[slug] for slug in sorted(found)]
+
+    async def retry(self) -> int:
+        for pending in self._revocations.pending.values():
+            pending.due_at, pending.tries = self._revocations.now(), 0
+        return len(self._revocations.pending)
 
     def _leased(self, pending: Pending, now: datetime) -> LeasedRevocation:
         attempted = pending.attempted
