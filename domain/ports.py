@@ -109,6 +109,13 @@ class ProviderConnectionRepository(Protocol):
         False: their provider can't revoke, and nothing was stored. Raises `StorageError`.
         """
 
+    async def grant_is_ending(self, connection: ProviderConnection) -> bool:
+        """Whether a worker is about to end a grant that this connection may share.
+
+        It began before the connection had credentials, or it would leave the grant alone. Raises
+        `StorageError`.
+        """
+
     async def find_account(
         self, user_id: UserId, provider_slug: str, account_id: str
     ) -> "AccountConnections":

@@ -1,6 +1,7 @@
 """Connect a provider: a connection begins, or begins again."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from domain.commands.changing import SAVE_TRIES, provider_of, revoke_late
@@ -44,10 +45,14 @@ class ConnectProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectedProvider:
-    """The connection as it is now, and what the attempt recorded."""
+    """The connection as it is now, and what the attempt recorded.
+
+    `verify`: a revocation that began before may have ended the new credentials as well.
+    """
 
     connection: ProviderConnection
     recorded: RecordedEvent
+    verify: bool = False
 
     @property
     def created(self) -> bool:
@@ -55,6 +60,10 @@ class ConnectedProvider:
         event = self.recorded.event
         return isinstance(event, ProviderConnected) and event.created
 
+
+PATIENCE = 8.5
+"""Seconds to wait for a revocation: longer than a worker's lease, less than a command may take."""
+PAUSE = 0.1
 
 Refused: TypeAlias = DifferentRequest | ConnectionDisconnected | ConnectionNotFound
 ConnectOutcome: TypeAlias = Result[ConnectedProvider, Refused | DatabaseError]
@@ -70,6 +79,8 @@ class ConnectProviderHandler:
     4. Save it as active with the new credentials and `ProviderConnected`.
     5. The attempt is recorded already: answer with what it recorded.
     6. The target has changed meanwhile: redo 1. A named target is never exchanged for another.
+    7. A worker is about to end the grant that the credentials belong to: wait for it, and say that
+       they have to be verified.
     """
 
     def __init__(
@@ -90,11 +101,11 @@ class ConnectProviderHandler:
         try:
             for _ in range(SAVE_TRIES):
                 try:
-                    return await self._connect(command)
+                    return await self._verified(await self._connect(command))
                 except ConcurrentUpdate:
                     continue
                 except AttemptRecorded:
-                    return await self._repeat(command)
+                    return await self._verified(await self._repeat(command))
         except StorageError:
             pass
         return Failure(error=DatabaseError())
@@ -117,6 +128,20 @@ class ConnectProviderHandler:
         connected = target.reconnect(command.credentials, self._now(), command.alias)
         recorded = await self._connections.save(connected, self._event(command, connected))
         return Success(value=ConnectedProvider(connection=connected, recorded=recorded))
+
+    async def _verified(self, outcome: ConnectOutcome) -> ConnectOutcome:
+        """After the commit: a worker that takes the revocation now sees the new credentials."""
+        if isinstance(outcome, Failure):
+            return outcome
+        verify, connection = False, outcome.value.connection
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while await self._connections.grant_is_ending(connection):
+                    verify = True
+                    await asyncio.sleep(PAUSE)
+        except (StorageError, TimeoutError):
+            verify = True
+        return Success(value=replace(outcome.value, verify=verify))
 
     async def _add(
         self, command: ConnectProvider, previous_id: ConnectionId | None

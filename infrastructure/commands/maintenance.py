@@ -19,6 +19,7 @@ from infrastructure.commands.progress import progress_bar, say
 from infrastructure.commands.rotate_keys import RotateKeys, Rotation
 from infrastructure.database.sqlite.purge import purge
 from infrastructure.persistence.credentials_keys import CredentialsKeys
+from infrastructure.persistence.pending_revocations import rotate_pending
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.settings import Settings
 from infrastructure.webhooks.stored_secrets import rotate_secrets
@@ -59,8 +60,9 @@ async def import_file(settings: Settings, file: BufferedReader) -> Report:
 
 
 async def rotate_all_keys(settings: Settings, forget: str | None) -> Rotation:
-    """Re-encrypts credentials and webhooks' secrets, naming those without a known key on standard
-    error.
+    """Re-encrypts credentials, those that wait for their revocation too, and webhooks' secrets.
+
+    Names those without a known key on standard error.
 
     `forget` is the fingerprint of a key that is lost. Prints what was done. Raises `OperatorError`
     or `StorageError`.
@@ -82,11 +84,17 @@ async def rotate_all_keys(settings: Settings, forget: str | None) -> Rotation:
                     progress, f"connection {connection_id}: none of the keys decrypts it"
                 ),
             ).run()
-            async for endpoint_id, readable in rotate_secrets(database.store, keys.rotate):
-                rotation.rotated += readable
-                if not readable:
-                    rotation.unreadable.add(endpoint_id)
-                    say(progress, f"webhook {endpoint_id}: none of the keys decrypts its secret")
+            # After the connections': a disconnection moves credentials from there to here.
+            others = (
+                (rotate_pending(database.store, keys.rotate), "connection", "it"),
+                (rotate_secrets(database.store, keys.rotate), "webhook", "its secret"),
+            )
+            for rotated, what, which in others:
+                async for owner_id, readable in rotated:
+                    rotation.rotated += readable
+                    if not readable:
+                        rotation.unreadable.add(owner_id)
+                        say(progress, f"{what} {owner_id}: none of the keys decrypts {which}")
         if not rotation.unreadable:
             await known.keep_only(keys.fingerprints[0])
     return rotation

@@ -18,9 +18,9 @@ from infrastructure.database.revocations import RevocationQueue, Turn
 from infrastructure.providers.catalogue import Catalogue
 from infrastructure.retry import end_task
 
-LEASE = 9.0
+LEASE = 8.0
 """Seconds for which a worker has a revocation: less than a command that waits for it has."""
-REQUEST = 4.0
+REQUEST = 3.5
 """Seconds for one request to a provider."""
 INTERVAL = 2.0
 """Seconds between two looks for what is due, when no commit of this process tells of it."""

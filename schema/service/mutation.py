@@ -79,7 +79,7 @@ class Mutation:
                 return ConnectProviderSuccess(
                     connection=ConnectionRecord.of(done.connection),
                     created=done.created,
-                    verify=False,
+                    verify=done.verify,
                     attempt_id=strawberry.ID(str(command.attempt_id)),
                     cursor=done.recorded.cursor.encode(),
                 )

@@ -13,7 +13,7 @@ from domain.events import (
 )
 from domain.identifiers import UserId
 from domain.ports import PageRequest
-from domain.provider_connection import ProviderConnection
+from domain.provider_connection import ProviderConnection, ProviderCredentials
 from domain.token_revocation import (
     LeasedRevocation,
     RevocationEvidence,
@@ -26,6 +26,7 @@ from tests.support.ids import a_user, an_attempt, an_event
 USER = a_user(1)
 SCHWAB = CatalogueProvider(slug="schwab", revocable=True, manage_url="https://schwab.example")
 TURN = Turn(slug="schwab", concurrency=10, seconds=0.001)
+LATE = ProviderCredentials(encrypted_data=b"late", credential_type="oauth2")
 LATER = NOW + timedelta(hours=1)
 
 

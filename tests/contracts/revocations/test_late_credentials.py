@@ -3,11 +3,11 @@
 from domain.events import (
     FailureReason,
 )
-from domain.provider_connection import ProviderCredentials
 from domain.token_revocation import (
     RevocationStatus,
 )
 from tests.contracts.revocations.revoking import (
+    LATE,
     SCHWAB,
     disconnect,
     ended,
@@ -20,8 +20,6 @@ from tests.contracts.revocations.revoking import (
     taken,
 )
 from tests.contracts.worlds.world import World
-
-LATE = ProviderCredentials(encrypted_data=b"late", credential_type="oauth2")
 
 
 async def test_late_credentials_open_a_second_attempt(world: World) -> None:

@@ -62,6 +62,10 @@ class InMemoryProviderConnectionRepository:
     async def add(self, connection: ProviderConnection, event: ProviderEvent) -> RecordedEvent:
         return await self._world.write(event, connection, is_new=True)
 
+    async def grant_is_ending(self, connection: ProviderConnection) -> bool:
+        await self._world.passed("grant")
+        return self._world.revocations.ends_grant_of(connection, self._world.connections)
+
     async def find_account(
         self, user_id: UserId, provider_slug: str, account_id: str
     ) -> AccountConnections:

@@ -1,7 +1,7 @@
 """Revocations in memory, as commits begin and end them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -100,6 +100,17 @@ class Revocations:
             status = RevocationStatus(settled_status(event))
             self._tell(connection, status, event.occurred_at)
 
+    def ends_grant_of(
+        self, connection: ProviderConnection, connections: dict[ConnectionId, ProviderConnection]
+    ) -> bool:
+        """Whether the lease of such a revocation is held now."""
+        provider = self.catalogue.get(connection.provider_slug)
+        if provider is None or not provider.ends_grant:
+            return False
+        held = [pending for pending in self.pending.values() if pending.leased_until > self.now()]
+        ended = [connections[pending.attempted.connection_id] for pending in held]
+        return any(share_an_account(connection, other) for other in ended)
+
     def _tell(
         self, connection: ProviderConnection, status: RevocationStatus, since: datetime
     ) -> None:
@@ -123,7 +134,8 @@ class InMemoryRevocationQueue:
         catalogue = self._revocations.catalogue
         for provider in providers:
             known = catalogue.get(provider.slug)
-            catalogue[provider.slug] = known if known and known.revocable else provider
+            revocable = provider.revocable or bool(known and known.revocable)
+            catalogue[provider.slug] = replace(provider, revocable=revocable)
 
     async def forget(self, slug: str) -> bool:
         return self._revocations.catalogue.pop(slug, None) is not None
@@ -208,17 +220,20 @@ class InMemoryRevocationQueue:
         return bool(provider and provider.ends_grant) and any(
             other.credentials is not None
             and other.id != ended.id
-            and (other.user_id, other.provider_slug) == (ended.user_id, ended.provider_slug)
-            and (
-                None in (other.provider_account_id, ended.provider_account_id)
-                or other.provider_account_id == ended.provider_account_id
-            )
+            and share_an_account(other, ended)
             for other in others
         )
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def share_an_account(one: ProviderConnection, other: ProviderConnection) -> bool:
+    """Whether both may be of one account of a user at a provider."""
+    accounts = {one.provider_account_id, other.provider_account_id}
+    same = (one.user_id, one.provider_slug) == (other.user_id, other.provider_slug)
+    return same and (None in accounts or len(accounts) == 1)
 
 
 def _slug(pending: Pending) -> str:

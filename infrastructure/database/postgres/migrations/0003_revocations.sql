@@ -17,7 +17,6 @@ CREATE TABLE pending_revocations (
     user_id uuid NOT NULL,
     provider_slug text NOT NULL CHECK (char_length(provider_slug) BETWEEN 1 AND 50),
     encrypted_credentials bytea NOT NULL CHECK (length(encrypted_credentials) > 0),
-    version bigint NOT NULL DEFAULT 1,
     begun_at timestamptz NOT NULL DEFAULT now(),
     due_at timestamptz NOT NULL DEFAULT now(),
     give_up_at timestamptz NOT NULL,

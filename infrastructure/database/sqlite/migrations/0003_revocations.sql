@@ -17,7 +17,6 @@ CREATE TABLE pending_revocations (
     user_id TEXT NOT NULL CHECK (length(user_id) = 36),
     provider_slug TEXT NOT NULL CHECK (length(provider_slug) BETWEEN 1 AND 50),
     encrypted_credentials BLOB NOT NULL CHECK (length(encrypted_credentials) > 0),
-    version INTEGER NOT NULL DEFAULT 1,
     begun_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')),
     due_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')),
     give_up_at TEXT NOT NULL,
