@@ -71,6 +71,8 @@ class Aside:
 
     def takes(self, pending: PendingWrite) -> bool:
         """Whether it has to wait here as well; then it does."""
+        if not self._locked and not self._keys:
+            return False
         member = pending.member
         if self._locked.isdisjoint(member.rows) and self._keys.isdisjoint(member.keys):
             return False

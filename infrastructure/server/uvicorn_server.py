@@ -55,6 +55,7 @@ def server_config(app: ASGIApp, limits: ClientLimits) -> uvicorn.Config:
         timeout_keep_alive=limits.keep_alive_seconds,
         ws_per_message_deflate=False,  # 40 KiB for each socket
         ws_max_size=MAX_MESSAGE_BYTES,
+        proxy_headers=False,  # neither the client's address nor the scheme is looked at
         lifespan="off",
         access_log=False,
         log_config=None,
