@@ -77,7 +77,6 @@ class NatsWakeUps:
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
                 await self._connect(client)
-            self._subscriptions = {}
             self._changed = set(self._listeners.user_ids)
             self._work.set()
             while not client.is_closed:

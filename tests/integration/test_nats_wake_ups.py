@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from structlog.testing import capture_logs
 
 from infrastructure.live.nats import NatsWakeUps
 from infrastructure.observability.metrics import Metrics
@@ -80,31 +82,85 @@ async def test_any_of_several_servers_will_do(server: NatsServer) -> None:
         await woken.once_more()
 
 
-async def test_is_subscribed_only_to_users_who_are_live_here() -> None:
-    monitor = free_port()
-    server = NatsServer("-m", str(monitor))
-    server.start()
+class MonitoredServer:
+    """A server that tells of its clients."""
 
-    def subjects() -> set[str]:
-        url = f"http://127.0.0.1:{monitor}/connz?subs=1"
+    def __init__(self) -> None:
+        self._monitor = free_port()
+        self.server = NatsServer("-m", str(self._monitor))
+        self.url = self.server.url
+
+    def connections(self) -> list[dict[str, Any]]:
+        """Those that are open."""
+        url = f"http://127.0.0.1:{self._monitor}/connz?subs=1"
         with urllib.request.urlopen(url) as response:
-            connections = json.load(response)["connections"]
-        return {subject for each in connections for subject in each.get("subscriptions_list", [])}
+            found: list[dict[str, Any]] = json.load(response)["connections"]
+        return found
 
-    try:
-        async with node(server.url) as here:
-            await eventually(lambda: here.healthy)
-            assert subjects() == set()
-            bob = uuid4()
-            stops = [here.listen(user, Woken()) for user in (ALICE, ALICE, bob)]
-            await eventually(lambda: {each[-32:] for each in subjects()} == {ALICE.hex, bob.hex})
-            stops[0]()
-            stops[2]()
-            await eventually(lambda: {each[-32:] for each in subjects()} == {ALICE.hex})
-            stops[1]()
-            await eventually(lambda: subjects() == set())
-    finally:
-        server.stop()
+    def users(self) -> set[str]:
+        """Whose subjects are subscribed to."""
+        open_now = self.connections()
+        return {
+            subject[-32:] for each in open_now for subject in each.get("subscriptions_list", [])
+        }
+
+
+@pytest.fixture
+def monitored() -> Iterator[MonitoredServer]:
+    monitored = MonitoredServer()
+    monitored.server.start()
+    yield monitored
+    monitored.server.stop()
+
+
+async def test_is_subscribed_only_to_users_who_are_live_here(monitored: MonitoredServer) -> None:
+    async with node(monitored.url) as here:
+        await eventually(lambda: here.healthy)
+        assert monitored.users() == set()
+        bob = uuid4()
+        stops = [here.listen(user, Woken()) for user in (ALICE, ALICE, bob)]
+        await eventually(lambda: monitored.users() == {ALICE.hex, bob.hex})
+        stops[0]()
+        stops[2]()
+        await eventually(lambda: monitored.users() == {ALICE.hex})
+        stops[1]()
+        await eventually(lambda: monitored.users() == set())
+
+
+async def test_leaves_no_connection_behind(monitored: MonitoredServer) -> None:
+    async with node(monitored.url) as here:
+        await eventually(lambda: here.healthy)
+        assert len(monitored.connections()) == 1
+    assert not here.healthy
+    await eventually(lambda: monitored.connections() == [])
+
+
+async def test_one_who_comes_and_goes_at_once_is_no_outage(server: NatsServer) -> None:
+    with capture_logs() as logs:
+        async with node(server.url) as here, node(server.url) as there:
+            await eventually(lambda: here.healthy and there.healthy)
+            here.listen(uuid4(), Woken())()
+            here.listen(ALICE, woken := Woken())
+            await eventually(lambda: woken.times > 0)
+            woken.times = 0
+            there.send([ALICE])
+            await woken.once_more()
+    assert logs == []
+
+
+async def test_what_is_sent_after_the_first_wake_up_arrives(server: NatsServer) -> None:
+    async with node(server.url) as here, node(server.url) as there:
+        await eventually(lambda: here.healthy and there.healthy)
+        for user in [uuid4() for _ in range(20)]:
+            woken = Woken()
+
+            def wake(user: UUID = user, woken: Woken = woken) -> None:
+                if woken.times == 0:
+                    there.send([user])
+                woken()
+
+            here.listen(user, wake)
+            await woken.once_more(than=1)
 
 
 async def test_speaks_tls_with_a_password(tmp_path: Path) -> None:

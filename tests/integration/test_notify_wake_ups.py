@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
@@ -14,6 +16,8 @@ from tests.support.servers.postgres import PostgresServer
 from tests.support.woken import Woken, eventually
 
 ALICE = UUID(int=1)
+PAUSE = 0.3
+"""Seconds without a statement; a node that does not wait has one every few milliseconds."""
 
 
 @asynccontextmanager
@@ -105,6 +109,8 @@ async def test_a_strangers_payload_does_no_harm(
     postgres_server: PostgresServer, payload: str
 ) -> None:
     url = postgres_server.url("postgres")
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
     async with node(url) as here, node(url) as there:
         here.listen(ALICE, woken := Woken())
         await eventually(lambda: here.healthy and there.healthy)
@@ -112,6 +118,7 @@ async def test_a_strangers_payload_does_no_harm(
         woken.times = 0
         there.send([ALICE])
         await woken.once_more()
+    assert faults == []
 
 
 async def test_leaves_no_connection_behind(postgres_server: PostgresServer) -> None:
@@ -160,3 +167,45 @@ async def test_a_lost_server_and_its_return_are_logged_once(
             postgres_server.start()
             await eventually(lambda: here.healthy)
     assert [entry["event"] for entry in logs] == ["lost", "back"]
+
+
+def of_sessions(server: PostgresServer, what: str) -> str:
+    sessions = "pg_stat_activity WHERE application_name = 'unplug wake-ups'"
+    return server.execute(f"SELECT {what} FROM {sessions}", "postgres")  # noqa: S608 (the tests' own)
+
+
+async def test_a_connection_that_ends_is_noticed_at_once(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify_wake_ups, "IDLE_CHECK", 1000)
+    async with node(postgres_server.url("postgres")) as here:
+        here.listen(ALICE, woken := Woken())
+        await eventually(lambda: here.healthy)
+        woken.times = 0
+        of_sessions(postgres_server, "pg_terminate_backend(pid)")
+        await woken.once_more()
+
+
+async def test_a_server_that_does_not_answer_is_left(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify_wake_ups, "ANSWERS_WITHIN", 0.5)
+    monkeypatch.setattr(notify_wake_ups, "IDLE_CHECK", 0.1)
+    async with node(postgres_server.url("postgres")) as here:
+        here.listen(ALICE, woken := Woken())
+        await eventually(lambda: here.healthy)
+        woken.times = 0
+        frozen = int(of_sessions(postgres_server, "pid"))
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            await woken.once_more()  # by another connection
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+
+
+async def test_an_idle_node_leaves_the_server_alone(postgres_server: PostgresServer) -> None:
+    async with node(postgres_server.url("postgres")) as here:
+        await eventually(lambda: here.healthy)
+        here.send([ALICE])
+        notified = f"query LIKE '%pg_notify%' AND clock_timestamp() > query_start + '{PAUSE} s'"
+        await eventually(lambda: of_sessions(postgres_server, notified) == "t")
