@@ -191,16 +191,24 @@ async def test_a_server_that_does_not_answer_is_left(
 ) -> None:
     monkeypatch.setattr(notify_wake_ups, "ANSWERS_WITHIN", 0.5)
     monkeypatch.setattr(notify_wake_ups, "IDLE_CHECK", 0.1)
-    async with node(postgres_server.url("postgres")) as here:
-        here.listen(ALICE, woken := Woken())
+    url, metrics = postgres_server.url("postgres"), Metrics()
+    async with NotifyWakeUps(url, metrics) as here:
         await eventually(lambda: here.healthy)
-        woken.times = 0
         frozen = int(of_sessions(postgres_server, "pid"))
-        os.kill(frozen, signal.SIGSTOP)
-        try:
-            await woken.once_more()  # by another connection
-        finally:
-            os.kill(frozen, signal.SIGCONT)
+        async with node(url) as there:
+            there.listen(ALICE, woken := Woken())
+            await eventually(lambda: there.healthy)
+            woken.times = 0
+            os.kill(frozen, signal.SIGSTOP)
+            try:
+                here.send([ALICE])
+                await woken.once_more()  # over another connection
+                here.send([ALICE])
+                await woken.once_more(than=1)
+            finally:
+                os.kill(frozen, signal.SIGCONT)
+            await eventually(lambda: sent(metrics) >= 2)
+    assert sent(metrics) == 2
 
 
 async def test_an_idle_node_leaves_the_server_alone(postgres_server: PostgresServer) -> None:
