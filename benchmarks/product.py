@@ -65,6 +65,7 @@ def no_op() -> ASGIApp:
     configure_logging()
     services = Services(
         disconnect_provider=_do_nothing,
+        disconnect_all_providers=cast("Any", None),
         connection_repo=cast("Any", None),
         connections=cast("Any", None),
         events=cast("Any", None),

@@ -14,7 +14,7 @@ from domain.events import (
     ProviderTokenRevocationSucceeded,
     RecordedEvent,
 )
-from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
+from domain.identifiers import AttemptId, BatchId, ConnectionId, EventId, UserId
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from domain.token_revocation import Answers, LeasedRevocation
 
@@ -179,6 +179,12 @@ class EventBus(Protocol):
         nothing was written. When it is cancelled, the write may still happen, or not.
         """
 
+    async def publish_all(self, events: Sequence[ProviderEvent]) -> Sequence[RecordedEvent]:
+        """All of one user's events, in one commit, or none of them. Otherwise as `publish`.
+
+        Raises `AttemptRecorded` as well, when the log has one of the attempts that they begin.
+        """
+
     async def of_attempt(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
         """What the attempt recorded, its beginning first. Raises `StorageError`."""
 
@@ -294,6 +300,16 @@ class EventLog(Protocol):
 
     async def find(self, user_id: UserId, event_id: EventId) -> RecordedEvent | None:
         """The user's event with this id."""
+
+
+class BatchLog(Protocol):
+    """What the log has of commands that were asked for together."""
+
+    async def of_batch(self, user_id: UserId, batch_id: BatchId) -> Sequence[RecordedEvent]:
+        """The user's attempts of a batch and their outcomes, in order. Raises `StorageError`."""
+
+    async def head(self, user_id: UserId) -> EventCursor:
+        """As `EventLog.head`."""
 
 
 class EventSubscriber(Protocol):

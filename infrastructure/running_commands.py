@@ -9,7 +9,13 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Self, TypeAlias, TypeVar
 from uuid import UUID
+from weakref import WeakValueDictionary
 
+from domain.commands.disconnect_all_providers import (
+    BatchOutcome,
+    DisconnectAllProviders,
+    DisconnectAllProvidersHandler,
+)
 from domain.commands.disconnect_provider import (
     DisconnectProvider,
     DisconnectProviderError,
@@ -22,7 +28,7 @@ from domain.events import (
     ProviderEvent,
     RecordedEvent,
 )
-from domain.identifiers import AttemptId
+from domain.identifiers import AttemptId, UserId
 from domain.ports import EventBus, StorageError
 from domain.result import Failure
 from infrastructure.live.sweep import ABANDONED_AFTER
@@ -50,6 +56,10 @@ class AttemptNotes:
         if isinstance(event, ProviderDisconnectionAttempted) and event.attempt_id is not None:
             self._noted.add(event.attempt_id)
         return await self._event_bus.publish(event)
+
+    async def publish_all(self, events: Sequence[ProviderEvent]) -> Sequence[RecordedEvent]:
+        """Not noted: what a batch leaves open is closed by a sweep, or finished by a repetition."""
+        return await self._event_bus.publish_all(events)
 
     async def of_attempt(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
         return await self._event_bus.of_attempt(attempt_id)
@@ -126,6 +136,21 @@ def _name(outcome: object) -> str:
     error = outcome.error
     name = error.name if isinstance(error, StrEnum) else type(error).__name__
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+class OnePerUser:
+    """Runs a command that concerns all of a user's connections when the user's one before it is
+    done, so that a user occupies this process with one of them."""
+
+    def __init__(self) -> None:
+        self._running: WeakValueDictionary[UserId, asyncio.Lock] = WeakValueDictionary()
+
+    async def run(
+        self, handler: DisconnectAllProvidersHandler, command: DisconnectAllProviders
+    ) -> BatchOutcome:
+        """Its outcome. The time that it waits is part of its deadline."""
+        async with self._running.setdefault(command.user_id, asyncio.Lock()):
+            return await handler.handle(command)
 
 
 class RunningCommands:

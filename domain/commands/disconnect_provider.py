@@ -107,17 +107,24 @@ class DisconnectProviderHandler:
         """Expected outcomes are returned, never raised."""
         try:
             connection = await self._connections.find_by_id(command.connection_id)
-            attempt = _Attempt(command, _own_provider(command, connection), self._now, self._new_id)
-            await self._events.publish(attempt.attempted())
+            await self._events.publish(self.attempted(command, connection))
         except AttemptRecorded:
             return await self._repeat(command)
         except StorageError:
             return Failure(error=DisconnectProviderError.DATABASE_ERROR)
-        return await self._carry_out(attempt, connection)
+        return await self.carry_out(command, connection)
 
-    async def _carry_out(
-        self, attempt: "_Attempt", connection: ProviderConnection | None
+    def attempted(
+        self, command: DisconnectProvider, connection: ProviderConnection | None
+    ) -> ProviderDisconnectionAttempted:
+        """The event of step 2."""
+        return self._attempt(command, connection).attempted()
+
+    async def carry_out(
+        self, command: DisconnectProvider, connection: ProviderConnection | None
     ) -> Outcome:
+        """The steps after 2, for an attempt that the log has."""
+        attempt = self._attempt(command, connection)
         try:
             return await self._disconnect(attempt, connection)
         except StorageError:
@@ -154,12 +161,17 @@ class DisconnectProviderHandler:
             return Failure(
                 error=DisconnectProviderError.DATABASE_ERROR, attempt_id=command.attempt_id
             )
-        attempt = _Attempt(command, _own_provider(command, connection), self._now, self._new_id)
+        attempt = self._attempt(command, connection)
         if not attempt.began_with(begun.event):
             return attempt.failure(DisconnectProviderError.ATTEMPT_REUSED)
         if not ended:
-            return await self._carry_out(attempt, connection)
+            return await self.carry_out(command, connection)
         return attempt.recorded(ended, connection)
+
+    def _attempt(
+        self, command: DisconnectProvider, connection: ProviderConnection | None
+    ) -> "_Attempt":
+        return _Attempt(command, _own_provider(command, connection), self._now, self._new_id)
 
     async def _as_recorded(self, attempt: "_Attempt") -> Outcome:
         try:

@@ -89,4 +89,5 @@ def _commands(writes: Writing) -> ServiceCommands:
         report_access_lost=lambda c: run(report.handle, c, lambda: Failure(error=IN_DOUBT)),
         record_sync=lambda c: run(sync.handle, c, lambda: Failure(error=IN_DOUBT)),
         disconnect_provider=writes.commands,
+        disconnect_all_providers=writes.disconnect_all,
     )

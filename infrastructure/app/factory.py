@@ -102,6 +102,7 @@ async def create_app(
         )
         services = Services(
             disconnect_provider=writes.commands,
+            disconnect_all_providers=writes.disconnect_all,
             connection_repo=writes.repository,
             connections=writes.repository,
             events=log,

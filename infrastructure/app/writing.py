@@ -4,20 +4,29 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from uuid_utils.compat import uuid7
 
+from domain.commands.disconnect_all_providers import (
+    BatchOutcome,
+    DisconnectAllProviders,
+    DisconnectAllProvidersHandler,
+)
 from domain.commands.disconnect_provider import DisconnectProviderHandler
+from domain.commands.errors import DatabaseError
 from domain.events import RecordedEvent
 from domain.ports import EventBus, PendingRevocations
+from domain.result import Failure
 from infrastructure.database.database import Database
 from infrastructure.observability.metrics import Metrics
 from infrastructure.persistence.event_bus import WriterEventBus
+from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.open_attempts import OpenAttempts
 from infrastructure.persistence.pending_revocations import QueuedRevocations
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.writer import Writer
-from infrastructure.running_commands import AttemptNotes, RunningCommands
+from infrastructure.running_commands import AttemptNotes, OnePerUser, RunningCommands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +35,7 @@ class Writing:
 
     repository: TortoiseProviderConnectionRepository
     commands: RunningCommands
+    disconnect_all: Callable[[DisconnectAllProviders], Awaitable[BatchOutcome]]
     attempts: OpenAttempts
     bus: EventBus
     revocations: PendingRevocations
@@ -49,14 +59,30 @@ async def writing(
         commands = await stack.enter_async_context(
             RunningCommands(handler, notes, attempts.close, metrics.command_finished)
         )
+        all_of_a_user = DisconnectAllProvidersHandler(
+            handler, repository, notes, TortoiseEventLog(database.client)
+        )
         yield Writing(
             repository=repository,
             commands=commands,
+            disconnect_all=partial(_disconnect_all, commands, OnePerUser(), all_of_a_user),
             attempts=attempts,
             bus=notes,
             revocations=QueuedRevocations(database.revocations, writer),
             probe=writer.probe,
         )
+
+
+async def _disconnect_all(
+    commands: RunningCommands,
+    turns: OnePerUser,
+    handler: DisconnectAllProvidersHandler,
+    command: DisconnectAllProviders,
+) -> BatchOutcome:
+    """In doubt after the deadline: sweeps close what is open, a repetition finishes the rest."""
+    return await commands.runner.run(
+        partial(turns.run, handler), command, lambda: Failure(error=DatabaseError())
+    )
 
 
 def now() -> datetime:

@@ -78,7 +78,7 @@ class Write:
 
     @property
     def repeatable(self) -> Sequence[AttemptId]:
-        """Attempts whose ids a back end made: it may ask again with the same."""
+        """Attempts whose ids a back end made, or follow from a batch: they may come again."""
         return [
             event.attempt_id
             for event in self.events
@@ -87,7 +87,7 @@ class Write:
                 isinstance(event, ProviderConnected)
                 or (
                     isinstance(event, ProviderDisconnectionAttempted)
-                    and event.initiator is not Initiator.USER
+                    and (event.initiator is not Initiator.USER or event.batch_id is not None)
                 )
             )
         ]

@@ -24,6 +24,9 @@ class WriterEventBus:
         (recorded,) = await self._writer.write(Write(events=(event,)))
         return recorded
 
+    async def publish_all(self, events: Sequence[ProviderEvent]) -> Sequence[RecordedEvent]:
+        return await self._writer.write(Write(events=tuple(events)))
+
     async def of_attempt(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
         rows = ProviderEventRow.filter(attempt_id=attempt_id).using_db(self._client)
         with reading():

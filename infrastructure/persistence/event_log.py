@@ -11,7 +11,7 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from domain.events import EventCursor, RecordedEvent
-from domain.identifiers import ConnectionId, EventId, UserId
+from domain.identifiers import BatchId, ConnectionId, EventId, UserId
 from domain.ports import LogReplaced, Page, PageRequest, StorageError
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import OpenAttemptRow, ProviderEventRow
@@ -44,10 +44,26 @@ _HELD = {
     " WHERE user_id = $1 AND position = $2 AND id = $3"
     " AND commit_order = coalesce($4::bigint, commit_order)",
 }
+_COLUMNS = ", ".join(EVENT_COLUMNS)
+_IN_BATCH = "FROM provider_events WHERE user_id = {user} AND batch_id = {batch}"
+_ENDED = (
+    "FROM provider_events WHERE kind IN"
+    " ('succeeded', 'failed', 'revocation_succeeded', 'revocation_failed') AND attempt_id"
+)
+"""With an index of its own."""
+_OF_BATCH = {
+    "sqlite": f"SELECT {_COLUMNS} {_IN_BATCH} UNION ALL SELECT {_COLUMNS} {_ENDED}"
+    f" IN (SELECT attempt_id {_IN_BATCH}) ORDER BY position".format(user="?1", batch="?2"),
+    # As a join, its cost would be estimated from statistics that know nothing of new batches.
+    "postgres": f"SELECT {_COLUMNS} {_IN_BATCH} UNION ALL SELECT {_COLUMNS} {_ENDED}"
+    f" = ANY (ARRAY(SELECT attempt_id {_IN_BATCH})) ORDER BY position".format(
+        user="$1", batch="$2"
+    ),
+}
 
 
 class TortoiseEventLog:
-    """`EventLog`."""
+    """`EventLog` and `BatchLog`."""
 
     def __init__(self, client: BaseDBAsyncClient) -> None:
         self._client = client
@@ -96,6 +112,12 @@ class TortoiseEventLog:
         with reading():
             found = await self._rows(user_id).filter(id=event_id).values_list(*EVENT_COLUMNS)
         return event_of(found[0]) if found else None
+
+    async def of_batch(self, user_id: UserId, batch_id: BatchId) -> Sequence[RecordedEvent]:
+        sql = _OF_BATCH[self._client.capabilities.dialect]
+        with reading():
+            _, rows = await self._client.execute_query(sql, [str(user_id), str(batch_id)])
+        return [event_of(tuple(row)) for row in rows]
 
     async def moved(self, known: Sequence[EventCursor]) -> Mapping[UserId, int]:
         dialect = self._client.capabilities.dialect

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import strawberry
 
 from domain.commands.connect_provider import ConnectOutcome, ConnectProvider
+from domain.commands.disconnect_all_providers import BatchOutcome, DisconnectAllProviders
 from domain.commands.disconnect_provider import DisconnectProvider
 from domain.commands.disconnect_provider import Outcome as DisconnectOutcome
 from domain.commands.record_sync import RecordSync, SyncOutcome
@@ -32,6 +33,7 @@ class ServiceCommands:
     report_access_lost: Callable[[ReportAccessLost], Awaitable[ReportOutcome]]
     record_sync: Callable[[RecordSync], Awaitable[SyncOutcome]]
     disconnect_provider: Callable[[DisconnectProvider], Awaitable[DisconnectOutcome]]
+    disconnect_all_providers: Callable[[DisconnectAllProviders], Awaitable[BatchOutcome]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,6 +156,20 @@ class ServiceDisconnectProviderInput:
     )
 
 
+@strawberry.input(description="The end of all of a user's connections.")
+class ServiceDisconnectAllProvidersInput:
+    """Account deletion."""
+
+    user_id: strawberry.ID = strawberry.field(description="The user. Any UUID is a user.")
+    batch_id: strawberry.ID = strawberry.field(
+        description="A new UUID for each request; repeat it when an answer was lost."
+    )
+    note: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The reason, as the user reads it: at most 500 characters.",
+    )
+
+
 def checked_text(text: str, name: str, most: int) -> str:
     """`BAD_USER_INPUT` for what is empty, too long, or can't be stored."""
     if not 1 <= len(text) <= most:

@@ -6,12 +6,13 @@ import strawberry
 
 from domain.commands import errors
 from domain.commands.connect_provider import ConnectProvider
+from domain.commands.disconnect_all_providers import DisconnectAllProviders
 from domain.commands.disconnect_provider import DisconnectProvider, DisconnectProviderError
 from domain.commands.record_sync import RecordSync
 from domain.commands.refresh_credentials import RefreshCredentials
 from domain.commands.report_access_lost import ReportAccessLost
 from domain.events import AccessLoss, Initiator
-from domain.identifiers import AttemptId, ConnectionId, UserId
+from domain.identifiers import AttemptId, BatchId, ConnectionId, UserId
 from domain.result import Failure, Success
 from schema.errors import bad_user_input
 from schema.relay import given, parse_id
@@ -22,6 +23,7 @@ from schema.service.inputs import (
     RecordSyncInput,
     RefreshCredentialsInput,
     ReportAccessLostInput,
+    ServiceDisconnectAllProvidersInput,
     ServiceDisconnectProviderInput,
     checked_account,
     checked_alias,
@@ -31,6 +33,8 @@ from schema.service.inputs import (
 from schema.service.results import (
     ConnectProviderResult,
     ConnectProviderSuccess,
+    DisconnectAllProvidersResult,
+    DisconnectAllProvidersSuccess,
     DisconnectProviderResult,
     DisconnectProviderSuccess,
     RecordSyncResult,
@@ -184,6 +188,38 @@ class Mutation:
                 raise bad_user_input(DIFFERENT)
             case Failure():
                 return refusal(errors.ConnectionNotFound(), command.attempt_id)
+
+    @strawberry.mutation(
+        description=(
+            "Scope connections:disconnect. Disconnects every provider of a user, as an account's "
+            "deletion does. Repeating a `batchId` returns that batch's counts."
+        )
+    )
+    async def disconnect_all_providers(
+        self,
+        info: ServiceInfo,
+        input: Annotated[  # noqa: A002 (the contract's name)
+            ServiceDisconnectAllProvidersInput, strawberry.argument(description="Whose providers.")
+        ],
+    ) -> DisconnectAllProvidersResult:
+        """The same command as the user's own, for any number of connections."""
+        command = DisconnectAllProviders(
+            user_id=UserId(parse_id(input.user_id, "userId")),
+            batch_id=BatchId(parse_id(input.batch_id, "batchId")),
+            initiator=Initiator.SERVICE,
+            note=optional_text(input.note, "note", MAX_NOTE_LENGTH),
+        )
+        match await info.context.services.commands.disconnect_all_providers(command):
+            case Success(value=done):
+                return DisconnectAllProvidersSuccess(
+                    batch_id=None if done.batch_id is None else strawberry.ID(str(done.batch_id)),
+                    disconnected=done.disconnected,
+                    failed=done.failed,
+                    cursor=done.cursor.encode(),
+                    user_id=command.user_id,
+                )
+            case Failure():
+                return refusal(errors.DatabaseError())
 
 
 def _connection_id(text: str) -> ConnectionId:

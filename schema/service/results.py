@@ -7,6 +7,9 @@ from uuid import UUID
 import strawberry
 
 from domain.commands import errors
+from domain.identifiers import UserId
+from domain.token_revocation import RevocationStatus
+from schema.service.context import ServiceInfo
 from schema.service.types import ConnectionRecord, Credentials
 from schema.shared_types import ConnectionStatus, Error
 
@@ -109,6 +112,39 @@ class DisconnectProviderSuccess:
     cursor: str = strawberry.field(description="Cursor of the attempt's last event.")
 
 
+@strawberry.type(
+    description="The batch is done. Repeating its `batchId` tries again what has failed."
+)
+class DisconnectAllProvidersSuccess:
+    """Each connection has an attempt and an outcome of its own."""
+
+    batch_id: strawberry.ID | None = strawberry.field(
+        description="The batch, as its events name it. Null when no connection was left."
+    )
+    disconnected: int = strawberry.field(
+        description="How many connections the batch has disconnected."
+    )
+    failed: int = strawberry.field(
+        description="How many connections of the batch could not be disconnected."
+    )
+    cursor: str = strawberry.field(description="Cursor of the batch's last event.")
+    user_id: strawberry.Private[UserId]
+
+    @strawberry.field(
+        description=(
+            "How many of the user's connections are disconnected while their provider has not "
+            "confirmed the end of the access yet. `connections(userId:)` shows each."
+        )
+    )
+    async def pending_revocations(self, info: ServiceInfo) -> int:
+        """What is left to wait for."""
+        found = await info.context.services.connection_repo.find_by_user_id(self.user_id)
+        return sum(
+            c.revocation is not None and c.revocation.status is RevocationStatus.PENDING
+            for c in found
+        )
+
+
 ConnectProviderResult: TypeAlias = Annotated[
     ConnectProviderSuccess | ConnectionNotFound | ConnectionDisconnected | CommandFailed,
     strawberry.union("ConnectProviderResult", description="The result of `connectProvider`."),
@@ -138,6 +174,12 @@ RecordSyncResult: TypeAlias = Annotated[
 DisconnectProviderResult: TypeAlias = Annotated[
     DisconnectProviderSuccess | ConnectionNotFound | CommandFailed,
     strawberry.union("DisconnectProviderResult", description="The result of `disconnectProvider`."),
+]
+DisconnectAllProvidersResult: TypeAlias = Annotated[
+    DisconnectAllProvidersSuccess | CommandFailed,
+    strawberry.union(
+        "DisconnectAllProvidersResult", description="The result of `disconnectAllProviders`."
+    ),
 ]
 CredentialsResult: TypeAlias = Annotated[
     Credentials | ConnectionNotActive | ConnectionDisconnected | ConnectionNotFound | CommandFailed,

@@ -19,6 +19,7 @@ SCOPES = {
     "reportAccessLost": CONNECTIONS_WRITE,
     "recordSync": CONNECTIONS_WRITE,
     "disconnectProvider": CONNECTIONS_DISCONNECT,
+    "disconnectAllProviders": CONNECTIONS_DISCONNECT,
 }
 """By root field. Introspection needs a valid token only."""
 

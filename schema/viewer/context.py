@@ -1,10 +1,12 @@
 """Who is asking, and what the resolvers may use to answer."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 import strawberry
 
+from domain.commands.disconnect_all_providers import BatchOutcome, DisconnectAllProviders
 from domain.commands.disconnect_provider import DisconnectProvider, Outcome
 from domain.events import EventCursor
 from domain.identifiers import UserId
@@ -22,6 +24,7 @@ class Services:
     """What the resolvers work with; the same for every operation."""
 
     disconnect_provider: DisconnectProviderCommand
+    disconnect_all_providers: Callable[[DisconnectAllProviders], Awaitable[BatchOutcome]]
     connection_repo: ProviderConnectionRepository
     connections: ConnectionList
     events: EventLog

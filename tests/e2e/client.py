@@ -29,6 +29,17 @@ mutation Disconnect($id: ID!) {
 }
 """
 
+DISCONNECT_ALL = """
+mutation DisconnectAll($count: Int!, $batch: ID!) {
+  disconnectAllProviders(input: {expectedCount: $count, batchId: $batch}) {
+    __typename
+    ... on DisconnectAllProvidersSuccess { batchId disconnected failed cursor }
+    ... on ConnectionCountChanged { count }
+    ... on Error { message }
+  }
+}
+"""
+
 SNAPSHOT = """
 {
   eventCursor
@@ -78,6 +89,12 @@ class User:
         result: dict[str, Any] = self.run(DISCONNECT, id=str(connection_id))["data"][
             "disconnectProvider"
         ]
+        return result
+
+    def disconnect_all(self, count: int, batch_id: UUID) -> dict[str, Any]:
+        """The member of the union that came back."""
+        answer = self.run(DISCONNECT_ALL, count=count, batch=str(batch_id))
+        result: dict[str, Any] = answer["data"]["disconnectAllProviders"]
         return result
 
     def snapshot(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from domain.events import (
 )
 from domain.identifiers import AttemptId, ConnectionId, UserId
 from domain.ports import (
+    BatchLog,
     ConnectionList,
     ConnectionRecords,
     ConnectionSecrets,
@@ -64,12 +65,16 @@ class Connections(
     """The ports that one adapter implements."""
 
 
+class Log(EventLog, BatchLog, Protocol):
+    """The ports that one adapter implements."""
+
+
 class World:
     """The ports over one database that is empty at first."""
 
     connections: Connections
     bus: EventBus
-    log: EventLog
+    log: Log
     heads: Heads
     all_events: AllEvents
     credentials: StoredCredentials

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
+from domain.commands.disconnect_all_providers import DisconnectAllProvidersHandler
 from domain.commands.disconnect_provider import DisconnectProviderHandler
 from infrastructure.cli import main
 from infrastructure.database.sqlite import store as sqlite_store
@@ -89,6 +90,13 @@ STEPS: dict[str, Callable[[], None]] = {
     "before the answer": lambda: after(DisconnectProviderHandler, "handle", 1),
 }
 
+BATCH_STEPS: dict[str, Callable[[], None]] = {
+    "when the batch has been opened": lambda: at_statement("INSERT INTO open_attempts", 1),
+    "after the batch is committed": lambda: after(SqliteStore, "commit", 1),
+    "when its second part has been changed": lambda: at_statement("DELETE FROM open_attempts", 2),
+    "before the batch's answer": lambda: after(DisconnectAllProvidersHandler, "handle", 1),
+}
+
 if __name__ == "__main__":
-    STEPS[sys.argv.pop(1)]()
+    (STEPS | BATCH_STEPS)[sys.argv.pop(1)]()
     main()

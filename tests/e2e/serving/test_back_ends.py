@@ -38,6 +38,10 @@ SYNC = """mutation ($input: RecordSyncInput!) { recordSync(input: $input) {
 DISCONNECT = """mutation ($input: ServiceDisconnectProviderInput!) {
   disconnectProvider(input: $input) { __typename
     ... on DisconnectProviderSuccess { connection { status } attemptId } } }"""
+DISCONNECT_ALL = """mutation ($input: ServiceDisconnectAllProvidersInput!) {
+  disconnectAllProviders(input: $input) { __typename
+    ... on DisconnectAllProvidersSuccess {
+      batchId disconnected failed pendingRevocations cursor } } }"""
 CREDENTIALS = """query ($id: ID!) { credentials(connectionId: $id) {
   __typename ... on Credentials { type data expiresAt credentialsVersion } } }"""
 LIST = "query ($user: ID) { connections(userId: $user) { edges { node { id status } } } }"
@@ -89,6 +93,36 @@ class Services:
             "attemptId": str(uuid7()),
         }
         return self.data(CONNECT, input=given | more)
+
+
+def test_an_account_is_deleted(services: Services) -> None:
+    """All connections of one user, whatever their number; a repetition gives the same counts."""
+    leaving, staying = uuid7(), uuid7()
+    for number in range(3):
+        services.connect(userId=str(leaving), providerAccountId=f"leaving-{number}")
+    services.connect(userId=str(staying), providerAccountId="staying")
+    asked = {"userId": str(leaving), "batchId": str(uuid7()), "note": "Account deleted"}
+    done = services.data(DISCONNECT_ALL, input=asked)
+    assert done | {"cursor": ""} == {
+        "__typename": "DisconnectAllProvidersSuccess",
+        "batchId": asked["batchId"],
+        "disconnected": 3,
+        "failed": 0,
+        "pendingRevocations": 0,
+        "cursor": "",
+    }
+    assert services.data(DISCONNECT_ALL, input=asked) == done
+    nothing = services.data(DISCONNECT_ALL, input=asked | {"batchId": str(uuid7())})
+    assert (nothing["batchId"], nothing["disconnected"]) == (None, 0)
+
+    def statuses(user_id: UUID) -> list[str]:
+        edges = services.data(LIST, user=str(user_id))["edges"]
+        return [edge["node"]["status"] for edge in edges]
+
+    assert statuses(leaving) == ["DISCONNECTED"] * 3
+    assert statuses(staying) == ["ACTIVE"]
+    refused = services.post(DISCONNECT_ALL, {"input": asked}, scopes="connections:write")
+    assert refused.json()["errors"][0]["extensions"]["scope"] == "connections:disconnect"
 
 
 @pytest.fixture(scope="module")

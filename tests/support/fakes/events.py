@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from domain.events import (
     EventCursor,
+    ProviderDisconnectionAttempted,
     ProviderEvent,
     RecordedEvent,
 )
-from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
+from domain.identifiers import AttemptId, BatchId, ConnectionId, EventId, UserId
 from domain.ports import (
     LogReplaced,
     Page,
@@ -26,6 +27,9 @@ class InMemoryEventBus:
 
     async def publish(self, event: ProviderEvent) -> RecordedEvent:
         return await self._world.write(event)
+
+    async def publish_all(self, events: Sequence[ProviderEvent]) -> Sequence[RecordedEvent]:
+        return await self._world.write_all(events)
 
     async def of_attempt(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
         await self._world.passed("read")
@@ -61,6 +65,16 @@ class InMemoryEventLog:
     async def find(self, user_id: UserId, event_id: EventId) -> RecordedEvent | None:
         log = await self._log(user_id)
         return next((recorded for recorded in log if recorded.event.id == event_id), None)
+
+    async def of_batch(self, user_id: UserId, batch_id: BatchId) -> Sequence[RecordedEvent]:
+        log = await self._log(user_id)
+        begun = {
+            recorded.event.attempt_id
+            for recorded in log
+            if isinstance(recorded.event, ProviderDisconnectionAttempted)
+            and recorded.event.batch_id == batch_id
+        }
+        return [recorded for recorded in log if recorded.event.attempt_id in begun]
 
     async def moved(self, known: Sequence[EventCursor]) -> Mapping[UserId, int]:
         ends = {end: await self.head(end.user_id) for end in known}

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 from uuid import UUID
@@ -115,6 +115,18 @@ class World:
         task.add_done_callback(self._writes.discard)
         return await asyncio.shield(task)
 
+    async def write_all(self, events: Sequence[ProviderEvent]) -> list[RecordedEvent]:
+        """All of them or none, as one step."""
+        async with self._writing:
+            await self.passed("all")
+            for event in events:
+                self._check(event, None, is_new=False)
+            recorded = [self._record(event) for event in events]
+        async with self.grown:
+            self.grown.notify_all()
+        await self.passed("all recorded")
+        return recorded
+
     async def close(self, attempt_id: AttemptId, reason: FailureReason) -> bool:
         """Ends an attempt behind all that was written before; whether it was open."""
         logs = self.logs.values()
@@ -174,10 +186,6 @@ class World:
         async with self._writing:
             await self.passed(kind)
             self._check(event, connection, is_new=is_new)
-            if isinstance(event, ProviderDisconnectionAttempted):
-                self.open_attempts.add(_known(event))
-            elif isinstance(event, CLOSING):
-                self.open_attempts.remove(_known(event))
             stored = None if connection is None else self.connections.get(connection.id)
             if is_new and connection is not None:
                 self.connections[connection.id] = connection
@@ -192,6 +200,10 @@ class World:
         return recorded
 
     def _record(self, event: ProviderEvent) -> RecordedEvent:
+        if isinstance(event, ProviderDisconnectionAttempted):
+            self.open_attempts.add(_known(event))
+        elif isinstance(event, CLOSING):
+            self.open_attempts.remove(_known(event))
         log = self.logs[event.user_id]
         recorded = RecordedEvent(
             event=event, position=len(log) + 1, previous_id=log[-1].event.id if log else None

@@ -6,18 +6,20 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import httpx
 from starlette.applications import Starlette
 
+from domain.commands.disconnect_all_providers import DisconnectAllProvidersHandler
 from domain.commands.disconnect_provider import DisconnectProviderHandler
 from domain.identifiers import UserId
 from domain.ports import AccessToken, AccessTokens, EventFeed, KeysUnavailable
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.observability.access_log import JsonAccessLog
-from infrastructure.running_commands import AttemptNotes, RunningCommands
+from infrastructure.running_commands import AttemptNotes, OnePerUser, RunningCommands
 from schema.admission.access_log import AccessLog
 from schema.admission.draining import OpenStreams
 from schema.asgi import Observers, WireSettings, graphql_app, viewer_gateway
@@ -112,10 +114,14 @@ class Wire:
         connections = InMemoryProviderConnectionRepository(self.world)
         notes = AttemptNotes(InMemoryEventBus(self.world))
         handler = DisconnectProviderHandler(connections, notes, now=self.clock, new_id=self.ids)
+        all_of_a_user = DisconnectAllProvidersHandler(
+            handler, connections, notes, InMemoryEventLog(self.world)
+        )
         self.services = Services(
             disconnect_provider=RunningCommands(
                 handler, notes, self.world.close, self.telemetry.command_finished
             ),
+            disconnect_all_providers=partial(OnePerUser().run, all_of_a_user),
             connection_repo=connections,
             connections=connections,
             events=InMemoryEventLog(self.world),
