@@ -1,8 +1,8 @@
 /** The list of connections: one card each, redrawn only when something about it has changed. */
 
 import { date, moment, clockTime } from "./dates.js";
-import { element, icon, refill } from "./dom.js";
-import { STATUS, failure, fullName, providerName } from "./words.js";
+import { element, icon, outwardLink, refill } from "./dom.js";
+import { STATUS, endedAt, failure, fullName, providerName } from "./words.js";
 
 const TILES = 6; // colours of the providers' initials, in connections.css
 
@@ -60,6 +60,7 @@ export class Connections {
         element("h3", {}, name),
         connection.alias && element("p", { class: "alias" }, connection.alias),
         element("p", { class: "facts" }, statusChip(connection, phase), ...times(connection, phase)),
+        connection.revocation && atProvider(name, connection.revocation),
       ),
       phase.name === "idle" ? this.#disconnectButton(connection, mayAsk) : null,
       phase.name === "failed" ? this.#problem(connection, phase, mayAsk) : null,
@@ -112,6 +113,14 @@ function statusChip(connection, phase) {
   }
   const status = STATUS[connection.status];
   return element("span", { class: `chip ${status.tone}` }, icon(status.icon), status.word);
+}
+
+/** What became of the access at the provider, and where to see to it if it may be there still. */
+function atProvider(name, revocation) {
+  const { icon: symbol, tone, text, link, otherwise } = endedAt(name, revocation);
+  const there = link && outwardLink(revocation.manageUrl, link, element("span", { class: "unseen" }, ` at ${name}`));
+  const way = link ? [": ", there || otherwise] : [];
+  return element("p", { class: `at-provider ${tone}` }, icon(symbol), element("span", {}, text, ...way));
 }
 
 function times(connection, phase) {

@@ -24,6 +24,12 @@ export function icon(name) {
   return svg;
 }
 
+/** A link to a page of another site; null unless its address is an https one. */
+export function outwardLink(address, ...children) {
+  if (!URL.canParse(address) || new URL(address).protocol !== "https:") return null;
+  return element("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, ...children);
+}
+
 /** Gives `parent` these children; focus stays on the control with the same `data-action`. */
 export function refill(parent, ...children) {
   const focused = parent.contains(document.activeElement) ? document.activeElement : null;

@@ -3,10 +3,11 @@
 import { Announcements } from "./announcements.js";
 import { Confirmation } from "./confirmation.js";
 import { Connections } from "./connections.js";
+import { LookUps } from "./lookups.js";
 import { Requests } from "./requests.js";
 import { SignIn } from "./signin.js";
 import { Status } from "./status.js";
-import { Store } from "./store.js";
+import { SUCCEEDED, Store } from "./store.js";
 import { Timeline } from "./timeline.js";
 import { UnplugClient } from "./unplug-client.js";
 
@@ -25,6 +26,7 @@ const client = new UnplugClient({
 // guide: end
 
 const requests = new Requests(store, client);
+const lookUps = new LookUps(store, client);
 const status = new Status(() => client.reconnect());
 const confirmation = new Confirmation((connectionId) => requests.disconnect(connectionId));
 const timeline = new Timeline(store, client);
@@ -39,13 +41,17 @@ let signedIn = false;
 
 function happens(event) {
   if (store.add(event)) announcements.add(event, store.asked(event));
+  if (event.__typename === SUCCEEDED) lookUps.add(event.connectionId);
   const unknown = event.provider && !store.connections.has(event.connectionId);
   if (unknown) client.reread(); // connected after this page was opened
 }
 
 function show(state) {
   status.show(state);
-  if (state.name === "live") signIn.worked();
+  if (state.name === "live") {
+    signIn.worked();
+    lookUps.run();
+  }
   signedIn = state.name !== "token";
   signIn.show(signedIn ? "open" : store.loaded ? "ended" : "none");
   if (state.name === "waiting") unreachable.hidden = store.loaded;

@@ -9,6 +9,9 @@ export const FAILED = "ProviderDisconnectionFailed";
 export const CONNECTED = "ProviderConnected";
 export const ACCESS_LOST = "ProviderAccessLost";
 export const ACCESS_RESTORED = "ProviderAccessRestored";
+export const REVOCATION_ATTEMPTED = "ProviderTokenRevocationAttempted";
+export const REVOCATION_SUCCEEDED = "ProviderTokenRevocationSucceeded";
+export const REVOCATION_FAILED = "ProviderTokenRevocationFailed";
 
 const OF_ATTEMPTS = new Set([ATTEMPTED, SUCCEEDED, FAILED]);
 
@@ -44,6 +47,7 @@ export class Store {
     if (OF_ATTEMPTS.has(event.__typename)) this.#attempted(event, live);
     if (event.__typename === SUCCEEDED) this.#disconnected(event);
     else if (live) this.#access(event);
+    this.#revocation(event);
     this.changed();
     return true;
   }
@@ -61,9 +65,11 @@ export class Store {
     this.changed();
   }
 
-  /** A connection as the API gave it. */
+  /** A connection as the API gave it; an event may have told more of its revocation meanwhile. */
   put(connection) {
-    this.connections.set(connection.id, connection);
+    const known = this.connections.get(connection.id)?.revocation ?? null;
+    const revocation = later(known, connection.revocation);
+    this.connections.set(connection.id, { ...connection, revocation });
     this.changed();
   }
 
@@ -117,11 +123,31 @@ export class Store {
     if (changes) this.put({ ...known, ...changes, updatedAt: occurredAt });
   }
 
+  /** What became of the access at the provider. */
+  #revocation({ __typename, connectionId, occurredAt, evidence, reason, manageUrl = null }) {
+    const known = this.connections.get(connectionId);
+    const status = {
+      [REVOCATION_ATTEMPTED]: "PENDING",
+      [REVOCATION_SUCCEEDED]: evidence,
+      [REVOCATION_FAILED]: reason === "SHARED_GRANT" ? reason : "FAILED",
+    }[__typename];
+    const before = known?.revocation;
+    if (!known || !status) return;
+    const revocation = { status, since: occurredAt, manageUrl: manageUrl ?? before?.manageUrl ?? null };
+    this.put({ ...known, revocation });
+  }
+
   #disconnected({ connectionId, occurredAt }) {
     const known = this.connections.get(connectionId);
     if (!known || known.status === "DISCONNECTED") return;
     this.put({ ...known, status: "DISCONNECTED", disconnectedAt: known.disconnectedAt ?? occurredAt });
   }
+}
+
+/** The later of two revocations; either may be missing. */
+function later(one, other) {
+  if (!one || !other) return one ?? other ?? null;
+  return new Date(one.since) > new Date(other.since) ? one : other;
 }
 
 function newest({ asked, outcome }) {

@@ -18,11 +18,13 @@
  *
  * @typedef {{id: string, provider: {id: string, slug: string}, alias: ?string, status: string,
  *   connectedAt: ?string, disconnectedAt: ?string, lastSyncAt: ?string, createdAt: string,
- *   updatedAt: string}} Connection
+ *   updatedAt: string, revocation: ?Revocation}} Connection
+ * @typedef {{status: string, since: string, manageUrl: ?string}} Revocation what became of the access
+ *   at the provider; null until the connection is disconnected
  * @typedef {{__typename: string, id: string, position: number, cursor: string, occurredAt: string,
  *   attemptId: ?string, connectionId: string, provider: ?{id: string, slug: string},
  *   created?: boolean, status?: string, initiator?: string, note?: ?string,
- *   reason?: string, message?: string}} ProviderEvent
+ *   reason?: string, message?: string, evidence?: string, manageUrl?: ?string}} ProviderEvent
  * @typedef {{name: "connecting" | "live" | "waiting" | "token" | "stale", delay?: number}} State
  *   `connecting`; `live`: everything up to now is known, or on its way; `waiting`: unreachable, the
  *   next try is in `delay` ms; `token`: waiting for your `token` callback; `stale`: the history can't
@@ -38,6 +40,7 @@ const LONGEST_DELAY = 30_000;
 
 const CONNECTION = `fragment Connection on ConnectedProvider {
   id provider { id slug } alias status connectedAt disconnectedAt lastSyncAt createdAt updatedAt
+  revocation { status since manageUrl }
 }`;
 const EVENT = `fragment Event on ProviderEvent {
   __typename id position cursor occurredAt attemptId connectionId provider { id slug }
@@ -45,6 +48,8 @@ const EVENT = `fragment Event on ProviderEvent {
   ... on ProviderAccessLost { status }
   ... on ProviderDisconnectionAttempted { initiator note }
   ... on ProviderDisconnectionFailed { reason message }
+  ... on ProviderTokenRevocationSucceeded { evidence }
+  ... on ProviderTokenRevocationFailed { reason message manageUrl }
 }`;
 const SNAPSHOT = `query Snapshot($largest: Int!, $after: String, $last: Int!) {
   eventCursor
@@ -58,6 +63,7 @@ const HISTORY = `query History($last: Int!, $before: String, $connectionId: ID) 
     edges { node { ...Event } } pageInfo { hasPreviousPage }
   }
 } ${EVENT}`;
+const LOOK_UP = `query LookUp($id: ID!) { node(id: $id) { ...Connection } } ${CONNECTION}`;
 const FOLLOW = `subscription Follow($after: String!) {
   providerEvents(after: $after) { ...Event }
 } ${EVENT}`;
@@ -292,6 +298,11 @@ export class UnplugClient {
     return data.disconnectProvider;
   }
   // guide: end
+
+  /** One connection as it is now; null when the user has none with this id. */
+  async connection(id) {
+    return (await this.request(LOOK_UP, { id })).node;
+  }
 
   /** A page of events, oldest first, before the cursor `before` (else the newest ones). */
   async history({ before = null, connectionId = null, last = PAGE } = {}) {

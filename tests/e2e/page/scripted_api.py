@@ -40,6 +40,8 @@ class ScriptedApi:
         self.next_answers: defaultdict[str, list[Answer]] = defaultdict(list)
         self.endings: list[str | int] = []
         self.silent = False
+        self.unrevoked: Json = {}
+        """Of `revocation` where there is no way to end access."""
         self.streams: dict[WebSocketRoute, str] = {}
         self._generation = 0
         self._web = httpx.AsyncClient(
@@ -66,6 +68,7 @@ class ScriptedApi:
                 "lastSyncAt": (START - timedelta(hours=number)).isoformat(),
                 "createdAt": at,
                 "updatedAt": at,
+                "revocation": None,
             }
         )
         return str(UUID(int=number))
@@ -88,9 +91,22 @@ class ScriptedApi:
         if kind == "Succeeded" and known is not None:
             known["status"] = "DISCONNECTED"
             known["disconnectedAt"] = known["disconnectedAt"] or event["occurredAt"]
+            known["revocation"] = self.revocation(event, "NOT_ATTEMPTED") | self.unrevoked
         self.events.append(event)
         self.send(event)
         return event
+
+    def revoke(self, kind: str, connection_id: str, attempt: int, **fields: object) -> None:
+        """A step of ending the access at the provider, which the connection shows as well."""
+        event = self.happen(f"ProviderTokenRevocation{kind}", connection_id, attempt, **fields)
+        status = fields.get("evidence", "FAILED" if kind == "Failed" else "PENDING")
+        connection = next(c for c in self.connections if c["id"] == connection_id)
+        connection["revocation"] = self.revocation(event, str(status))
+
+    def revocation(self, event: Json, status: str) -> Json:
+        """What became of the access by an event."""
+        manage_url = event.get("manageUrl")
+        return {"status": status, "since": event["occurredAt"], "manageUrl": manage_url}
 
     def disconnect(self, connection_id: str, attempt: int) -> None:
         """A whole attempt that succeeds."""
@@ -150,6 +166,9 @@ class ScriptedApi:
                 return self.history(variables)
             case "Disconnect":
                 return self.disconnected(variables)
+            case "LookUp":
+                found = [c for c in self.connections if c["id"] == variables["id"]]
+                return {"data": {"node": found[0] if found else None}}
         raise ValueError(name)
 
     def snapshot(self, variables: Json) -> Json:

@@ -37,9 +37,14 @@ async def with_everything(visitor: Visitor, api: ScriptedApi, **device: Unpack[D
     await is_up_to_date(page)
     api.fail(FIDELITY, 100, "DATABASE_ERROR")
     api.happen("Attempted", SCHWAB, 101)
-    api.disconnect(api.connections[-1]["id"], 102)
+    last = api.connections[-1]["id"]
+    api.disconnect(last, 102)
+    api.revoke("Attempted", last, 103)
+    manage = "https://bank.example/apps"
+    api.revoke("Failed", last, 103, reason="GAVE_UP", message="For people.", manageUrl=manage)
     await expect(card(page, "Fidelity")).to_contain_text("Try again")
     await expect(card(page, "Schwab")).to_contain_text("Disconnecting…")
+    await expect(page.get_by_role("link", name="check here")).to_be_visible()
     return page
 
 

@@ -46,10 +46,8 @@ async def test_the_confirmation_says_what_will_happen_and_no_means_no(
     page = await open_page(visitor)
     await card(page, "Schwab").get_by_role("button", name="Disconnect Schwab, My IRA").click()
     dialog = page.get_by_role("dialog", name="Disconnect Schwab?")
-    await expect(dialog).to_contain_text(
-        "The stored credentials for Schwab are destroyed permanently."
-    )
-    await expect(dialog).to_contain_text("Schwab itself is not notified.")
+    await expect(dialog).to_contain_text("The stored credentials are destroyed permanently")
+    await expect(dialog).to_contain_text("Schwab is asked to end the app’s access")
     await expect(dialog).to_contain_text("My IRA")
     await dialog.get_by_role("button", name="Keep it").click()
     await expect(dialog).to_be_hidden()

@@ -28,20 +28,23 @@ PICTURES: dict[str, Device] = {
 
 
 async def an_eventful_day(visitor: Visitor, api: ScriptedApi, device: Device) -> Page:
-    """Something of everything: a failure, a success, and one that is under way."""
+    """Something of everything: a failure, successes, and what is under way."""
     schwab, wells_fargo, fidelity = (connection["id"] for connection in api.connections)
-    api.connect("vanguard", "Retirement 2050")
     coinbase = api.connect("coinbase")
+    api.connect("vanguard", "Retirement 2050")
     api.disconnect(coinbase, 1)
+    api.revoke("Attempted", coinbase, 5)
+    api.revoke("Succeeded", coinbase, 5, evidence="ACCEPTED")
     api.fail(wells_fargo, 2, "DATABASE_ERROR")
-    for event, ago in zip(api.events, [1440, 1440, 95, 95], strict=True):
+    for event, ago in zip(api.events, [1440] * 4 + [95, 95], strict=True):
         event["occurredAt"] = (NOW - timedelta(minutes=ago)).isoformat()
-    api.connections[-1]["disconnectedAt"] = api.events[1]["occurredAt"]
+    api.connections[3]["disconnectedAt"] = api.events[1]["occurredAt"]
     page = await visitor.page(**device)
     await page.clock.set_fixed_time(NOW)
     await page.goto(f"{ORIGIN}/#token={TOKEN}")
     await expect(card(page, "Schwab")).to_be_visible()
     api.disconnect(fidelity, 3)
+    api.revoke("Attempted", fidelity, 6)
     api.happen("Attempted", schwab, 4)
     await expect(card(page, "Schwab")).to_contain_text("Disconnecting…")
     return page

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 from uuid_utils.compat import uuid7
@@ -57,11 +58,17 @@ def says(server: Server) -> list[str]:
     ]
 
 
-async def test_the_demo_opens_signed_in(browser: Browser, tmp_path: Path) -> None:
+async def test_the_demo_opens_signed_in_and_really_ends_access(
+    browser: Browser, tmp_path: Path
+) -> None:
     with running(tmp_path, "demo", "--no-browser", LOG_LEVEL="info") as server:
         output = await asyncio.to_thread(server.output_with, "with a token")
         found = re.search(r"http\S+#token=\S+", output)
+        provider = re.search(r"demo provider[^\n]*\n *(http\S+)", output)
         assert found is not None
+        assert provider is not None
+        async with httpx.AsyncClient() as http:
+            assert "schwab: access works" in (await http.get(provider[1])).text
         async with visit(browser, server.url) as visitor:
             page = await visitor.page()
             await page.goto(found[0])
@@ -69,9 +76,19 @@ async def test_the_demo_opens_signed_in(browser: Browser, tmp_path: Path) -> Non
             assert page.url == f"{server.url}/"
             await confirm(page, "Schwab")
             await expect(card(page, "Schwab")).to_contain_text("Disconnected")
+            await expect(card(page, "Schwab")).to_contain_text("Access ended at Schwab")
             await expect(entries(page)).to_have_text(
-                ["You disconnected Schwab", "You asked to disconnect Schwab"]
+                [
+                    "Access ended at Schwab",
+                    "Schwab is asked to end access",
+                    "You disconnected Schwab",
+                    "You asked to disconnect Schwab",
+                ]
             )
+        async with httpx.AsyncClient() as http:
+            ended = (await http.get(provider[1])).text
+    assert "schwab: access has ended" in ended
+    assert "chase: access works" in ended
 
 
 async def test_two_tabs_and_another_device_agree_within_a_second(
