@@ -16,6 +16,7 @@ from infrastructure.commands.start_checks import allow_open_files, described, re
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
 from infrastructure.failures import DatabaseUnavailable
+from infrastructure.providers.catalogue import Catalogue
 from infrastructure.server.client_limits import ClientLimits
 from infrastructure.server.listening import listen, origin_of
 from infrastructure.server.unread_budget import UnreadBudget
@@ -28,7 +29,7 @@ _log = structlog.get_logger(__name__)
 def run_node(settings: Settings, host: str, port: int) -> None:
     """Serves until it is told to stop. Raises `OperatorError`."""
     require_keys(user_trust(settings))
-    catalogue(settings)
+    providers = catalogue(settings)
     refuse_shared_address(settings, host, port)
     with (
         listen(host, port) as server,
@@ -37,7 +38,7 @@ def run_node(settings: Settings, host: str, port: int) -> None:
         serving(settings.database_url.get_secret_value()),
     ):
         sockets = Sockets(server, service)
-        serve_on(sockets, settings, started=lambda: None, stopping=stopping)
+        serve_on(sockets, settings, providers, started=lambda: None, stopping=stopping)
     _log.info("stopped")
 
 
@@ -62,6 +63,7 @@ def _service_socket(settings: Settings) -> AbstractContextManager[socket | None]
 def serve_on(
     sockets: Sockets,
     settings: Settings,
+    providers: Catalogue,
     *,
     started: Callable[[], None],
     stopping: Callable[[], None],
@@ -77,18 +79,19 @@ def serve_on(
         started()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(sockets, settings, log_and_tell, stopping))
+        runner.run(_serve(sockets, settings, providers, log_and_tell, stopping))
 
 
 async def _serve(
     sockets: Sockets,
     settings: Settings,
+    providers: Catalogue,
     started: Callable[[], None],
     stopping: Callable[[], None],
 ) -> None:
     try:
         service_port = sockets.service.getsockname()[1] if sockets.service else None
-        async with create_app(settings, service_port=service_port) as app:
+        async with create_app(settings, service_port=service_port, catalogue=providers) as app:
             await serve(
                 app,
                 sockets.all,

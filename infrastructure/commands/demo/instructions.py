@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from domain.identifiers import ConnectionId, UserId
 from domain.provider_connection import ProviderConnection
@@ -9,7 +10,8 @@ from infrastructure.commands.demo.settings import TOKEN_LIFE
 
 _SUBSCRIPTION = (
     "subscription Watch($after: String) { providerEvents(after: $after) { __typename position"
-    " cursor connectionId provider { slug } ... on ProviderDisconnectionFailed { reason } } }"
+    " cursor connectionId provider { slug } ... on ProviderDisconnectionFailed { reason }"
+    " ... on ProviderTokenRevocationSucceeded { evidence } } }"
 )
 _MUTATION = (
     "mutation Disconnect($id: ID!) { disconnectProvider(input: {connectionId: $id})"
@@ -18,23 +20,37 @@ _MUTATION = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoUser:
+    """A user, a token, and what is connected."""
+
+    id: UserId
+    token: str
+    connections: Sequence[ProviderConnection]
+
+
 def page_address(origin: str, token: str) -> str:
     """The page, signed in: browsers never send what follows `#`."""
     return f"{origin}/#token={token}"
 
 
-def instructions(
-    origin: str, user_id: UserId, token: str, connections: Sequence[ProviderConnection]
-) -> str:
-    """The text that `unplug demo` prints: the page, the token, and commands to paste."""
-    first, second = connections[:2]
+def instructions(origin: str, provider: str, user: DemoUser) -> str:
+    """The text that `unplug demo` prints: the page, the token, and commands to paste.
+
+    `provider` is where the demo's own provider is.
+    """
+    first, second = user.connections[:2]
+    token = user.token
     return f"""\
 Unplug is running at {origin}/   (Ctrl-C stops it)
 
 The page, signed in:
   {page_address(origin, token)}
 
-User {user_id}, with a token for {TOKEN_LIFE.total_seconds() / 3600:.0f} hours:
+The demo provider that issued the user's tokens shows which of them still work:
+  {provider}/
+
+User {user.id}, with a token for {TOKEN_LIFE.total_seconds() / 3600:.0f} hours:
   {token}
 
 Watch what happens, in one terminal:
@@ -85,7 +101,8 @@ async def main():
             variable_values={{"after": start}},
         )):
             print(event)
-            if event["providerEvents"]["__typename"] != "ProviderDisconnectionAttempted":
+            kind = event["providerEvents"]["__typename"]
+            if kind.endswith("Failed") or kind == "ProviderTokenRevocationSucceeded":
                 break
 
 asyncio.run(main())

@@ -15,7 +15,8 @@ from domain.provider_connection import ProviderConnection
 from infrastructure.adapters import given_keys, user_trust
 from infrastructure.commands.database_setup import prepared
 from infrastructure.commands.demo.connections import demo_connections
-from infrastructure.commands.demo.instructions import instructions, page_address
+from infrastructure.commands.demo.instructions import DemoUser, instructions, page_address
+from infrastructure.commands.demo.provider import DemoProvider
 from infrastructure.commands.demo.settings import TOKEN_LIFE
 from infrastructure.commands.serve import Sockets, serve_on
 from infrastructure.commands.start_checks import refuse_shared_address
@@ -34,28 +35,36 @@ def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None
     refuse_shared_address(settings, host, port)
     with (
         listen(host, port) as server,
+        DemoProvider() as provider,
         stop_deadline() as stopping,
         serving(settings.database_url.get_secret_value()),
     ):
         user_id, now = UserId(uuid7()), datetime.now(UTC)
-        connections = asyncio.run(_insert(settings, user_id, now))
+        connections = asyncio.run(_insert(settings, user_id, provider, now))
         token, origin = issue(user_trust(settings), str(user_id), TOKEN_LIFE), origin_of(server)
 
         def started() -> None:
-            typer.echo(instructions(origin, user_id, token, connections))
+            user = DemoUser(id=user_id, token=token, connections=connections)
+            typer.echo(instructions(origin, provider.url, user))
             if browser:
                 _open(page_address(origin, token))
 
-        serve_on(Sockets(server), settings, started=started, stopping=stopping)
+        serve_on(
+            Sockets(server),
+            settings,
+            provider.catalogue(),
+            started=started,
+            stopping=stopping,
+        )
     _log.info("stopped")
 
 
 async def _insert(
-    settings: Settings, user_id: UserId, now: datetime
+    settings: Settings, user_id: UserId, provider: DemoProvider, now: datetime
 ) -> Sequence[ProviderConnection]:
     async with prepared(settings) as database:
         cipher = await CredentialsKeys(database).open(given_keys(settings))
-        connections = demo_connections(user_id, cipher.encrypt, now)
+        connections = demo_connections(user_id, provider.grant, cipher.encrypt, now)
         await database.store.insert(connections)
     return connections
 

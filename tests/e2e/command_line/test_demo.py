@@ -73,6 +73,9 @@ def test_the_subscription_shows_what_the_mutation_does(demo: Server) -> None:
             seen = watching.stdout.readline()
         assert '"position":2' in seen
         assert '"slug":"schwab"' in seen
+        while "ProviderTokenRevocationSucceeded" not in seen:
+            seen = watching.stdout.readline()
+        assert '"evidence":"ACCEPTED"' in seen
     finally:
         watching.kill()
         watching.communicate()
@@ -85,6 +88,7 @@ def test_the_python_program_runs(demo: Server) -> None:
     assert "DisconnectProviderSuccess" in output, errors
     assert "ProviderDisconnectionAttempted" in output
     assert "ProviderDisconnectionSucceeded" in output
+    assert "ACCEPTED" in output
 
 
 def test_each_start_has_a_user_and_a_secret_of_its_own(tmp_path: Path) -> None:
