@@ -61,6 +61,8 @@ fragment Shown on ProviderEvent {
   connectionId
   provider { slug }
   ... on ProviderDisconnectionFailed { reason message }
+  ... on ProviderTokenRevocationSucceeded { evidence }
+  ... on ProviderTokenRevocationFailed { reason message manageUrl }
 }
 """
 
