@@ -53,12 +53,17 @@ def lag(bucket: str) -> str:
     return f'unplug_delivery_lag_seconds_bucket{{instance="a",le="{bucket}"}}'
 
 
+def revoked(outcome: str) -> str:
+    return f'unplug_revocation_seconds_count{{instance="a",outcome="{outcome}",provider="acme"}}'
+
+
 FAILED = 'unplug_command_seconds_count{instance="a",outcome="database_error"}'
 MISSED = 'unplug_wake_ups_total{instance="a",way="missed"}'
 IDLE = 'unplug_database_connections{instance="a",state="idle"}'
 LIMIT = 'unplug_limits_hit_total{instance="a",limit="mutation_rate"}'
 UP = 'up{instance="a",job="unplug"}'
 OPEN = 'unplug_open_attempts{instance="a"}'
+OLDEST = 'unplug_revocations_oldest_seconds{instance="a"}'
 TROUBLES = {
     "UnplugDown": Trouble({UP: "0x60"}, {UP: "1x60"}),
     "UnplugCommandsFail": Trouble({FAILED: "0+6x60"}, {FAILED: "3x60"}),
@@ -69,6 +74,10 @@ TROUBLES = {
     ),
     "UnplugWakeUpsMissed": Trouble({MISSED: "0+10x60"}, {MISSED: "0+1x60"}),
     "UnplugPoolUsedUp": Trouble({IDLE: "0x60"}, {IDLE: "1x60"}),
+    "UnplugRevocationsWait": Trouble({OLDEST: "21601x60"}, {OLDEST: "21600x60"}),
+    "UnplugRevocationsFail": Trouble(
+        {revoked("gave_up"): "0+1x60"}, {revoked("accepted"): "0+9x60", revoked("refused"): "5x60"}
+    ),
     "UnplugLimitsHit": Trouble({LIMIT: "0+120x60"}, {LIMIT: "0+30x60"}),
 }
 
@@ -101,6 +110,7 @@ def case(name: str, series: Mapping[str, str], *, firing: bool) -> dict[str, obj
 LABELS = {
     "UnplugDown": {"instance": "a", "job": "unplug"},
     "UnplugPoolUsedUp": {"instance": "a"},
+    "UnplugRevocationsFail": {"provider": "acme"},
     "UnplugLimitsHit": {"limit": "mutation_rate"},
 }
 """What operators see of where it is."""
