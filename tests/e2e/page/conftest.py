@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
-from tests.e2e.page.browser import PATIENCE, Visitor, visiting
-from tests.e2e.page.scripted_api import ORIGIN, ScriptedApi
+from tests.e2e.page.visiting.browser import PATIENCE, Visitor, visiting
+from tests.e2e.page.visiting.scripted_api import ORIGIN, ScriptedApi
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 FLAGS = [

@@ -6,9 +6,9 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from tests.e2e.page.browser import Device, Visitor
-from tests.e2e.page.screen import card, is_up_to_date, open_page, status
-from tests.e2e.page.scripted_api import ScriptedApi
+from tests.e2e.page.visiting.browser import Device, Visitor
+from tests.e2e.page.visiting.screen import card, is_up_to_date, open_page, status
+from tests.e2e.page.visiting.scripted_api import ScriptedApi
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

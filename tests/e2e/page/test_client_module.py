@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route
 
-from tests.e2e.page.browser import Visitor
-from tests.e2e.page.scripted_api import ORIGIN, TOKEN, Json, ScriptedApi, problem
+from tests.e2e.page.visiting.browser import Visitor
+from tests.e2e.page.visiting.scripted_api import ORIGIN, TOKEN, Json, ScriptedApi, problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

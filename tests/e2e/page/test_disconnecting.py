@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.page.browser import Visitor
-from tests.e2e.page.screen import card, confirm, entries, open_page
-from tests.e2e.page.scripted_api import Json, ScriptedApi, problem, result
+from tests.e2e.page.visiting.browser import Visitor
+from tests.e2e.page.visiting.screen import card, confirm, entries, open_page
+from tests.e2e.page.visiting.scripted_api import Json, ScriptedApi, problem, result
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -3,9 +3,9 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.page.browser import Visitor
-from tests.e2e.page.screen import card, entries, is_up_to_date, open_page, sign_in, status
-from tests.e2e.page.scripted_api import ORIGIN, TOKEN, ScriptedApi, problem
+from tests.e2e.page.visiting.browser import Visitor
+from tests.e2e.page.visiting.screen import card, entries, is_up_to_date, open_page, sign_in, status
+from tests.e2e.page.visiting.scripted_api import ORIGIN, TOKEN, ScriptedApi, problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.page.browser import Device, Visitor
-from tests.e2e.page.screen import card
-from tests.e2e.page.scripted_api import ORIGIN, TOKEN, ScriptedApi
+from tests.e2e.page.visiting.browser import Device, Visitor
+from tests.e2e.page.visiting.screen import card
+from tests.e2e.page.visiting.scripted_api import ORIGIN, TOKEN, ScriptedApi
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

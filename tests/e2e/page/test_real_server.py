@@ -14,8 +14,16 @@ from playwright.async_api import Browser, Page, expect
 from uuid_utils.compat import uuid7
 
 from tests.e2e.client import User
-from tests.e2e.page.browser import Visitor, nothing_to_prepare, visiting
-from tests.e2e.page.screen import card, confirm, entries, is_up_to_date, open_page, sign_in, status
+from tests.e2e.page.visiting.browser import Visitor, nothing_to_prepare, visiting
+from tests.e2e.page.visiting.screen import (
+    card,
+    confirm,
+    entries,
+    is_up_to_date,
+    open_page,
+    sign_in,
+    status,
+)
 from tests.support.network.tcp_proxy import Cut, TcpProxy
 from tests.support.processes import Server, bearer, connection_line, running, unplug
 

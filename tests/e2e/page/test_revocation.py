@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.page.browser import Visitor
-from tests.e2e.page.screen import card, confirm, entries, is_up_to_date, open_page
-from tests.e2e.page.scripted_api import Json, ScriptedApi, result
+from tests.e2e.page.visiting.browser import Visitor
+from tests.e2e.page.visiting.screen import card, confirm, entries, is_up_to_date, open_page
+from tests.e2e.page.visiting.scripted_api import Json, ScriptedApi, result
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

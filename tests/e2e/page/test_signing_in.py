@@ -3,9 +3,9 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.page.browser import Visitor
-from tests.e2e.page.screen import card, is_up_to_date, open_page, sign_in, status
-from tests.e2e.page.scripted_api import ORIGIN, ScriptedApi
+from tests.e2e.page.visiting.browser import Visitor
+from tests.e2e.page.visiting.screen import card, is_up_to_date, open_page, sign_in, status
+from tests.e2e.page.visiting.scripted_api import ORIGIN, ScriptedApi
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -4,8 +4,8 @@ from typing import Unpack
 
 from playwright.async_api import Locator, Page, expect
 
-from tests.e2e.page.browser import Device, Visitor
-from tests.e2e.page.scripted_api import ORIGIN, TOKEN
+from tests.e2e.page.visiting.browser import Device, Visitor
+from tests.e2e.page.visiting.scripted_api import ORIGIN, TOKEN
 
 
 async def open_page(

@@ -17,7 +17,7 @@ from infrastructure.web.page import page_routes
 
 ORIGIN = "http://unplug.test"
 TOKEN = "token-1"
-SCHEMA = build_schema((Path(__file__).parents[3] / "schema" / "schema.graphql").read_text())
+SCHEMA = build_schema((Path(__file__).parents[4] / "schema" / "schema.graphql").read_text())
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 PROVIDERS = ["schwab", "fidelity", "wells-fargo", "vanguard", "coinbase"]
 
