@@ -123,7 +123,7 @@ def _started(command: list[str], folder: str, port: int) -> Iterator[None]:
     if os.geteuid() == 0:
         as_user = {"user": UNPRIVILEGED, "extra_groups": []}
         shutil.chown(folder, UNPRIVILEGED)
-    process = subprocess.Popen([path, *arguments], **as_user)
+    process = subprocess.Popen([path, *arguments], cwd=folder, **as_user)
     try:
         wait_until(lambda: accepts(port), process)
         yield
