@@ -1,6 +1,7 @@
 """SIGTERM ends a server within five seconds, also when its database does not answer."""
 
 import asyncio
+import signal
 import sqlite3
 import time
 from contextlib import closing
@@ -13,6 +14,7 @@ from cryptography.fernet import Fernet
 
 from infrastructure.database.sqlite.connection import connect
 from tests.support.processes import Server, bearer, connection_line, running, unplug
+from tests.support.servers.postgres import PostgresServer
 
 USER, CONNECTION = UUID(int=7), UUID(int=1)
 MUTATION = (
@@ -91,6 +93,31 @@ async def test_postgres_that_does_not_answer(tmp_path: Path, postgres_url: str) 
             assert cut.status_code == 503
             assert cut.json()["errors"][0]["extensions"] == {"code": "INTERNAL_SERVER_ERROR"}
     await other.close()
+
+
+async def test_postgres_that_stands_still(tmp_path: Path) -> None:
+    database = PostgresServer()
+    database.start()
+    settings = {"DATABASE_URL": database.create_database("unplug"), "CREDENTIALS_KEYS": KEY}
+    unplug("migrate", cwd=tmp_path, **settings)
+    unplug("import", "-", cwd=tmp_path, stdin=connection_line(USER, CONNECTION), **settings)
+    try:
+        with running(tmp_path, **settings) as server:
+            database.signal_all(signal.SIGSTOP)
+            command = ask(server, MUTATION, id=str(CONNECTION))
+            query = ask(server, QUERY)
+            await in_progress(server)
+
+            assert await stopped(server) < SECONDS
+
+            failed = (await command).json()["data"]["disconnectProvider"]
+            assert failed["__typename"] == "DisconnectionFailed"
+            cut = await query
+            assert cut.status_code == 503
+            assert cut.json()["errors"][0]["extensions"] == {"code": "INTERNAL_SERVER_ERROR"}
+    finally:
+        database.signal_all(signal.SIGCONT)
+        database.remove()
 
 
 async def test_a_rewrite_that_would_take_longer_is_postponed(tmp_path: Path) -> None:
