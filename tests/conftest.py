@@ -31,6 +31,8 @@ __all__ = [
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("resilience")
     group.addoption("--resilience-seconds", default="15", help="How long faults go on per set-up.")
+    group.addoption("--webhook-users", default="8", help="Users in the test of killed nodes.")
+    group.addoption("--webhook-commands", default="4", help="Disconnections of each of them.")
     group.addoption("--resilience-seed", help="Faults and load as in the run with this seed.")
 
 
