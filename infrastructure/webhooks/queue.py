@@ -28,6 +28,9 @@ _SETTLE = Statement(
     "UPDATE webhook_deliveries SET position = $4, tries = $5, stopped = $6, due_at = @after($7),"
     " behind_since = coalesce($8, behind_since), lease = NULL"
     " WHERE endpoint_id = $1 AND user_id = $2 AND lease = $3"
+    # A restore may have brought the lease back, and taken the event away.
+    " AND (EXISTS (SELECT 1 FROM provider_events AS e WHERE e.id = $9"
+    " AND e.user_id = webhook_deliveries.user_id AND e.position = $4) OR $9 IS NULL)"
 )
 _START_PROBE = Statement(
     "UPDATE webhook_endpoints SET paused_until = @after($2) WHERE id = $1 AND state = 'active'"
@@ -75,15 +78,16 @@ class Delivery:
 class Progress:
     """Where a user's deliveries stand after a turn.
 
-    `pause` is in seconds; `stopped` is for an operator to resume. `since` is the time of the last
-    event that was delivered.
+    `event_id` is the event at `position` and `since` its time, None when the turn has delivered
+    nothing. `pause` is in seconds; `stopped` is for an operator to resume.
     """
 
     position: int
+    event_id: UUID | None = None
+    since: datetime | None = None
     tries: int = 0
     pause: float = 0.0
     stopped: bool = False
-    since: datetime | None = None
 
 
 class DeliveryQueue:
@@ -137,6 +141,7 @@ class DeliveryQueue:
             progress.stopped,
             progress.pause,
             progress.since,
+            progress.event_id,
         )
 
     async def answered(self, endpoint_id: UUID, status: str) -> None:

@@ -155,7 +155,10 @@ class EndpointWorker:
                     await self._failed(turn, recorded, answer)
                     return
                 await self._note(answer, delivery)
-            turn.progress = Progress(position=recorded.position, since=recorded.event.occurred_at)
+            event = recorded.event
+            turn.progress = Progress(
+                position=recorded.position, event_id=event.id, since=event.occurred_at
+            )
 
     async def _note(self, answer: Answer, delivery: Delivery) -> None:
         """The endpoint works. Not written down for every event."""

@@ -44,8 +44,11 @@ CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON provider_events
 class Cluster:
     """Started by `async with`, and stopped in good order at the end."""
 
-    def __init__(self, setup: Setup, folder: Path, population: Population) -> None:
+    def __init__(
+        self, setup: Setup, folder: Path, population: Population, webhook: str | None = None
+    ) -> None:
         self.setup = setup
+        self._webhook = webhook
         self.population = population
         self.file = folder / "unplug.sqlite3"
         self.postgres = PostgresServer(connections=CONNECTIONS) if setup.postgres else None
@@ -115,6 +118,15 @@ class Cluster:
         if self.postgres is not None:
             await self._execute(f"UPDATE dawdling SET seconds = {seconds}")  # noqa: S608 (a number)
 
+    async def resume_webhooks(self) -> None:
+        """Nothing waits any more because nodes were stopped in the middle of requests."""
+        sql = "UPDATE webhook_endpoints SET failures = 0, paused_until = NULL"
+        if self.postgres is not None:
+            await self._execute(sql)
+            return
+        with closing(sqlite3.connect(self.file, timeout=60)) as db, db:
+            db.execute(sql)
+
     async def age_attempts(self) -> None:
         """As if a minute had passed for every attempt that is open."""
         if self.postgres is not None:
@@ -171,7 +183,10 @@ class Cluster:
 
     def _fill(self) -> None:
         (self._folder / "connections.jsonl").write_text(self.population.import_file())
-        for command in (["migrate"], ["import", "connections.jsonl"]):
+        commands = [["migrate"], ["import", "connections.jsonl"]]
+        if self._webhook is not None:
+            commands.append(["webhooks", "add", self._webhook])
+        for command in commands:
             done = unplug(*command, cwd=self._folder, **self._settings(direct=True))
             assert done.returncode == 0, done.stdout + done.stderr
         if self.postgres is not None:
@@ -185,6 +200,7 @@ class Cluster:
             "DATABASE_URL": url,
             "CREDENTIALS_KEYS": self.population.key,
             "WAKE_UPS": "on" if self.setup.wake_ups else "off",
+            "WEBHOOK_TIMEOUT": "2",
         }
         if self.nats is not None:
             settings["NATS_URL"] = self.nats.url

@@ -18,6 +18,8 @@ from tests.resilience.population import Population
 from tests.resilience.setups import Setup
 from tests.resilience.truth import Truth, open_attempts, read_truth
 from tests.resilience.verdict import Verdict, judge
+from tests.resilience.webhooks import received
+from tests.support.network.receiver import receiver
 from tests.support.woken import eventually
 
 CLOSES_WITHIN = 20.0
@@ -32,6 +34,7 @@ class Report:
     commands: Counter[str]
     back_ends: Counter[str]
     faults: Counter[str]
+    webhooks: tuple[int, int]
     frames: int
     reconnects: int
     longest_away: float
@@ -45,7 +48,8 @@ class Report:
         return (
             f"{self.setup.name}, seed {self.seed}: {_listed(self.commands)} commands;"
             f" of back ends {_listed(self.back_ends)};"
-            f" faults: {_listed(self.faults)}; {self.frames} frames over {self.reconnects}"
+            f" faults: {_listed(self.faults)}; {self.webhooks[0]} events in {self.webhooks[1]}"
+            f" requests to a webhook; {self.frames} frames over {self.reconnects}"
             f" reconnects; {self.verdict.losses} lost, {self.verdict.duplicates} doubled,"
             f" {self.verdict.disorders} out of order; longest away {self.longest_away:.1f} s,"
             f" from event to frame {self.longest_delay:.1f} s at most,"
@@ -57,7 +61,7 @@ class Report:
 async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
     """Puts the promises to the test for so long."""
     population = Population.of(random.Random(f"{seed} population"))  # noqa: S311
-    async with Cluster(setup, folder, population) as cluster:
+    async with receiver() as there, Cluster(setup, folder, population, there.url) as cluster:
         clients = Clients(cluster.nodes, population, seed)
         faults = Faults(cluster, clients, folder)
         clients.start()
@@ -67,6 +71,8 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
             longest = clients.longest_delay()
             state = await calm(cluster, clients, folder)
             truth = await _settle(cluster, clients, folder)
+            await cluster.resume_webhooks()
+            await received(there, truth, ARRIVES_WITHIN)
             credentials = await clients.back_ends.compare()
         finally:
             await clients.stop()
@@ -78,6 +84,7 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
         commands=clients.commands.outcomes,
         back_ends=clients.back_ends.outcomes,
         faults=faults.counts,
+        webhooks=(len(set(there.ids)), len(there.ids)),
         frames=sum(len(each.received) for each in clients.subscribers),
         reconnects=sum(each.reconnects for each in clients.subscribers),
         longest_away=max(each.longest_away for each in clients.subscribers),

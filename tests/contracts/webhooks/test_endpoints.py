@@ -7,6 +7,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from domain.ports import UnknownKey
 from infrastructure.database.statements import Statement
+from infrastructure.webhooks.queue import DeliveryQueue, Progress
 from tests.contracts.webhooks.outbox import Outbox
 from tests.support.ids import a_user
 from tests.support.network.quirk_server import late, reply
@@ -76,6 +77,26 @@ async def test_after_a_restore_known_positions_come_with_other_ids(outbox: Outbo
             await outbox.delivered([endpoint_id])
     assert [event.position for event in new] == [3, 4, 5]
     assert there.ids == [event.event.id for event in (*kept, *lost, *new)]
+
+
+async def test_a_turn_that_a_restore_interrupts_skips_nothing(outbox: Outbox) -> None:
+    """The backup has the turn's lease, and the new history other events at its positions."""
+    queue = DeliveryQueue(outbox.store, 0.5)
+    async with receiver() as there:
+        endpoint_id, _ = await outbox.add(there.url)
+        async with outbox.node():
+            pass
+        await outbox.publish(ALICE)
+        (turn,) = await queue.claim(endpoint_id, 1)
+        await outbox.world.back_up()
+        (lost,) = await outbox.publish(ALICE)
+        await outbox.world.restore()
+        new = await outbox.publish(ALICE)
+        await queue.settle(turn, Progress(position=2, event_id=lost.event.id))
+        async with outbox.node():
+            await outbox.delivered([endpoint_id])
+    assert there.positions() == {str(ALICE): [1, 2]}
+    assert there.ids[-1] == new[0].event.id
 
 
 async def test_a_node_without_the_key_leaves_deliveries_to_others(
