@@ -18,6 +18,7 @@ from benchmarks.growth import growth
 from benchmarks.mutations import durable, graphql_path, latency
 from benchmarks.services import services
 from benchmarks.streams import delay, delivery, memory
+from benchmarks.webhooks import webhooks
 
 FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "sqlite": lambda settings: durable(settings, Sqlite()),
@@ -30,6 +31,7 @@ FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "growth": growth,
     "floods": floods,
     "services": services,
+    "webhooks": webhooks,
 }
 
 

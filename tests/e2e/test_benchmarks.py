@@ -21,12 +21,13 @@ ROWS = {
     "growth": 3,
     "floods": 6,
     "services": 2,
+    "webhooks": 2,
 }
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_figure_is_measured(figure: str) -> None:
-    if figure == "postgres":
+    if figure in {"postgres", "webhooks"}:
         postgres_programs()  # skips the test where there is none
     command = [sys.executable, "-m", "benchmarks", "--rounds", "1", "--seconds", "0.5"]
     done = subprocess.run(
