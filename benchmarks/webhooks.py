@@ -69,7 +69,7 @@ def _rate(settings: Settings, database: Database, endpoints: int) -> float:
             unplug.run("webhooks", "add", f"http://127.0.0.1:{there.port}/")
         with unplug.serving() as server:
             first, *ids = unplug.connection_ids
-            once = replace(settings, seconds=0.1, warm_up=0.0)
+            once = replace(settings, seconds=1.0, warm_up=0.0)
             mutate(server, once, 1, [first], unplug.tokens, repeat=True)
             _wait_for(there, endpoints)
             tokens = [*unplug.tokens[1:], unplug.tokens[0]]

@@ -1,7 +1,9 @@
 """Reading a SQLite file beside its writer."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import closing
+from functools import partial
 
 import pytest
 from tortoise.exceptions import OperationalError
@@ -9,9 +11,21 @@ from tortoise.exceptions import OperationalError
 from domain.events import EventCursor
 from domain.ports import PageRequest, StorageError
 from infrastructure.database.sqlite.connection import connect
+from infrastructure.persistence.all_events import AllEventsCursor, TortoiseAllEvents
 from tests.contracts.worlds.world import attempted
 from tests.integration.sqlite.node import Node
 from tests.support.ids import a_connection, a_user, an_event
+
+SILENT = """
+WITH RECURSIVE users (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM users WHERE n < :count)
+INSERT INTO provider_events
+    (id, user_id, position, kind, occurred_at, connection_id, attempt_id, initiator)
+SELECT printf('%08x-0000-7000-8000-%012x', :count, n),
+    printf('%08x-0000-7000-9000-%012x', :count, n), 1, 'attempted', '2026-01-01 00:00:00+00:00', '00000000-0000-0000-0000-000000000009',
+    printf('%08x-0000-7000-a000-%012x', :count, n), 'user'
+FROM users
+"""
+"""So many users with one event each."""
 
 
 async def test_reads_hold_no_transaction(node: Node) -> None:
@@ -56,3 +70,39 @@ async def test_read_that_fails_says_why_to_the_log_and_raises_an_error_of_ours(
 async def test_nothing_is_written_through_the_readers(node: Node) -> None:
     with pytest.raises(OperationalError, match="readonly"):
         await node.database.client.execute_query("DELETE FROM open_attempts")
+
+
+async def test_silent_users_cost_a_follower_nothing(node: Node) -> None:
+    """Counted in steps of SQLite's machine: as many beside 20,000 silent users as beside 10."""
+    events = TortoiseAllEvents(node.database.client)
+    steps = []
+    for silent in (10, 20_000):
+        with closing(connect(node.path)) as db:
+            db.execute(SILENT, {"count": silent})
+        cursor = await last_cursor(events)
+        taken = await steps_of(node, partial(events.read, cursor, 1 << 60, 500))
+        steps.append(taken + await steps_of(node, events.horizon))
+    assert steps[0] == steps[1] < 1_000
+
+
+async def last_cursor(events: TortoiseAllEvents) -> AllEventsCursor:
+    horizon = await events.horizon()
+    cursor = None
+    while page := await events.read(cursor, horizon.settled, 10_000):
+        cursor = page[-1].cursor
+    assert cursor is not None
+    return cursor
+
+
+async def steps_of(node: Node, work: Callable[[], Awaitable[object]]) -> int:
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    reader = node.database.client._connection
+    await reader.set_progress_handler(step, 1)
+    await work()
+    await reader.set_progress_handler(None, 1)
+    return steps
