@@ -21,7 +21,8 @@ WITH RECURSIVE users (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM users WHERE n 
 INSERT INTO provider_events
     (id, user_id, position, kind, occurred_at, connection_id, attempt_id, initiator)
 SELECT printf('%08x-0000-7000-8000-%012x', :count, n),
-    printf('%08x-0000-7000-9000-%012x', :count, n), 1, 'attempted', '2026-01-01 00:00:00+00:00', '00000000-0000-0000-0000-000000000009',
+    printf('%08x-0000-7000-9000-%012x', :count, n), 1, 'attempted',
+    '2026-01-01 00:00:00+00:00', '00000000-0000-0000-0000-000000000009',
     printf('%08x-0000-7000-a000-%012x', :count, n), 'user'
 FROM users
 """
