@@ -35,7 +35,10 @@ class Mutation:
     """Root of all mutations."""
 
     @strawberry.mutation(
-        description="Disconnects a provider and destroys its credentials. Repeating it is safe."
+        description=(
+            "Disconnects a provider. The connection's credentials are destroyed at once, or by the "
+            "outcome of their revocation at the provider. Repeating it is safe."
+        )
     )
     async def disconnect_provider(
         self,

@@ -20,7 +20,7 @@ class DisconnectProviderInput:
     )
 
 
-@strawberry.type(description="The provider is disconnected and its credentials are destroyed.")
+@strawberry.type(description="The provider is disconnected; the connection has no credentials.")
 class DisconnectProviderSuccess:
     """Also the result of repeating a disconnection."""
 

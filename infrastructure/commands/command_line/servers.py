@@ -33,8 +33,7 @@ def demo(
 ) -> None:
     """Try it: a server with a demo user, on its own database.
 
-    The user's tokens come from a demo provider, a small OAuth server beside it that
-    really ends them.
+    The user's tokens come from a demo provider beside it, which really ends them.
 
     The database is ./unplug-demo.sqlite3, with a .key and a .lock file beside it.
     All three can be deleted when the demo is stopped.

@@ -30,6 +30,7 @@ def demo_settings() -> Settings:
         service_token_jwks_url=None,
         service_token_issuer=None,
         providers_file=None,
+        proxies=False,
     )
     friendly = {"page": True, "introspection": True, "log_level": "warning"}
     unset = {name: value for name, value in friendly.items() if getattr(settings, name) is None}

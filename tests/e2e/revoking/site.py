@@ -41,14 +41,21 @@ class Site:
         ]
         (self.folder / "providers.toml").write_text("\n".join(tables))
 
-    def connect(self, user_id: UUID, slug: str, tokens: Mapping[str, str]) -> UUID:
-        """Imports an active connection; returns its id."""
-        connection_id: UUID = uuid7()
-        credentials = {"type": "oauth2", "data": dict(tokens)}
-        line = connection_line(user_id, connection_id, provider_slug=slug, credentials=credentials)
-        done = unplug("import", "-", cwd=self.folder, stdin=line, **self.settings)
+    def connect(self, *connections: tuple[UUID, str, Mapping[str, str]]) -> list[UUID]:
+        """Imports active connections, by user, slug and tokens; returns their ids."""
+        ids: list[UUID] = [uuid7() for _ in connections]
+        lines = [
+            connection_line(
+                user,
+                id_,
+                provider_slug=slug,
+                credentials={"type": "oauth2", "data": dict(tokens)},
+            )
+            for id_, (user, slug, tokens) in zip(ids, connections, strict=True)
+        ]
+        done = unplug("import", "-", cwd=self.folder, stdin="".join(lines), **self.settings)
         assert done.returncode == 0, done.stderr
-        return connection_id
+        return ids
 
     def serve(self, **settings: str) -> AbstractContextManager[Server]:
         return running(self.folder, **self.settings, **settings)

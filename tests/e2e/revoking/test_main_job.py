@@ -9,7 +9,7 @@ from tests.e2e.client import User
 from tests.e2e.revoking.site import Site, disconnect, revocations
 from tests.support.servers.oauth import CLIENT, OAuthServer, OidcProvider
 
-USER, OTHER = UUID(int=1), UUID(int=2)
+USER = UUID(int=1)
 STEPS = [
     "ProviderDisconnectionAttempted",
     "ProviderDisconnectionSucceeded",
@@ -31,7 +31,8 @@ def test_tokens_end_at_the_provider(
     servers = {"iam": iam, "oidc": oidc_provider.server()}
     site.catalogue(**{slug: {"endpoint": each.revocation} for slug, each in servers.items()})
     tokens = {slug: server.grant() for slug, server in servers.items()}
-    connections = {slug: site.connect(USER, slug, tokens[slug]) for slug in servers}
+    ids = site.connect(*((USER, slug, tokens[slug]) for slug in servers))
+    connections = dict(zip(servers, ids, strict=True))
     with site.serve() as node:
         user = User(node, USER)
         assert set(revocations(user).values()) == {None}
@@ -61,7 +62,7 @@ def test_a_shared_grant_ends_with_the_last_connection(
     site.catalogue(oidc={"endpoint": server.revocation, "ends": "grant"})
     tokens = oidc_provider.grant()
     siblings = oidc_provider.grant(of=tokens["grant"])
-    first, last = site.connect(USER, "oidc", tokens), site.connect(USER, "oidc", siblings)
+    first, last = site.connect((USER, "oidc", tokens), (USER, "oidc", siblings))
     with site.serve() as node:
         user = User(node, USER)
         kept = disconnect(user, first)

@@ -27,11 +27,11 @@ def test_access_that_had_ended_is_told_apart(tmp_path: Path) -> None:
             }
         )
         tokens = provider.grant("demo")
-        connections = {user: site.connect(user, "demo", tokens) for user in (USER, OTHER)}
+        ids = site.connect((USER, "demo", tokens), (OTHER, "demo", tokens))
         with site.serve() as node:
             evidence = [
                 disconnect(User(node, user), connection)["evidence"]
-                for user, connection in connections.items()
+                for user, connection in zip((USER, OTHER), ids, strict=True)
             ]
     assert evidence == ["ACCEPTED", "ALREADY_GONE"]
 
@@ -42,8 +42,8 @@ def test_providers_without_a_way_and_outside_the_catalogue(tmp_path: Path) -> No
     (tmp_path / "providers.toml").write_text(
         f'[schwab]\npreset = "none"\nmanage_url = "{MANAGE}"\n'
     )
-    schwab = site.connect(USER, "schwab", {"refresh_token": "r-1"})
-    other = site.connect(USER, "other", {"refresh_token": "r-1"})
+    tokens = {"refresh_token": "r-1"}
+    schwab, other = site.connect((USER, "schwab", tokens), (USER, "other", tokens))
     with site.serve() as node:
         user = User(node, USER)
         for connection in (schwab, other):
@@ -65,7 +65,7 @@ def test_tokens_that_come_late_are_revoked_and_not_stored(
     site = Site(tmp_path)
     site.catalogue(oidc={"endpoint": server.revocation})
     first, late = oidc_provider.grant(), oidc_provider.grant()
-    connection = site.connect(USER, "oidc", first)
+    (connection,) = site.connect((USER, "oidc", first))
     with site.serve(SERVICE_ADDRESS="127.0.0.1:0") as node:
         user = User(node, USER)
         disconnect(user, connection)
