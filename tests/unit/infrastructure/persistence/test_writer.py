@@ -24,6 +24,7 @@ from infrastructure.database.store import (
 from infrastructure.persistence.writer import MAX_BATCH, Writer
 from tests.contracts.worlds.world import attempted, failed
 from tests.support.ids import a_connection, a_user
+from tests.support.woken import eventually
 
 USER = a_user(1)
 GOOD, BAD, CLOSED = a_connection(2), a_connection(666), a_connection(667)
@@ -39,6 +40,8 @@ class InMemoryStore:
         self.lost_answers = 0
         self.reads_that_fail = 0
         self.looks_that_fail = 0
+        self.looks = 0
+        self.fault_at_a_look: Exception | None = None
         self.locked: set[UUID] = set()
         self.may_commit = asyncio.Event()
         self.may_commit.set()
@@ -73,6 +76,9 @@ class InMemoryStore:
         return 0.3
 
     async def locked_rows(self, members: Sequence[Member]) -> Collection[UUID]:
+        self.looks += 1
+        if self.fault_at_a_look is not None:
+            raise self.fault_at_a_look
         if self.looks_that_fail:
             self.looks_that_fail -= 1
             raise StorageError
@@ -293,6 +299,7 @@ async def test_close_finishes_what_was_taken_and_takes_no_more(case: Case) -> No
     case.store.may_commit.set()
     await closing
 
+    assert len(case.store.log) == 3
     assert await settled(tasks) == case.store.log[1:]
     assert isinstance((await settled([late]))[0], StorageError)
 
@@ -432,6 +439,25 @@ async def test_read_back_of_a_member_in_doubt_is_repeated(case: Case) -> None:
     case.store.locked = set()
 
     assert await settled([doubted]) == case.store.log[-1:]
+
+
+async def test_a_fault_at_a_later_look_reaches_those_that_were_set_aside(case: Case) -> None:
+    case.store.locked = {LOCKED}
+    task = case.write(attempted(LOCKED, GOOD))
+    await eventually(lambda: case.store.looks > 0)
+    case.store.fault_at_a_look = RuntimeError()
+    assert await settled([task]) == [case.store.fault_at_a_look]
+
+
+async def test_a_blocked_member_is_not_tried_again_while_its_row_is_locked(case: Case) -> None:
+    case.store.locked = {LOCKED}
+    held = case.write(attempted(LOCKED, GOOD))
+    await eventually(lambda: case.store.looks > 1)
+    await settled([case.write(event())])
+    tries = [each for batch in case.store.batches for each in batch if each.user_id == LOCKED]
+    assert len(tries) == 1
+    case.store.locked = set()
+    assert await settled([held]) == case.store.log[1:]
 
 
 async def test_close_waits_for_no_locks(case: Case) -> None:
