@@ -39,6 +39,14 @@ def test_any_state_becomes_disconnected_without_credentials(status: ConnectionSt
     assert disconnected.disconnected_at == disconnected.updated_at == LATER
 
 
+def test_the_longest_names_and_the_first_versions_are_accepted() -> None:
+    changed = replace(
+        connection(), provider_slug="s" * 50, alias="a" * 100, provider_account_id="i" * 255
+    )
+    assert (changed.version, changed.credentials_version) == (1, 1)
+    assert replace(changed, provider_slug="s", provider_account_id="i").alias == "a" * 100
+
+
 def test_the_first_time_of_disconnection_stays() -> None:
     disconnected = connection(ConnectionStatus.DISCONNECTED)
 

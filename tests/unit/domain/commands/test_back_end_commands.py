@@ -12,6 +12,7 @@ from domain.commands.disconnect_provider import (
     DisconnectProviderHandler,
 )
 from domain.commands.record_sync import RecordSync, RecordSyncHandler
+from domain.commands.refresh_credentials import RefreshCredentials, RefreshCredentialsHandler
 from domain.events import FailureReason, Initiator, ProviderRef
 from domain.ports import AttemptRecorded, ConcurrentUpdate
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
@@ -76,6 +77,23 @@ async def test_change_that_is_late_is_made_again(world: World, times: int) -> No
     world.at("update", *[always_late] * times)
     assert isinstance(await connecting(world).handle(COMMAND), Success)
     assert isinstance(await syncing(world).handle(SYNC), Success)
+
+
+async def test_late_credentials_of_a_connection_that_a_restore_took_away(world: World) -> None:
+    async def nothing() -> None: ...
+
+    async def restored() -> None:
+        world.connections.clear()
+
+    world.add(CONNECTION.mark_disconnected(CLOCK()))
+    world.at("find", nothing, restored)
+    handler = RefreshCredentialsHandler(
+        InMemoryProviderConnectionRepository(world), now=FakeClock(), new_id=FakeIds()
+    )
+    command = RefreshCredentials(
+        connection_id=CONNECTION.id, credentials_version=1, credentials=COMMAND.credentials
+    )
+    assert await handler.handle(command) == Failure(error=errors.ConnectionNotFound())
 
 
 @pytest.mark.parametrize(
