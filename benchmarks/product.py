@@ -19,10 +19,10 @@ from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Success
 from infrastructure.observability.access_log import JsonAccessLog
 from infrastructure.observability.logging import configure_logging
+from infrastructure.observability.metrics import Metrics
 from infrastructure.server.client_limits import ClientLimits
 from infrastructure.server.listening import listen
 from infrastructure.server.uvicorn_server import Lifecycle, serve
-from schema.admission.telemetry import SilentTelemetry
 from schema.asgi import Observers, WireSettings, graphql_app, viewer_gateway
 from schema.build import build_schema
 from schema.viewer.context import Services
@@ -73,7 +73,7 @@ def no_op() -> ASGIApp:
         new_id=uuid7,
     )
     settings = WireSettings(mutations_per_second=1_000_000)  # all of them are one user's
-    observers = Observers(access_log=JsonAccessLog(), telemetry=SilentTelemetry())
+    observers = Observers(access_log=JsonAccessLog(), telemetry=Metrics())
     gateway = viewer_gateway(build_schema(), services, _Tokens(), settings, observers)
     return graphql_app(gateway, settings, observers, uuid7, Starlette())
 

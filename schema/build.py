@@ -96,7 +96,7 @@ class UnplugSchema(strawberry.Schema):
 def _describe_values(type_: GraphQLObjectType) -> None:
     definition = strawberry_definition(type_)
     if isinstance(definition, StrawberryObjectDefinition):
-        type_.extensions[VALUES] = definition.origin
+        type_.extensions[VALUES] = (definition.concrete_of or definition).origin
     if any(interface.name == "Error" for interface in type_.interfaces):
         type_.extensions[FAILURE] = _code(type_.name)
 

@@ -50,7 +50,7 @@ class DisconnectAllProviders:
         self, connection_id: ConnectionId, attempt_id: AttemptId | None = None, tries: int = 0
     ) -> DisconnectProvider:
         """One connection's command. The id of a new attempt follows from the batch, the connection
-        and how often it was tried, so that the log takes each attempt once, whoever records it.
+        and how often it was tried, so that the log takes each attempt once, from all nodes.
         """
         name = f"{self.user_id} {connection_id} {tries}"
         return DisconnectProvider(

@@ -63,16 +63,6 @@ class ProviderEventRow(Model):
         table = "provider_events"
 
 
-class LogHeadRow(Model):
-    """The last position of a user's log; its row lock is what puts commits in order."""
-
-    user_id = fields.UUIDField(primary_key=True)
-    position = fields.IntField()
-
-    class Meta:
-        table = "log_heads"
-
-
 class OpenAttemptRow(Model):
     """An attempt without an outcome. `opened_at` is the database's own clock."""
 

@@ -109,7 +109,7 @@ class RevocationQueue(Protocol):
     async def lease(self, turns: Sequence[Turn], lasts: float) -> Sequence[LeasedRevocation]:
         """Takes due revocations of these providers for `lasts` seconds, by the database's clock.
 
-        Those that are overdue are taken whatever their provider is.
+        Those that are overdue are taken for every provider.
         """
 
     async def postpone(self, leased: LeasedRevocation, progress: Progress) -> None:

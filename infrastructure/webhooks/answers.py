@@ -39,7 +39,7 @@ class Answer:
 
 
 def answer_of(response: OutboundResponse, now: datetime) -> Answer:
-    """A complete response, whatever its body is."""
+    """Of a complete response; its body does not matter."""
     return Answer(
         meaning=_meaning(response.status),
         status=str(response.status),

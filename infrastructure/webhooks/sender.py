@@ -30,7 +30,7 @@ class Target:
 
 
 def webhook_limits(timeout: float, connections: int) -> OutboundLimits:
-    """Of one endpoint's requests: a status is enough, whatever comes behind it."""
+    """Of one endpoint's requests: a status is enough, and the body may be cut off."""
     return OutboundLimits(total=timeout, body=BODY, connections=connections, cut=True)
 
 

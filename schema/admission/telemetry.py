@@ -18,22 +18,3 @@ class Telemetry(Protocol):
 
     def limit_hit(self, limit: str) -> None:
         """Something was refused or ended for being too much; `limit` is the limit's name."""
-
-
-class SilentTelemetry:
-    """For those who don't look."""
-
-    def command_finished(self, outcome: str, seconds: float) -> None:
-        """Forgets it."""
-
-    def subscription_started(self, transport: str) -> None:
-        """Forgets it."""
-
-    def subscription_ended(self, transport: str) -> None:
-        """Forgets it."""
-
-    def event_sent(self, occurred_at: datetime) -> None:
-        """Forgets it."""
-
-    def limit_hit(self, limit: str) -> None:
-        """Forgets it."""

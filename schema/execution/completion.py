@@ -5,6 +5,7 @@ completes it, with the errors that belong to it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import CoroutineType
 from typing import Any, TypeAlias
 
 from graphql import (
@@ -128,8 +129,7 @@ class Selections:
     def _object(self, type_: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Complete:
         sets = [node.selection_set for node in nodes if node.selection_set]
         selected = self.fields(type_, sets).items()
-        values = None if type_.is_type_of is None else _class_of(type_)  # as graphql-core checks it
-        return _attributes(values, [self._field(type_, *each) for each in selected])
+        return _attributes(_class_of(type_), [self._field(type_, *each) for each in selected])
 
     def _field(
         self, parent: GraphQLObjectType, response_name: str, nodes: Sequence[FieldNode]
@@ -167,6 +167,8 @@ def _leaf(type_: GraphQLLeafType) -> Complete:
     def completed(value: Any, _: list[str]) -> Any:  # noqa: ANN401
         if is_text and value.__class__ is str:
             return value
+        if isinstance(value, Exception | CoroutineType):
+            raise Unplanned
         coerced = coerce(value)
         if coerced is None or coerced is Undefined:
             raise Unplanned
@@ -184,9 +186,9 @@ def _each(complete: Complete) -> Complete:
     return completed
 
 
-def _attributes(values: type | None, fields: Sequence[tuple[str, str, Complete]]) -> Complete:
+def _attributes(values: type, fields: Sequence[tuple[str, str, Complete]]) -> Complete:
     def completed(value: Any, failures: list[str]) -> dict[str, Any]:  # noqa: ANN401
-        if values is not None and value.__class__ is not values:
+        if value.__class__ is not values:  # an exception or a coroutine, for example
             raise Unplanned
         return {
             response_name: complete(getattr(value, attribute), failures)

@@ -192,8 +192,9 @@ async def _run_plan(
         outcome = await plan.resolve(call)
     except Exception as error:  # noqa: BLE001 (graphql-core locates it)
         outcome = error
-    try:
-        return ExecutionResult(plan.data(outcome, failures))
-    except Exception:  # noqa: BLE001 (graphql-core completes it)
-        failures.clear()
+    else:
+        try:
+            return ExecutionResult(plan.data(outcome, failures))
+        except Exception:  # noqa: BLE001 (graphql-core completes it)
+            failures.clear()
     return await _run(executor(root_field=Resolved(outcome)))

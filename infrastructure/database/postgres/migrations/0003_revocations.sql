@@ -1,6 +1,6 @@
 -- Tokens are ended at their providers. Nodes of the version before go on: they disconnect as they did, and revoke nothing.
 
--- Every commit decides by it, on whatever process. Written by servers that have the provider in their catalogue.
+-- Every commit decides by it, on every process. Written by servers that have the provider in their catalogue.
 CREATE TABLE catalogue_providers (
     slug text PRIMARY KEY CHECK (char_length(slug) BETWEEN 1 AND 50),
     revocable boolean NOT NULL,

@@ -1,6 +1,6 @@
 -- Tokens are ended at their providers.
 
--- Every commit decides by it, on whatever process. Written by servers that have the provider in their catalogue.
+-- Every commit decides by it, on every process. Written by servers that have the provider in their catalogue.
 CREATE TABLE catalogue_providers (
     slug TEXT NOT NULL PRIMARY KEY CHECK (length(slug) BETWEEN 1 AND 50),
     revocable INTEGER NOT NULL CHECK (revocable IN (0, 1)),
