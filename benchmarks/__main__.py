@@ -16,6 +16,7 @@ from benchmarks.figure import Row, Settings
 from benchmarks.floods import floods
 from benchmarks.growth import growth
 from benchmarks.mutations import durable, graphql_path, latency
+from benchmarks.revocation import revocation
 from benchmarks.services import services
 from benchmarks.streams import delay, delivery, memory
 from benchmarks.webhooks import webhooks
@@ -32,6 +33,7 @@ FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "floods": floods,
     "services": services,
     "webhooks": webhooks,
+    "revocation": revocation,
 }
 
 

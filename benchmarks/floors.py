@@ -4,6 +4,7 @@ The limit is the same mutation with a no-op handler on Strawberry's own view wit
 It stays unoptimised, so that improving the product never makes a target harder.
 """
 
+import asyncio
 import itertools
 from datetime import UTC, datetime
 from typing import Annotated
@@ -148,3 +149,13 @@ def pre_encoded() -> ASGIApp:
             WebSocketRoute("/graphql", listen),
         ]
     )
+
+
+def slow_provider() -> ASGIApp:
+    """Ends every token that it is asked about, a second later."""
+
+    async def revoke(_: Request) -> Response:
+        await asyncio.sleep(1)
+        return Response()
+
+    return Starlette(routes=[Route("/revoke", revoke, methods=["POST"])])

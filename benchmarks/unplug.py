@@ -92,11 +92,11 @@ class Installation:
         )
 
     @contextlib.contextmanager
-    def serving(self, program: Sequence[str] = (str(EXECUTABLE),)) -> Iterator[Server]:
+    def serving(self, program: Sequence[str] = (str(EXECUTABLE),), **more: str) -> Iterator[Server]:
         """`unplug serve` on a free port of the loopback until the block ends."""
         port = free_port()
         command = [*program, "serve", "--port", str(port)]
-        with running(command, port, self.environment, self.directory) as server:
+        with running(command, port, self.environment | more, self.directory) as server:
             yield server
 
     @contextlib.contextmanager

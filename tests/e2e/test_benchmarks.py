@@ -22,6 +22,7 @@ ROWS = {
     "floods": 6,
     "services": 2,
     "webhooks": 2,
+    "revocation": 2,
 }
 
 

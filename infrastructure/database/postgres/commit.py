@@ -42,6 +42,7 @@ _TYPES = {
     "created": "boolean",
     "is_new": "boolean",
     "lease": "uuid",
+    "revocation": "uuid",
     "encrypted_credentials": "bytea",
     "credentials_version": "int",
     "version": "bigint",
@@ -63,7 +64,9 @@ _EVENT = (*EVENT_COLUMNS[:_POSITION], *EVENT_COLUMNS[_POSITION + 1 :])
 _COPIED = ("user_id", "connection_id", "provider_id", "provider_slug")
 """What `CloseAttempt` leaves to the `Attempted` in the log."""
 _CHANGING = CONNECTION_COLUMNS[FIXED:-1]
-_SAVED = ("is_new", *CONNECTION_COLUMNS)
+_SAVED = ("is_new", "revocation", *CONNECTION_COLUMNS)
+"""`revocation` is the attempt that begins if the provider can revoke what the connection loses."""
+_LATE = ("n", "attempt_id", "connection_id", "occurred_at", CIPHERTEXT)
 
 ACCOUNT = ("user_id", "provider_slug", "provider_account_id")
 """The order in which connections are inserted: two sessions that insert the same accounts wait for
@@ -104,16 +107,9 @@ _CHANGED = ", ".join(map(_new, _CHANGING))
 
 _REPEATED = len(_SAVED) + len(_EVENT) + 4
 """The number of the first parameter that tells which attempts may be recorded already."""
-_LATE = _REPEATED + 2
-_LEASES = _LATE + 3
+_LATES = _REPEATED + 2
+_LEASES = _LATES + len(_LATE)
 _LOCKED = _LEASES + 2
-
-_STATUS = f"""CASE a.kind
-            WHEN '{REVOKING}' THEN 'pending'
-            WHEN 'revocation_succeeded' THEN a.evidence
-            ELSE CASE a.reason WHEN 'shared_grant' THEN a.reason ELSE 'failed' END
-        END"""
-"""What an event of a revocation makes of its connection's status."""
 
 
 # Built from the constants above alone. `n` is a member's number, `k` an event's.
@@ -170,17 +166,18 @@ WITH patience AS MATERIALIZED (
     WHERE NOT saved.is_new AND locked.version IS DISTINCT FROM saved.version
     UNION ALL
     SELECT n, 'stale' FROM saved WHERE is_new AND id NOT IN (SELECT id FROM inserted)
-), late AS (
-    SELECT * FROM unnest({arrays(("n", "connection_id", CIPHERTEXT), _LATE)})
-        AS l (n, connection_id, {CIPHERTEXT})
 ), revocable AS MATERIALIZED ( -- the ciphertext that is moved, where the provider can revoke
-    SELECT s.n, false AS is_late, c.{CIPHERTEXT}, p.give_up_after, p.manage_url
+    SELECT s.n, s.revocation AS attempt_id, c.id AS connection_id, NULL::timestamptz AS late_at,
+        c.user_id, c.provider_slug, c.{CIPHERTEXT}, p.give_up_after, p.manage_url
     FROM catalogue_providers p JOIN saved s ON s.provider_slug = p.slug
         JOIN provider_connections c ON c.id = s.id
-    WHERE p.revocable AND s.status = 'disconnected' AND c.{CIPHERTEXT} IS NOT NULL
+    WHERE p.revocable AND s.status = 'disconnected' AND s.revocation IS NOT NULL
+        AND c.{CIPHERTEXT} IS NOT NULL AND s.n NOT IN (SELECT n FROM refused)
     UNION ALL
-    SELECT l.n, true, l.{CIPHERTEXT}, p.give_up_after, p.manage_url
-    FROM late l JOIN provider_connections c ON c.id = l.connection_id AND c.status = 'disconnected'
+    SELECT l.n, l.attempt_id, c.id, l.occurred_at,
+        c.user_id, c.provider_slug, l.{CIPHERTEXT}, p.give_up_after, p.manage_url
+    FROM unnest({arrays(_LATE, _LATES)}) AS l ({", ".join(_LATE)})
+        JOIN provider_connections c ON c.id = l.connection_id AND c.status = 'disconnected'
         JOIN catalogue_providers p ON p.slug = c.provider_slug AND p.revocable
 ), accepted AS MATERIALIZED (
     SELECT *,
@@ -189,23 +186,20 @@ WITH patience AS MATERIALIZED (
         count(*) OVER (PARTITION BY user_id) AS events
     FROM event WHERE n NOT IN (SELECT n FROM refused)
         AND (kind <> '{REVOKING}' OR n IN (SELECT n FROM revocable))
-), ended AS ( -- connections of providers in the catalogue that are disconnected now
-    SELECT s.n, s.updated_at, p.manage_url, a.attempt_id, CASE
-            WHEN a.attempt_id IS NOT NULL THEN 'pending'
-            WHEN p.revocable THEN 'nothing_to_revoke'
-            ELSE 'not_supported'
-        END AS status
-    FROM catalogue_providers p JOIN saved s ON s.provider_slug = p.slug
-        JOIN event e ON e.n = s.n AND e.kind = '{REVOKING}' LEFT JOIN accepted a ON a.id = e.id
-    WHERE s.status = 'disconnected'
 ), changed AS (
     UPDATE provider_connections c
     SET ({", ".join(_CHANGING)}, version) = ROW ({_CHANGED}, c.version + 1),
-        (revocation_status, revocation_since, revocation_attempt_id, manage_url) = ROW (
-            coalesce(d.status, c.revocation_status), coalesce(d.updated_at, c.revocation_since),
-            coalesce(d.attempt_id, c.revocation_attempt_id), coalesce(d.manage_url, c.manage_url)
-        )
-    FROM saved s LEFT JOIN ended d ON d.n = s.n
+        (revocation_status, revocation_since, revocation_attempt_id, manage_url) =
+            ROW (CASE
+                WHEN k.slug IS NULL THEN c.revocation_status
+                WHEN s.n IN (SELECT n FROM revocable) THEN 'pending'
+                WHEN k.revocable THEN 'nothing_to_revoke'
+                ELSE 'not_supported'
+            END, CASE WHEN k.slug IS NULL THEN c.revocation_since ELSE s.updated_at END,
+            CASE WHEN k.slug IS NULL THEN c.revocation_attempt_id ELSE s.revocation END,
+            CASE WHEN k.slug IS NULL THEN c.manage_url ELSE k.manage_url END)
+    FROM saved s LEFT JOIN catalogue_providers k ON k.slug = s.provider_slug
+        AND s.status = 'disconnected' AND s.revocation IS NOT NULL
     WHERE c.id = s.id AND NOT s.is_new AND s.n NOT IN (SELECT n FROM refused)
         AND ({_of("c", _CHANGING)}) IS DISTINCT FROM ({_CHANGED})
 ), opened AS (
@@ -217,21 +211,28 @@ WITH patience AS MATERIALIZED (
 ), pending AS (
     INSERT INTO pending_revocations
         (attempt_id, connection_id, user_id, provider_slug, {CIPHERTEXT}, give_up_at)
-    SELECT a.attempt_id, a.connection_id, a.user_id, a.provider_slug, r.{CIPHERTEXT},
-        now() + r.give_up_after
-    FROM accepted a JOIN revocable r ON r.n = a.n WHERE a.kind = '{REVOKING}'
+    SELECT attempt_id, connection_id, user_id, provider_slug, {CIPHERTEXT}, now() + give_up_after
+    FROM revocable
 ), settled AS (
     DELETE FROM pending_revocations p USING accepted a
     WHERE p.attempt_id = a.attempt_id AND a.kind IN ({_kinds(SETTLING)})
 ), told AS ( -- connections that are in no `saved`
     UPDATE provider_connections c
-    SET (revocation_status, revocation_since, revocation_attempt_id, manage_url) = ROW (
-        {_STATUS}, a.occurred_at, a.attempt_id, coalesce(r.manage_url, c.manage_url)
-    )
-    FROM accepted a LEFT JOIN revocable r ON r.n = a.n
-    WHERE c.id = a.connection_id AND a.kind IN ({_kinds(SETTLING | {REVOKING})}) AND (
-        r.is_late OR a.kind IN ({_kinds(SETTLING)}) AND c.revocation_attempt_id = a.attempt_id
-    )
+    SET (revocation_status, revocation_since, revocation_attempt_id, manage_url) =
+        ROW (t.status, t.since, t.attempt_id, coalesce(t.manage_url, c.manage_url))
+    FROM (
+        SELECT connection_id, occurred_at AS since, attempt_id, NULL AS manage_url, CASE
+                WHEN kind = 'revocation_succeeded' THEN evidence
+                WHEN reason = 'shared_grant' THEN reason
+                ELSE 'failed'
+            END AS status
+        FROM accepted WHERE kind IN ({_kinds(SETTLING)})
+        UNION ALL
+        SELECT connection_id, late_at, attempt_id, manage_url, 'pending'
+        FROM revocable WHERE late_at IS NOT NULL
+    ) AS t
+    WHERE c.id = t.connection_id
+        AND (t.status = 'pending' OR c.revocation_attempt_id = t.attempt_id)
 ), head AS (
     INSERT INTO log_heads AS h (user_id, position, event_id)
     SELECT user_id, count(*), (array_agg(id ORDER BY k DESC))[1]
@@ -284,10 +285,12 @@ def parameters(members: Sequence[Member]) -> list[Sequence[Any]]:
             events.append((n, *_row_to_complete(member)))
             continue
         if member.connection is not None:
-            saved.append((n, member.is_new, *connection_row(member.connection)))
+            revocation = member.revocation and member.revocation.attempt_id
+            saved.append((n, member.is_new, revocation, *connection_row(member.connection)))
             locked.append(member.connection.id)
-        if member.late is not None:
-            late += [(n, connection_id, member.late) for connection_id in member.revoked]
+        if member.late is not None and (begun := member.revocation) is not None:
+            facts = (begun.attempt_id, begun.connection_id, begun.occurred_at)
+            late.append((n, *facts, member.late))
         elif member.lease is not None:
             leases += [(event.attempt_id, member.lease) for event in member.events]
         locked += member.revoked
@@ -300,7 +303,7 @@ def parameters(members: Sequence[Member]) -> list[Sequence[Any]]:
         copied,
         *_columns(events, len(_EVENT) + 1),
         *_columns(repeated, 2),
-        *_columns(late, 3),
+        *_columns(late, len(_LATE)),
         *_columns(leases, 2),
         locked,
     ]

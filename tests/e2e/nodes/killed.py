@@ -40,13 +40,13 @@ def _wrap(owner: type, name: str, call: int, *, early: bool) -> None:
     method: Method = getattr(owner, name)
     calls = 0
 
-    async def wrapped(*args: object) -> object:
+    async def wrapped(*args: object, **named: object) -> object:
         nonlocal calls
         calls += 1
         mine = calls
         if early and mine == call:
             die()
-        result = await method(*args)
+        result = await method(*args, **named)
         if mine == call:
             die()
         return result
