@@ -1,8 +1,8 @@
 """Asks providers to end tokens."""
 
 import asyncio
-import math
 from collections.abc import Callable, Container, Mapping
+from contextlib import AsyncExitStack
 from datetime import datetime
 
 import structlog
@@ -39,7 +39,7 @@ class Revoker:
         data: Mapping[str, object],
         *,
         ended: Container[str | None] = (),
-        until: float = math.inf,
+        until: float | None = None,
     ) -> Mapping[str | None, Answer]:
         """What was answered for each token, by its name; None is the name of a request without one.
 
@@ -59,10 +59,13 @@ class Revoker:
                 break
         return answers
 
-    async def _ask(self, slug: str, request: TokenRequest, until: float) -> Answer:
+    async def _ask(self, slug: str, request: TokenRequest, until: float | None) -> Answer:
         entry, answer = self._catalogue.providers[slug], _NOT_ASKED
-        async with self._paces[slug]:
-            if asyncio.get_running_loop().time() > until:
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout_at(until):
+                    await stack.enter_async_context(self._paces[slug])
+            except TimeoutError:
                 return answer
             try:
                 response = await self._http.request(

@@ -54,6 +54,6 @@ STEPS: dict[str, Callable[[], None]] = {
 }
 
 if __name__ == "__main__":
-    vars(worker)["LEASE"] = LEASE
+    vars(worker).update(LEASE=LEASE, REQUEST=LEASE / 2)
     STEPS[sys.argv.pop(1)]()
     main()

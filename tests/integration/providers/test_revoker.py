@@ -28,6 +28,14 @@ async def test_a_token_that_was_ended_before_is_not_asked_about_again() -> None:
     assert len(server.received) == 1
 
 
+async def test_what_the_pace_leaves_no_time_for_is_not_asked_about() -> None:
+    async with quirk_server() as server, revoker(server, per_second=0.1) as revoke:
+        until = asyncio.get_running_loop().time() + 0.2
+        answers = await revoke.revoke("acme", DATA, until=until)
+    assert answers == {"refresh_token": ACCEPTED, "access_token": TryLater("not_asked", 0)}
+    assert len(server.received) == 1
+
+
 async def test_a_grant_that_has_ended_is_not_asked_about_again() -> None:
     async with quirk_server() as server, revoker(server, ends="grant") as revoke:
         assert await revoke.revoke("acme", DATA) == {"refresh_token": ACCEPTED}
