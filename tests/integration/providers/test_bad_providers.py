@@ -119,16 +119,16 @@ async def test_a_redirect_is_not_followed_with_the_token(
     assert [request.target for request in server.received] == ["/revoke"]
 
 
-@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("fault", ["expired", "unknown authority", "another host"])
 async def test_a_bad_certificate_is_sent_no_token(
-    tmp_path: Path, trusted: bool, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It has expired, or an authority signed it that this machine does not know."""
     authority = Authority(tmp_path)
-    http = OutboundHttp(SHORT, tls=authority.client() if trusted else None)
+    http = OutboundHttp(SHORT, tls=None if fault == "unknown authority" else authority.client())
+    host = "localhost" if fault == "another host" else "127.0.0.1"
     async with (
-        quirk_server(tls=authority.server(expired=trusted)) as server,
-        revoker(server, http) as revoke,
+        quirk_server(tls=authority.server(expired=fault == "expired")) as server,
+        revoker(server, http, endpoint=server.url("/revoke", host)) as revoke,
         no_token_in_the_log(caplog),
     ):
         answers = await revoke.revoke("acme", DATA)
