@@ -11,6 +11,8 @@ from uuid import UUID
 from domain.identifiers import AttemptId, BatchId, ConnectionId, EventId, ProviderId, UserId
 from domain.token_revocation import RevocationEvidence
 
+MAX_NOTE_LENGTH = 500
+
 
 class FailureReason(StrEnum):
     """Why an attempt failed. Operators see it as it is; clients never see `NOT_OWNED_BY_USER`."""

@@ -238,6 +238,9 @@ class ConnectionFilter:
     user_id: UserId | None = None
     provider_slug: str | None = None
     statuses: frozenset[ConnectionStatus] | None = None
+    connected_before: datetime | None = None
+    """By `connected_at`, or `created_at` when it is not known."""
+    ids: frozenset[ConnectionId] | None = None
 
 
 class ConnectionRecords(Protocol):

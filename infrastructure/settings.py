@@ -34,20 +34,27 @@ OPTION_VARIABLES = frozenset(
     for name in (
         "AFTER",
         "BROWSER",
+        "CONNECTED_BEFORE",
+        "DRY_RUN",
+        "EXPECT",
         "EXPIRES_IN",
         "FOLLOW",
         "FORGET",
         "FORGET_PROVIDER",
         "FROM_START",
         "HOST",
+        "IDS",
         "KNOWN",
+        "NOTE",
         "OVERLAP",
         "PORT",
+        "PROVIDER",
         "RETRY",
         "SCOPE",
         "SERVICE",
         "SKIP",
         "TYPE",
+        "USER",
     )
 )
 """Variables of the command line's options, which Typer reads."""

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from uuid_utils.compat import uuid7
 
-from domain.events import RecordedEvent
+from domain.events import Initiator, RecordedEvent
 from infrastructure import adapters
 from infrastructure.app.application import App
 from infrastructure.app.back_ends import BackEndParts, back_ends
@@ -19,6 +19,7 @@ from infrastructure.app.wire import wire_settings
 from infrastructure.app.writing import writing
 from infrastructure.database.database import Database, open_database
 from infrastructure.database.postgres.database import PostgresDatabase
+from infrastructure.database.store import Abandoned
 from infrastructure.failures import OperatorError, SchemaOutdated
 from infrastructure.live.sweep import Sweep
 from infrastructure.observability.access_log import JsonAccessLog
@@ -76,7 +77,10 @@ async def create_app(
         writes = await stack.enter_async_context(writing(database, committed, metrics))
         if settings.database_file is not None:
             # This is the file's only server, so the process that opened them has ended.
-            await writes.attempts.close_abandoned(None)
+            # A command line tool beside it closes its own.
+            await writes.attempts.close_all(
+                Abandoned(initiators=(Initiator.USER, Initiator.SERVICE))
+            )
         await stack.enter_async_context(
             Sweep(live.feed, log, writes.attempts.close_abandoned, metrics)
         )

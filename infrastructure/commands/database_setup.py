@@ -11,10 +11,13 @@ from infrastructure.database.database import Database, open_database
 from infrastructure.database.driver_errors import DRIVER_ERRORS
 from infrastructure.database.error_sentences import explain_error
 from infrastructure.database.postgres.migrate import migrate_postgres
+from infrastructure.database.postgres.sole_run import sole_run as postgres_run
 from infrastructure.database.sqlite.lock import refuse_other_names, sole_server
+from infrastructure.database.sqlite.lock import sole_run as sqlite_run
 from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.failures import (
     DatabaseUnavailable,
+    InUse,
     SchemaOutdated,
 )
 from infrastructure.settings import Settings
@@ -27,6 +30,27 @@ def sole_use(settings: Settings) -> AbstractContextManager[None]:
     """
     path = settings.database_file
     return nullcontext() if path is None else sole_server(path)
+
+
+@asynccontextmanager
+async def sole_run(settings: Settings) -> AsyncIterator[None]:
+    """Held by a command that must not meet itself; servers may run beside it.
+
+    Raises `OperatorError`; `InUse` when another run holds it.
+    """
+    async with AsyncExitStack() as stack:
+        path = settings.database_file
+        try:
+            if path is not None:
+                alone = stack.enter_context(sqlite_run(path))
+            else:
+                url = settings.database_direct_url or settings.database_url
+                alone = await stack.enter_async_context(postgres_run(url.get_secret_value()))
+        except DRIVER_ERRORS as error:
+            raise DatabaseUnavailable(explain_error(error)) from None
+        if not alone:
+            raise InUse("Another run of this command is under way on this database.")
+        yield
 
 
 async def migrate(settings: Settings) -> Sequence[str]:

@@ -2,12 +2,10 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from io import BufferedReader
 from typing import BinaryIO
 
-import typer
 from rich.progress import DownloadColumn, MofNCompleteColumn
 
 from infrastructure.adapters import given_keys
@@ -15,7 +13,7 @@ from infrastructure.commands.database_setup import migrate, prepared, sole_use
 from infrastructure.commands.importing.connections import ImportConnections, Report
 from infrastructure.commands.importing.formats import refuse_other_formats
 from infrastructure.commands.importing.lines import lines_of
-from infrastructure.commands.progress import progress_bar, say
+from infrastructure.commands.progress import progress_bar, say, summed_up
 from infrastructure.commands.rotate_keys import RotateKeys, Rotation
 from infrastructure.database.sqlite.purge import purge
 from infrastructure.persistence.credentials_keys import CredentialsKeys
@@ -47,7 +45,7 @@ async def import_file(settings: Settings, file: BufferedReader) -> Report:
     report = Report()
     async with prepared(settings, migrating=True) as database:
         encrypt = (await CredentialsKeys(database).open(given)).encrypt
-        with _summed_up(report), progress_bar(DownloadColumn()) as progress:
+        with summed_up(report), progress_bar(DownloadColumn()) as progress:
             task = progress.add_task("Importing", total=_size(file))
             await ImportConnections(
                 connections=database.store,
@@ -73,7 +71,7 @@ async def rotate_all_keys(settings: Settings, forget: str | None) -> Rotation:
         known = CredentialsKeys(database)
         keys = await (known.open_without(forget, given) if forget else known.open(given))
         credentials = TortoiseStoredCredentials(database.client, database.store)
-        with _summed_up(rotation), progress_bar(MofNCompleteColumn()) as progress:
+        with summed_up(rotation), progress_bar(MofNCompleteColumn()) as progress:
             task = progress.add_task("Re-encrypting", total=await credentials.count())
             await RotateKeys(
                 credentials=credentials,
@@ -98,15 +96,6 @@ async def rotate_all_keys(settings: Settings, forget: str | None) -> Rotation:
         if not rotation.unreadable:
             await known.keep_only(keys.fingerprints[0])
     return rotation
-
-
-@contextmanager
-def _summed_up(report: Report | Rotation) -> Iterator[None]:
-    """Also when the work is interrupted or fails."""
-    try:
-        yield
-    finally:
-        typer.echo(str(report))
 
 
 def _size(file: BinaryIO) -> int | None:

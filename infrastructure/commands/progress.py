@@ -1,17 +1,22 @@
 """Progress bars for terminals, and lengths of time as operators write them."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
     ProgressColumn,
+    Task,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _DURATION = re.compile(
@@ -31,6 +36,23 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
         console=console,
         disable=not console.is_terminal,
     )
+
+
+class RateColumn(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        """Empty until it is known."""
+        return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
+
+
+@contextmanager
+def summed_up(report: object) -> Iterator[None]:
+    """Prints the report at the end, also when the work is interrupted or fails."""
+    try:
+        yield
+    finally:
+        typer.echo(str(report))
 
 
 def say(progress: Progress, text: str) -> None:

@@ -260,6 +260,17 @@ class BatchStore(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abandoned:
+    """Which open attempts: those older than that by the database's clock, and of these initiators.
+
+    None leaves a property open.
+    """
+
+    older_than: timedelta | None = None
+    initiators: tuple[Initiator, ...] | None = None
+
+
 class Store(BatchStore, Protocol):
     """All that is written, and what only the database's own clock can tell.
 
@@ -291,9 +302,6 @@ class Store(BatchStore, Protocol):
         """Removes a key that no credential is encrypted with any more."""
 
     async def abandoned(
-        self, older_than: timedelta | None, after: AttemptId | None, limit: int
+        self, wanted: "Abandoned", after: AttemptId | None, limit: int
     ) -> Sequence[AttemptId]:
-        """Attempts that are open for longer, by the database's clock; all when that is None.
-
-        Up to `limit` of them in order, behind `after`.
-        """
+        """Open attempts, up to `limit` of them in order, behind `after`."""

@@ -8,7 +8,7 @@ import structlog
 from domain.events import FailureReason
 from domain.identifiers import AttemptId, EventId
 from domain.ports import AttemptClosed, NewId, Now, StorageError
-from infrastructure.database.store import CloseAttempt, Store
+from infrastructure.database.store import Abandoned, CloseAttempt, Store
 from infrastructure.persistence.writer import Writer
 
 PAGE_SIZE = 500
@@ -52,14 +52,17 @@ class OpenAttempts:
         except TimeoutError:
             raise StorageError from None
 
-    async def close_abandoned(self, older_than: timedelta | None) -> int:
-        """Interrupts those that are open for longer by the database's clock, or all; says how many.
+    async def close_abandoned(self, older_than: timedelta) -> int:
+        """Interrupts those that are open for longer by the database's clock; says how many."""
+        return await self.close_all(Abandoned(older_than=older_than))
 
-        All is for a start of the only server. One that can't be closed, because its user's log is
+    async def close_all(self, wanted: Abandoned) -> int:
+        """Interrupts those that are wanted; says how many. One that can't be closed, because its
+        user's log is
         full, is logged, and the others are closed. Raises `StorageError`.
         """
         closed, last, failed = 0, None, set[AttemptId]()
-        while page := await self._store.abandoned(older_than, last, PAGE_SIZE):
+        while page := await self._store.abandoned(wanted, last, PAGE_SIZE):
             last = page[-1]
             closing = (self._interrupt(attempt_id) for attempt_id in page)
             outcomes = await asyncio.gather(*closing, return_exceptions=True)

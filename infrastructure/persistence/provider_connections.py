@@ -114,6 +114,11 @@ class TortoiseProviderConnectionRepository:
             rows = rows.filter(user_id=wanted.user_id)
         if wanted.provider_slug is not None:
             rows = rows.filter(provider_slug=wanted.provider_slug)
+        if wanted.ids is not None:
+            rows = rows.filter(id__in=wanted.ids)
+        if (time := wanted.connected_before) is not None:
+            known, unknown = Q(connected_at__lt=time), Q(connected_at__isnull=True)
+            rows = rows.filter(known | unknown & Q(created_at__lt=time))
         return await _read_page(rows, request, wanted.statuses)
 
     async def page(

@@ -29,7 +29,6 @@ MAX_CREDENTIALS_DEPTH = 64
 """Levels of objects and lists in them. More than a few hundred can't be encoded in a response."""
 
 MAX_TYPE_LENGTH = 50
-MAX_NOTE_LENGTH = 500
 
 
 @strawberry.input(description="A data provider.")

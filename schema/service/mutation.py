@@ -11,14 +11,13 @@ from domain.commands.disconnect_provider import DisconnectProvider, DisconnectPr
 from domain.commands.record_sync import RecordSync
 from domain.commands.refresh_credentials import RefreshCredentials
 from domain.commands.report_access_lost import ReportAccessLost
-from domain.events import AccessLoss, Initiator
+from domain.events import MAX_NOTE_LENGTH, AccessLoss, Initiator
 from domain.identifiers import AttemptId, BatchId, ConnectionId, UserId
 from domain.result import Failure, Success
 from schema.errors import bad_user_input
 from schema.relay import given, parse_id
 from schema.service.context import ServiceInfo
 from schema.service.inputs import (
-    MAX_NOTE_LENGTH,
     ConnectProviderInput,
     RecordSyncInput,
     RefreshCredentialsInput,

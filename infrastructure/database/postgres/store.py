@@ -4,7 +4,6 @@ Readers can't exhaust it, and the writer's one task is never cancelled in the mi
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import timedelta
 from itertools import chain
 from typing import Any, TypeVar
 from uuid import UUID
@@ -41,6 +40,7 @@ from infrastructure.database.rows import (
 )
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import (
+    Abandoned,
     Member,
     MemberRefused,
     MembersBlocked,
@@ -66,6 +66,10 @@ _FORGET_KEY = "DELETE FROM credentials_keys WHERE fingerprint = $1"
 _ABANDONED = (
     "SELECT attempt_id FROM open_attempts WHERE attempt_id > $1"
     " AND ($2::interval IS NULL OR opened_at <= clock_timestamp() - $2)"
+    " AND ($4::text[] IS NULL OR EXISTS (SELECT 1 FROM provider_events e"
+    " WHERE e.attempt_id = open_attempts.attempt_id"
+    " AND e.kind IN ('connected', 'attempted', 'revocation_attempted')"
+    " AND e.initiator = ANY ($4)))"
     " ORDER BY attempt_id LIMIT $3"
 )
 _INSERT = (
@@ -154,10 +158,11 @@ class PostgresStore:
         await self._read(lambda db: db.execute(_FORGET_KEY, fingerprint))
 
     async def abandoned(
-        self, older_than: timedelta | None, after: AttemptId | None, limit: int
+        self, wanted: Abandoned, after: AttemptId | None, limit: int
     ) -> Sequence[AttemptId]:
         """See `Store.abandoned`. On the pool: the writer may be in the middle of a commit."""
-        values = [after or UUID(int=0), older_than, limit]
+        listed = None if wanted.initiators is None else list(wanted.initiators)
+        values = [after or UUID(int=0), wanted.older_than, limit, listed]
         with reading():
             _, found = await self._client.execute_query(_ABANDONED, values)
         return [AttemptId(attempt_id) for (attempt_id,) in map(tuple, found)]

@@ -47,6 +47,16 @@ def sole_server(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def sole_run(path: Path) -> Iterator[bool]:
+    """Whether no other run of a command holds `<path>.disconnect`, beside a server or not.
+
+    The lock is held until the end of the context. Raises `OperatorError`.
+    """
+    with _opened(path.with_name(f"{path.name}.disconnect")) as file:
+        yield _locked(file)
+
+
 def refuse_other_names(path: Path) -> None:
     """For commands that run beside a server. Raises `OperatorError`.
 

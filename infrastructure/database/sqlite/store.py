@@ -7,11 +7,11 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+import orjson
 import structlog
 
 from domain.identifiers import AttemptId
@@ -30,6 +30,7 @@ from infrastructure.database.sqlite.commit import commit, read_back, text_row
 from infrastructure.database.sqlite.connection import BUSY_TIMEOUT, connect
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import (
+    Abandoned,
     Member,
     MemberRefused,
     Outcome,
@@ -41,9 +42,14 @@ from infrastructure.database.store import (
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+_BEGINNING = "'connected', 'attempted', 'revocation_attempted'"
+"""As in the index by attempt, which is used for the same kinds in the same order only."""
 _ABANDONED = (
     "SELECT attempt_id FROM open_attempts WHERE attempt_id > ?1"
     " AND (?2 IS NULL OR opened_at <= strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ?2))"
+    " AND (?4 IS NULL OR EXISTS (SELECT 1 FROM provider_events e"
+    f" WHERE e.attempt_id = open_attempts.attempt_id AND e.kind IN ({_BEGINNING})"
+    " AND e.initiator IN (SELECT value FROM json_each(?4))))"
     " ORDER BY attempt_id LIMIT ?3"
 )
 
@@ -89,10 +95,12 @@ class SqliteStore:
         await self.run_alone(lambda db: db.execute(FORGET_KEY, (fingerprint,)))
 
     async def abandoned(
-        self, older_than: timedelta | None, after: AttemptId | None, limit: int
+        self, wanted: Abandoned, after: AttemptId | None, limit: int
     ) -> Sequence[AttemptId]:
+        older_than, initiators = wanted.older_than, wanted.initiators
         since = f"-{older_than.total_seconds()} seconds" if older_than is not None else None
-        values = (str(after or ""), since, limit)
+        listed = None if initiators is None else orjson.dumps(initiators).decode()
+        values = (str(after or ""), since, limit, listed)
         found = await self.run_alone(lambda db: db.execute(_ABANDONED, values).fetchall())
         return [AttemptId(UUID(attempt_id)) for (attempt_id,) in found]
 

@@ -1,12 +1,14 @@
 """Attempts whose process will not finish them."""
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from domain.events import FailureReason, ProviderDisconnectionFailed
+from domain.events import FailureReason, Initiator, ProviderDisconnectionFailed
 from infrastructure.database.sqlite.connection import connect
+from infrastructure.database.store import Abandoned
 from tests.contracts.worlds.world import attempted, failed
 from tests.integration.sqlite.node import Node
 from tests.support.ids import a_connection, a_user
@@ -21,8 +23,8 @@ async def test_open_attempts_are_closed_and_announced(node: Node) -> None:
     node.announced.clear()
 
     assert await node.open_attempts.close_abandoned(timedelta(seconds=30)) == 0
-    assert await node.open_attempts.close_abandoned(None) == 2
-    assert await node.open_attempts.close_abandoned(None) == 0
+    assert await node.open_attempts.close_all(Abandoned()) == 2
+    assert await node.open_attempts.close_all(Abandoned()) == 0
 
     events = [recorded.event for recorded in await node.log.read(last.cursor, 10)]
     assert node.announced == await node.log.read(last.cursor, 10)
@@ -30,6 +32,16 @@ async def test_open_attempts_are_closed_and_announced(node: Node) -> None:
     for event in events:
         assert isinstance(event, ProviderDisconnectionFailed)
         assert event.reason is FailureReason.INTERRUPTED
+
+
+async def test_a_start_leaves_the_attempts_of_a_command_line_tool_alone(node: Node) -> None:
+    mine, others = attempted(a_user(), a_connection()), attempted(a_user(), a_connection())
+    await node.bus.publish(mine)
+    await node.bus.publish(replace(others, initiator=Initiator.OPERATOR))
+    users_own = Abandoned(initiators=(Initiator.USER, Initiator.SERVICE))
+    assert await node.open_attempts.close_all(users_own) == 1
+    assert await node.open_attempts.close_all(users_own) == 0
+    assert await node.open_attempts.close_all(Abandoned(initiators=(Initiator.OPERATOR,))) == 1
 
 
 async def test_attempt_is_abandoned_once_it_is_old_by_the_databases_clock(node: Node) -> None:
@@ -57,7 +69,7 @@ async def test_attempt_that_was_opened_under_a_clock_ahead_is_closed_at_start(no
             " '+3 days')"
         )
 
-    assert await node.open_attempts.close_abandoned(None) == 1
+    assert await node.open_attempts.close_all(Abandoned()) == 1
     assert (await node.log.head(attempt.user_id)).position == 2
 
 
@@ -72,8 +84,8 @@ async def test_full_log_keeps_no_other_attempt_from_being_closed(node: Node) -> 
         await node.bus.publish(attempt)
 
     with capture_logs() as logs:
-        assert await node.open_attempts.close_abandoned(None) == 3
-        assert await node.open_attempts.close_abandoned(None) == 0
+        assert await node.open_attempts.close_all(Abandoned()) == 3
+        assert await node.open_attempts.close_all(Abandoned()) == 0
 
     named = [entry["attempt_id"] for entry in logs if entry["event"] == "attempt_not_closed"]
     assert named == [str(last.attempt_id)]

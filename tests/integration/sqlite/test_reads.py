@@ -11,6 +11,7 @@ from tortoise.exceptions import OperationalError
 from domain.events import EventCursor
 from domain.ports import PageRequest, StorageError
 from infrastructure.database.sqlite.connection import connect
+from infrastructure.database.store import Abandoned
 from infrastructure.persistence.all_events import AllEventsCursor, TortoiseAllEvents
 from tests.contracts.worlds.world import attempted
 from tests.integration.sqlite.node import Node
@@ -57,7 +58,7 @@ async def test_read_that_fails_says_why_to_the_log_and_raises_an_error_of_ours(
         node.connections.find_by_id(a_connection()),
         node.connections.find_by_user_id(a_user()),
         node.connections.page(a_user(), PageRequest(limit=1)),
-        node.open_attempts.close_abandoned(None),
+        node.open_attempts.close_all(Abandoned()),
     ]
 
     results = await asyncio.gather(*reads, return_exceptions=True)

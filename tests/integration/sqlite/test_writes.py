@@ -15,7 +15,7 @@ from domain.provider_connection import ConnectionStatus
 from domain.result import Success
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.store import SqliteStore
-from infrastructure.database.store import MemberRefused, Write
+from infrastructure.database.store import Abandoned, MemberRefused, Write
 from tests.contracts.worlds.world import active, attempted, failed, succeeded
 from tests.integration.sqlite.node import Node, now
 from tests.support.ids import a_connection, a_user
@@ -40,7 +40,7 @@ async def test_200_disconnects_of_20_connections_with_a_third_hanging_up(node: N
 
     assert all(isinstance(item, Success | asyncio.CancelledError) for item in outcomes)
     assert sum(isinstance(item, Success) for item in outcomes) >= 200 - 67
-    await node.open_attempts.close_abandoned(None)
+    await node.open_attempts.close_all(Abandoned())
     for user in users:
         events = await node.log.read(EventCursor.start(user), 1000)
         assert [item.position for item in events] == list(range(1, len(events) + 1))

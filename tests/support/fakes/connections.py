@@ -89,6 +89,11 @@ class InMemoryProviderConnectionRepository:
             if wanted.user_id in (None, c.user_id)
             and wanted.provider_slug in (None, c.provider_slug)
             and (wanted.statuses is None or c.status in wanted.statuses)
+            and (wanted.ids is None or c.id in wanted.ids)
+            and (
+                wanted.connected_before is None
+                or (c.connected_at or c.created_at) < wanted.connected_before
+            )
         ]
         return page_of(found, _key, request)
 

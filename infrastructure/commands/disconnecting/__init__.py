@@ -1,0 +1,1 @@
+"""`unplug disconnect`: an operator ends connections of many users."""
