@@ -3,18 +3,19 @@
 https://relay.dev/graphql/connections.htm
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Annotated, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 import strawberry
 from strawberry.relay import PageInfo
 
-from domain.ports import PageRequest
+from domain.ports import Page, PageRequest
 from schema.errors import bad_user_input
 
 NodeT = TypeVar("NodeT")
 KeyT = TypeVar("KeyT")
+ItemT = TypeVar("ItemT")
 ValueT = TypeVar("ValueT")
 
 DEFAULT_PAGE = 50
@@ -59,13 +60,23 @@ class Connection(Generic[NodeT]):
     )
 
 
-def page_info(cursors: Sequence[str], *, has_previous: bool, has_next: bool) -> PageInfo:
-    """Relay's `PageInfo` of the edges with these cursors."""
-    return PageInfo(
-        has_next_page=has_next,
-        has_previous_page=has_previous,
-        start_cursor=cursors[0] if cursors else None,
-        end_cursor=cursors[-1] if cursors else None,
+def relay_connection(
+    page: Page[ItemT], cursor: Callable[[ItemT], str], node: Callable[[ItemT], NodeT | None]
+) -> Connection[NodeT]:
+    """A page as Relay has it. An item without a node is not shown; its cursor counts."""
+    cursors = [cursor(item) for item in page.items]
+    return Connection(
+        edges=[
+            Edge(node=shown, cursor=its_cursor)
+            for item, its_cursor in zip(page.items, cursors, strict=True)
+            if (shown := node(item)) is not None
+        ],
+        page_info=PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=cursors[0] if cursors else None,
+            end_cursor=cursors[-1] if cursors else None,
+        ),
     )
 
 

@@ -15,14 +15,13 @@ from schema.relay import (
     After,
     Before,
     Connection,
-    Edge,
     First,
     Last,
     Node,
     given,
-    page_info,
     page_request,
     parse_id,
+    relay_connection,
 )
 from schema.service.context import ServiceInfo
 from schema.service.results import CredentialsResult, refusal
@@ -85,16 +84,7 @@ class Query:
                 None if before is None else decode_record_key(before),
             ),
         )
-        cursors = [
-            encode_record_key(ConnectionKey(item.created_at, item.id)) for item in page.items
-        ]
-        return Connection(
-            edges=[
-                Edge(node=ConnectionRecord.of(item), cursor=cursor)
-                for item, cursor in zip(page.items, cursors, strict=True)
-            ],
-            page_info=page_info(cursors, has_previous=page.has_previous, has_next=page.has_next),
-        )
+        return relay_connection(page, _cursor, ConnectionRecord.of)
 
     @strawberry.field(
         description=(
@@ -149,3 +139,7 @@ def _credentials(info: ServiceInfo, connection: ProviderConnection | None) -> Cr
         expires_at=stored.expires_at,
         credentials_version=connection.credentials_version,
     )
+
+
+def _cursor(item: ProviderConnection) -> str:
+    return encode_record_key(ConnectionKey(item.created_at, item.id))

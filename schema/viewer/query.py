@@ -1,26 +1,27 @@
 """The viewer's own connections and history."""
 
+from functools import partial
 from typing import Annotated
 
 import strawberry
 
-from domain.events import UnrecognizedEvent
-from domain.identifiers import ConnectionId, EventId
+from domain.events import RecordedEvent, UnrecognizedEvent
+from domain.identifiers import ConnectionId, EventId, UserId
 from domain.ports import ConnectionKey
 from domain.provider_connection import ConnectionStatus as DomainStatus
+from domain.provider_connection import ProviderConnection
 from schema.cursors import decode_connection_key, encode_connection_key, resolve_cursor
 from schema.relay import (
     After,
     Before,
     Connection,
-    Edge,
     First,
     Last,
     Node,
     given,
-    page_info,
     page_request,
     parse_id,
+    relay_connection,
 )
 from schema.shared_types import ConnectionStatus
 from schema.viewer.context import Context, Info
@@ -48,9 +49,7 @@ class Query:
         if connection is not None and connection.user_id == viewer_id:
             return ConnectedProvider.of(connection)
         recorded = await services.events.find(viewer_id, EventId(node_id))
-        if recorded is None or isinstance(recorded.event, UnrecognizedEvent):
-            return None
-        return to_graphql(recorded)
+        return None if recorded is None else _shown(recorded)
 
     @strawberry.field(description="The viewer's connections, in order of creation.")
     async def connected_providers(
@@ -78,17 +77,7 @@ class Query:
             ),
             None if wanted is None else frozenset(DomainStatus[s.name] for s in wanted),
         )
-        cursors = [
-            encode_connection_key(viewer_id, ConnectionKey(item.created_at, item.id))
-            for item in page.items
-        ]
-        return Connection(
-            edges=[
-                Edge(node=ConnectedProvider.of(item), cursor=cursor)
-                for item, cursor in zip(page.items, cursors, strict=True)
-            ],
-            page_info=page_info(cursors, has_previous=page.has_previous, has_next=page.has_next),
-        )
+        return relay_connection(page, partial(_cursor, viewer_id), ConnectedProvider.of)
 
     @strawberry.field(
         description=(
@@ -122,15 +111,7 @@ class Query:
             wanted,
             None if only is None else ConnectionId(parse_id(only, "connectionId")),
         )
-        cursors = [item.cursor.encode() for item in page.items]
-        return Connection(
-            edges=[
-                Edge(node=to_graphql(item), cursor=cursor)
-                for item, cursor in zip(page.items, cursors, strict=True)
-                if not isinstance(item.event, UnrecognizedEvent)
-            ],
-            page_info=page_info(cursors, has_previous=page.has_previous, has_next=page.has_next),
-        )
+        return relay_connection(page, lambda item: item.cursor.encode(), _shown)
 
     @strawberry.field(
         description=(
@@ -149,3 +130,11 @@ class Query:
 async def read_snapshot(context: Context) -> None:
     """For an operation that selects `eventCursor`, before any root field resolves."""
     context.snapshot = await context.services.events.head(context.viewer_id)
+
+
+def _cursor(viewer_id: UserId, item: ProviderConnection) -> str:
+    return encode_connection_key(viewer_id, ConnectionKey(item.created_at, item.id))
+
+
+def _shown(item: RecordedEvent) -> ProviderEvent | None:
+    return None if isinstance(item.event, UnrecognizedEvent) else to_graphql(item)
