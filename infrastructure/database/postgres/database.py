@@ -6,7 +6,7 @@ from tortoise import BaseDBAsyncClient
 
 from domain.ports import StorageError
 from infrastructure.database.driver_errors import reading
-from infrastructure.database.migrate import latest
+from infrastructure.database.migrate import is_current
 from infrastructure.database.postgres.client import PostgresClient
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.leases import PostgresRevocationQueue
@@ -15,15 +15,12 @@ from infrastructure.database.tortoise_client import TortoiseClient
 
 _log = structlog.get_logger(__name__)
 
-_HAS_VERSION = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
-_VERSION = "SELECT max(version) AS version FROM schema_version"
+_TABLE = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
 
 _TIMEOUTS = (
     "SELECT name, setting::int FROM pg_settings WHERE name IN"
     " ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')"
 )
-
-_ENGINE = "infrastructure.database.postgres.client"
 
 
 class PostgresDatabase:
@@ -56,11 +53,7 @@ class PostgresDatabase:
         return database
 
     async def schema_is_current(self) -> bool:
-        with reading():
-            if not await self.client.execute_query_dict(_HAS_VERSION, ["schema_version"]):
-                return False
-            found = await self.client.execute_query_dict(_VERSION)
-        return (found[0]["version"] or 0) >= latest("postgres")
+        return await is_current(self.client, "postgres", _TABLE)
 
     async def check_timeouts(self) -> None:
         """Logs a warning when a session waits without end, or for a lock as long as for an answer.

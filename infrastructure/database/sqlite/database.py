@@ -7,14 +7,13 @@ from tortoise import BaseDBAsyncClient
 
 from domain.ports import StorageError
 from infrastructure.database.driver_errors import reading
-from infrastructure.database.migrate import latest
+from infrastructure.database.migrate import is_current
 from infrastructure.database.sqlite.connection import PRAGMAS
 from infrastructure.database.sqlite.leases import SqliteRevocationQueue
 from infrastructure.database.sqlite.store import SqliteStore
 from infrastructure.database.tortoise_client import TortoiseClient
 
-_HAS_VERSION = "SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'"
-_VERSION = "SELECT max(version) AS version FROM schema_version"
+_TABLE = "SELECT 1 FROM sqlite_schema WHERE name = ?"
 
 
 class SqliteDatabase:
@@ -47,12 +46,7 @@ class SqliteDatabase:
         return database
 
     async def schema_is_current(self) -> bool:
-        with reading():
-            tables = await self.client.execute_query_dict(_HAS_VERSION)
-            if not tables:
-                return False
-            found = await self.client.execute_query_dict(_VERSION)
-        return (found[0]["version"] or 0) >= latest("sqlite")
+        return await is_current(self.client, "sqlite", _TABLE)
 
     async def aclose(self) -> None:
         """After the writer is closed. Readers first: an open one would keep the WAL."""
