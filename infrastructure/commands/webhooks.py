@@ -167,7 +167,8 @@ def _behind(status: EndpointStatus) -> str:
     if not status.behind:
         return "0 users"
     more = " or more" if status.behind == MOST_COUNTED else ""
-    return f"{status.behind}{more} users, the oldest for {int(status.oldest.total_seconds())} s"
+    users = "user" if status.behind == 1 else "users"
+    return f"{status.behind}{more} {users}, the oldest for {int(status.oldest.total_seconds())} s"
 
 
 def _last(status: EndpointStatus) -> str:

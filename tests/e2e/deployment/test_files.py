@@ -64,6 +64,13 @@ LIMIT = 'unplug_limits_hit_total{instance="a",limit="mutation_rate"}'
 UP = 'up{instance="a",job="unplug"}'
 OPEN = 'unplug_open_attempts{instance="a"}'
 OLDEST = 'unplug_revocations_oldest_seconds{instance="a"}'
+BEHIND = 'unplug_webhook_oldest_seconds{endpoint="e",instance="a"}'
+
+
+def webhook(state: str) -> str:
+    return f'unplug_webhook_state{{endpoint="e",instance="a",last_status="500",state="{state}"}}'
+
+
 TROUBLES = {
     "UnplugDown": Trouble({UP: "0x60"}, {UP: "1x60"}),
     "UnplugCommandsFail": Trouble({FAILED: "0+6x60"}, {FAILED: "3x60"}),
@@ -73,6 +80,8 @@ TROUBLES = {
         {lag("1"): "0+100x60", lag("2.5"): "0+100x60", lag("+Inf"): "0+100x60"},
     ),
     "UnplugWakeUpsMissed": Trouble({MISSED: "0+10x60"}, {MISSED: "0+1x60"}),
+    "UnplugWebhookFailing": Trouble({webhook("failing"): "1x60"}, {webhook("active"): "1x60"}),
+    "UnplugWebhookBehind": Trouble({BEHIND: "601x60"}, {BEHIND: "600x60"}),
     "UnplugPoolUsedUp": Trouble({IDLE: "0x60"}, {IDLE: "1x60"}),
     "UnplugRevocationsWait": Trouble({OLDEST: "21601x60"}, {OLDEST: "21600x60"}),
     "UnplugRevocationsFail": Trouble(
@@ -110,6 +119,8 @@ def case(name: str, series: Mapping[str, str], *, firing: bool) -> dict[str, obj
 LABELS = {
     "UnplugDown": {"instance": "a", "job": "unplug"},
     "UnplugPoolUsedUp": {"instance": "a"},
+    "UnplugWebhookFailing": {"endpoint": "e"},
+    "UnplugWebhookBehind": {"endpoint": "e"},
     "UnplugRevocationsFail": {"provider": "acme"},
     "UnplugLimitsHit": {"limit": "mutation_rate"},
 }
