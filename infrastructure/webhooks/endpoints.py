@@ -55,10 +55,6 @@ class Endpoint:
         """Whether it is this machine's."""
         return is_loopback(urlsplit(self.url).hostname or "")
 
-    def wants(self, event_type: str) -> bool:
-        """Whether it subscribes to events of a type."""
-        return self.event_types is None or event_type in self.event_types
-
 
 class Endpoints:
     """All that were added and not removed. Every method raises `StorageError`."""

@@ -108,6 +108,9 @@ class EndpointWorker:
                 took = await self.turn()
             except StorageError:
                 took = False  # the adapters have logged it
+            except Exception:  # noqa: BLE001 (logged; the next turn may do better)
+                self._log.exception("webhook_faulty")
+                took = False
             if not took:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(POLL):

@@ -1,5 +1,5 @@
--- Webhooks: the log is the outbox. Commits mark each user whose log has grown as due for each endpoint. A node of the
--- version before can't mark, so stop all nodes, migrate, then start the new version, before the first endpoint is added.
+-- Webhooks: the log is the outbox. Commits mark each user whose log has grown as due for each endpoint. Nodes of the
+-- version before go on and mark nothing: add the first endpoint when all nodes run this one.
 
 CREATE TABLE webhook_endpoints (
     id uuid PRIMARY KEY,
