@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -63,11 +64,27 @@ class KeysUnavailable(Exception):
         self.retry_after = retry_after
 
 
+class NotFound(Enum):
+    """Why a user's connection was not found. Only operators may learn which it was."""
+
+    MISSING = "missing"
+    NOT_OWNED = "not owned"
+
+
 class ProviderConnectionRepository(Protocol):
     """Connections by id, and the one way to change them."""
 
     async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
         """Any user's; the caller checks. Its credentials stay in the database.
+
+        Raises `StorageError`.
+        """
+
+    async def find_owned(
+        self, connection_id: ConnectionId, user_id: UserId
+    ) -> ProviderConnection | NotFound:
+        """A user's own. Nothing of another user's connection is read, so that finding out takes
+        as long as for a missing one.
 
         Raises `StorageError`.
         """

@@ -21,6 +21,7 @@ from domain.ports import (
     AttemptRecorded,
     BatchLog,
     EventBus,
+    NotFound,
     ProviderConnectionRepository,
     StorageError,
 )
@@ -171,7 +172,9 @@ class DisconnectAllProvidersHandler:
             chunk = still_open[first : first + AT_ONCE]
             commands = [command.of(event.connection_id, event.attempt_id) for event in chunk]
             running = (
-                self._disconnections.carry_out(each, by_id.get(each.connection_id))
+                self._disconnections.carry_out(
+                    each, by_id.get(each.connection_id, NotFound.MISSING)
+                )
                 for each in commands
             )
             await asyncio.gather(*running)

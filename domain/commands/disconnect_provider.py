@@ -23,6 +23,7 @@ from domain.ports import (
     ConcurrentUpdate,
     EventBus,
     NewId,
+    NotFound,
     Now,
     ProviderConnectionRepository,
     StorageError,
@@ -69,6 +70,12 @@ class DisconnectedProvider:
 
 
 Outcome: TypeAlias = Result[DisconnectedProvider, DisconnectProviderError]
+Found: TypeAlias = ProviderConnection | NotFound
+
+_NOT_FOUND = {
+    NotFound.MISSING: DisconnectProviderError.CONNECTION_NOT_FOUND,
+    NotFound.NOT_OWNED: DisconnectProviderError.NOT_OWNED_BY_USER,
+}
 
 
 class DisconnectProviderHandler:
@@ -106,48 +113,45 @@ class DisconnectProviderHandler:
     async def handle(self, command: DisconnectProvider) -> Outcome:
         """Expected outcomes are returned, never raised."""
         try:
-            connection = await self._connections.find_by_id(command.connection_id)
-            await self._events.publish(self.attempted(command, connection))
+            found = await self._find(command)
+            await self._events.publish(self.attempted(command, found))
         except AttemptRecorded:
             return await self._repeat(command)
         except StorageError:
             return Failure(error=DisconnectProviderError.DATABASE_ERROR)
-        return await self.carry_out(command, connection)
+        return await self.carry_out(command, found)
 
     def attempted(
-        self, command: DisconnectProvider, connection: ProviderConnection | None
+        self, command: DisconnectProvider, found: Found
     ) -> ProviderDisconnectionAttempted:
         """The event of step 2."""
-        return self._attempt(command, connection).attempted()
+        return self._attempt(command, found).attempted()
 
-    async def carry_out(
-        self, command: DisconnectProvider, connection: ProviderConnection | None
-    ) -> Outcome:
+    async def carry_out(self, command: DisconnectProvider, found: Found) -> Outcome:
         """The steps after 2, for an attempt that the log has."""
-        attempt = self._attempt(command, connection)
+        attempt = self._attempt(command, found)
         try:
-            return await self._disconnect(attempt, connection)
+            return await self._disconnect(attempt, found)
         except StorageError:
             return await self._fail(attempt)
         except AttemptClosed:  # by a repetition, or because it took too long: that stands
             return await self._as_recorded(attempt)
 
-    async def _disconnect(
-        self, attempt: "_Attempt", connection: ProviderConnection | None
-    ) -> Outcome:
+    async def _find(self, command: DisconnectProvider) -> Found:
+        return await self._connections.find_owned(command.connection_id, command.user_id)
+
+    async def _disconnect(self, attempt: "_Attempt", found: Found) -> Outcome:
         for _ in range(SAVE_TRIES):
-            if connection is None:
-                return await self._refuse(attempt, DisconnectProviderError.CONNECTION_NOT_FOUND)
-            if connection.user_id != attempt.command.user_id:
-                return await self._refuse(attempt, DisconnectProviderError.NOT_OWNED_BY_USER)
-            disconnected = connection.mark_disconnected(self._now())
+            if isinstance(found, NotFound):
+                return await self._refuse(attempt, _NOT_FOUND[found])
+            disconnected = found.mark_disconnected(self._now())
             succeeded = attempt.event(ProviderDisconnectionSucceeded)
             try:
                 recorded = await self._connections.save(
                     disconnected, succeeded, attempt.revocation()
                 )
             except ConcurrentUpdate:
-                connection = await self._connections.find_by_id(connection.id)
+                found = await self._find(attempt.command)
             else:
                 done = DisconnectedProvider(connection=disconnected, recorded=recorded)
                 return Success(value=done)
@@ -156,30 +160,28 @@ class DisconnectProviderHandler:
     async def _repeat(self, command: DisconnectProvider) -> Outcome:
         try:
             begun, *ended = await self._recorded(command.attempt_id)
-            connection = await self._connections.find_by_id(command.connection_id)
+            found = await self._find(command)
         except StorageError:
             return Failure(
                 error=DisconnectProviderError.DATABASE_ERROR, attempt_id=command.attempt_id
             )
-        attempt = self._attempt(command, connection)
+        attempt = self._attempt(command, found)
         if not attempt.began_with(begun.event):
             return attempt.failure(DisconnectProviderError.ATTEMPT_REUSED)
         if not ended:
-            return await self.carry_out(command, connection)
-        return attempt.recorded(ended, connection)
+            return await self.carry_out(command, found)
+        return attempt.recorded(ended, found)
 
-    def _attempt(
-        self, command: DisconnectProvider, connection: ProviderConnection | None
-    ) -> "_Attempt":
-        return _Attempt(command, _own_provider(command, connection), self._now, self._new_id)
+    def _attempt(self, command: DisconnectProvider, found: Found) -> "_Attempt":
+        return _Attempt(command, _provider(found), self._now, self._new_id)
 
     async def _as_recorded(self, attempt: "_Attempt") -> Outcome:
         try:
             _, *ended = await self._recorded(attempt.command.attempt_id)
-            connection = await self._connections.find_by_id(attempt.command.connection_id)
+            found = await self._find(attempt.command)
         except StorageError:
             return attempt.failure(DisconnectProviderError.DATABASE_ERROR)
-        return attempt.recorded(ended, connection)
+        return attempt.recorded(ended, found)
 
     async def _recorded(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:
         """Raises `StorageError` as well when a restore has taken the attempt out of the log."""
@@ -245,14 +247,12 @@ class _Attempt:
     def failed(self, error: DisconnectProviderError) -> ProviderDisconnectionFailed:
         return self.event(ProviderDisconnectionFailed, reason=FailureReason[error.name])
 
-    def recorded(
-        self, ended: Sequence[RecordedEvent], connection: ProviderConnection | None
-    ) -> Outcome:
+    def recorded(self, ended: Sequence[RecordedEvent], found: Found) -> Outcome:
         """What its last event says."""
         match ended:
             case [RecordedEvent(event=ProviderDisconnectionSucceeded()) as recorded]:
-                if connection is not None:
-                    done = DisconnectedProvider(connection=connection, recorded=recorded)
+                if isinstance(found, ProviderConnection):
+                    done = DisconnectedProvider(connection=found, recorded=recorded)
                     return Success(value=done)
             case [RecordedEvent(event=ProviderDisconnectionFailed(reason=reason))]:
                 if reason.name in DisconnectProviderError.__members__:
@@ -263,11 +263,9 @@ class _Attempt:
         return Failure(error=error, attempt_id=self.command.attempt_id)
 
 
-def _own_provider(
-    command: DisconnectProvider, connection: ProviderConnection | None
-) -> ProviderRef | None:
+def _provider(found: Found) -> ProviderRef | None:
     """Filled in only when the connection is the caller's own: an event neither invents a provider
     nor tells what others are connected to."""
-    if connection is None or connection.user_id != command.user_id:
+    if isinstance(found, NotFound):
         return None
-    return ProviderRef(id=connection.provider_id, slug=connection.provider_slug)
+    return ProviderRef(id=found.provider_id, slug=found.provider_slug)

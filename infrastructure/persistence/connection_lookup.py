@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import orjson
 from tortoise import BaseDBAsyncClient
 
-from domain.identifiers import ConnectionId
+from domain.identifiers import ConnectionId, UserId
+from domain.ports import NotFound
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.rows import READ_COLUMNS, connection_of
@@ -14,11 +16,27 @@ from infrastructure.database.rows import READ_COLUMNS, connection_of
 PATIENCE = 0.05
 """Seconds for which a query waits for the one before it."""
 
-_SELECT = f"SELECT {', '.join(READ_COLUMNS)} FROM provider_connections WHERE id"
-_IN_LIST = {
-    "sqlite": "IN (SELECT value FROM json_each(?))",
-    "postgres": "IN (SELECT value::uuid FROM json_array_elements_text($1::json))",
+Wanted: TypeAlias = tuple[ConnectionId, UserId | None]
+"""A connection, and the user who must own it; None for any."""
+Found: TypeAlias = ProviderConnection | NotFound
+
+_WANTED = {
+    "sqlite": ("SELECT key AS number, value ->> 0 AS id, value ->> 1 AS user_id FROM json_each(?)"),
+    "postgres": (
+        "SELECT ordinality AS number, (value ->> 0)::uuid AS id, (value ->> 1)::uuid AS user_id"
+        " FROM json_array_elements($1::json) WITH ORDINALITY"
+    ),
 }
+_SELECT = (
+    "SELECT there.id IS NOT NULL, "
+    + ", ".join(f"own.{column}" for column in READ_COLUMNS)
+    + " FROM ({}) AS wanted"
+    " LEFT JOIN provider_connections AS there ON there.id = wanted.id"
+    " LEFT JOIN provider_connections AS own ON own.id = wanted.id"
+    " AND (wanted.user_id IS NULL OR own.user_id = wanted.user_id)"
+    " ORDER BY wanted.number"
+)
+"""One row for each that is wanted, so that one of another user costs what a missing one does."""
 
 
 class ConnectionLookup:
@@ -30,24 +48,35 @@ class ConnectionLookup:
 
     def __init__(self, client: BaseDBAsyncClient) -> None:
         self._client = client
-        self._sql = f"{_SELECT} {_IN_LIST[client.capabilities.dialect]}"
-        self._wanted: set[ConnectionId] = set()
-        self._running: asyncio.Task[Mapping[ConnectionId, ProviderConnection]] | None = None
-        self._next: asyncio.Task[Mapping[ConnectionId, ProviderConnection]] | None = None
+        self._sql = _SELECT.format(_WANTED[client.capabilities.dialect])
+        self._wanted: set[Wanted] = set()
+        self._running: asyncio.Task[Mapping[Wanted, Found]] | None = None
+        self._next: asyncio.Task[Mapping[Wanted, Found]] | None = None
 
-    async def find(self, connection_id: ConnectionId) -> ProviderConnection | None:
-        """Raises `StorageError`."""
-        self._wanted.add(connection_id)
+    async def find(self, connection_id: ConnectionId, user_id: UserId | None = None) -> Found:
+        """A user's own, or any user's when none is named. Raises `StorageError`."""
+        wanted = (connection_id, user_id)
+        self._wanted.add(wanted)
         if self._next is None:
             self._next = asyncio.create_task(self._read())
         # Shared: a caller that is cancelled must not cancel it for the others.
-        return (await asyncio.shield(self._next)).get(connection_id)
+        return (await asyncio.shield(self._next))[wanted]
 
-    async def _read(self) -> Mapping[ConnectionId, ProviderConnection]:
+    async def _read(self) -> Mapping[Wanted, Found]:
         if self._running is not None:
             await asyncio.wait({self._running}, timeout=PATIENCE)
-        ids = orjson.dumps(list(self._wanted), default=str).decode()
+        wanted = list(self._wanted)
         self._wanted, self._running, self._next = set(), self._next, None
+        given = orjson.dumps(wanted, default=str).decode()
         with reading():
-            _, rows = await self._client.execute_query(self._sql, [ids])
-        return {item.id: item for item in map(connection_of, map(tuple, rows))}
+            _, rows = await self._client.execute_query(self._sql, [given])
+        return dict(zip(wanted, (_found(*row) for row in map(tuple, rows)), strict=True))
+
+
+def _found(there: bool, *row: object) -> Found:
+    if row[_ID] is not None:
+        return connection_of(row)
+    return NotFound.NOT_OWNED if there else NotFound.MISSING
+
+
+_ID = READ_COLUMNS.index("id")

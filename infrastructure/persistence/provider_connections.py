@@ -9,7 +9,14 @@ from tortoise.queryset import QuerySet
 
 from domain.events import ProviderEvent, ProviderTokenRevocationAttempted, RecordedEvent
 from domain.identifiers import ConnectionId, UserId
-from domain.ports import AccountConnections, ConnectionFilter, ConnectionKey, Page, PageRequest
+from domain.ports import (
+    AccountConnections,
+    ConnectionFilter,
+    ConnectionKey,
+    NotFound,
+    Page,
+    PageRequest,
+)
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.models import ProviderConnectionRow
@@ -41,7 +48,13 @@ class TortoiseProviderConnectionRepository:
         self._lookup = ConnectionLookup(client)
 
     async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
-        return await self._lookup.find(connection_id)
+        found = await self._lookup.find(connection_id)
+        return None if isinstance(found, NotFound) else found
+
+    async def find_owned(
+        self, connection_id: ConnectionId, user_id: UserId
+    ) -> ProviderConnection | NotFound:
+        return await self._lookup.find(connection_id, user_id)
 
     async def find_with_credentials(self, connection_id: ConnectionId) -> ProviderConnection | None:
         rows = ProviderConnectionRow.filter(id=connection_id).using_db(self._client)

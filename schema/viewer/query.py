@@ -45,9 +45,9 @@ class Query:
         """None for what is missing and for what is another user's."""
         node_id, viewer_id = parse_id(id, "id"), info.context.viewer_id
         services = info.context.services
-        connection = await services.connection_repo.find_by_id(ConnectionId(node_id))
-        if connection is not None and connection.user_id == viewer_id:
-            return ConnectedProvider.of(connection)
+        found = await services.connection_repo.find_owned(ConnectionId(node_id), viewer_id)
+        if isinstance(found, ProviderConnection):
+            return ConnectedProvider.of(found)
         recorded = await services.events.find(viewer_id, EventId(node_id))
         return None if recorded is None else _shown(recorded)
 

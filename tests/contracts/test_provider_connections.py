@@ -1,11 +1,12 @@
 """`ProviderConnectionRepository`: what it finds and how it saves."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from domain.ports import AttemptClosed, ConcurrentUpdate, StorageError
+from domain.ports import AttemptClosed, ConcurrentUpdate, NotFound, StorageError
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from tests.contracts.worlds.world import NOW, World, active, attempted, failed, succeeded
 from tests.support.fakes.connections import as_read
@@ -43,6 +44,23 @@ async def test_connection_comes_back_as_it_was(world: World) -> None:
 async def test_unknown_connection_is_none(world: World) -> None:
     assert await world.connections.find_by_id(a_connection()) is None
     assert await world.connections.find_with_credentials(a_connection()) is None
+
+
+async def test_only_an_owner_finds_a_connection(world: World) -> None:
+    own, strangers, missing = active(USER), active(STRANGER), a_connection()
+    await world.add(own, strangers)
+
+    anyone = asyncio.create_task(world.connections.find_by_id(own.id))
+    found = await asyncio.gather(
+        world.connections.find_owned(own.id, USER),
+        world.connections.find_owned(own.id, STRANGER),
+        world.connections.find_owned(strangers.id, USER),
+        world.connections.find_owned(missing, USER),
+    )
+
+    not_owned = NotFound.NOT_OWNED
+    assert list(found) == [as_read(own), not_owned, not_owned, NotFound.MISSING]
+    assert await anyone == as_read(own)
 
 
 async def test_connections_of_a_user_are_in_order_of_creation(world: World) -> None:

@@ -77,8 +77,8 @@ def at_statement(text: str, call: int) -> None:
 REPOSITORY = TortoiseProviderConnectionRepository
 
 STEPS: dict[str, Callable[[], None]] = {
-    "before the connection is looked for": lambda: before(REPOSITORY, "find_by_id", 1),
-    "after the connection is found": lambda: after(REPOSITORY, "find_by_id", 1),
+    "before the connection is looked for": lambda: before(REPOSITORY, "find_owned", 1),
+    "after the connection is found": lambda: after(REPOSITORY, "find_owned", 1),
     "before the transaction of Attempted": lambda: before(SqliteStore, "commit", 1),
     "when Attempted is about to be committed": lambda: at_statement("COMMIT", 1),
     "after Attempted is committed": lambda: after(SqliteStore, "commit", 1),

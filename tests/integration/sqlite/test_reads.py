@@ -3,17 +3,22 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 from tortoise.exceptions import OperationalError
 
 from domain.events import EventCursor
-from domain.ports import PageRequest, StorageError
+from domain.ports import NotFound, PageRequest, StorageError
+from domain.provider_connection import ProviderConnection
 from infrastructure.database.sqlite.connection import connect
+from infrastructure.database.sqlite.database import SqliteDatabase
+from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.database.store import Abandoned
 from infrastructure.persistence.all_events import AllEventsCursor, TortoiseAllEvents
-from tests.contracts.worlds.world import attempted
+from tests.contracts.worlds.world import active, attempted
 from tests.integration.sqlite.node import Node
 from tests.support.ids import a_connection, a_user, an_event
 
@@ -28,6 +33,7 @@ SELECT printf('%08x-0000-7000-8000-%012x', :count, n),
 FROM users
 """
 """So many users with one event each."""
+CIPHERTEXT = b"c"
 
 
 async def test_reads_hold_no_transaction(node: Node) -> None:
@@ -108,3 +114,40 @@ async def steps_of(node: Node, work: Callable[[], Awaitable[object]]) -> int:
     await work()
     await reader.set_progress_handler(None, 1)
     return steps
+
+
+async def test_of_another_users_connection_only_the_owner_is_read(tmp_path: Path) -> None:
+    """What lies behind large credentials can be read no longer, and only its owner needs it."""
+    path, owner = tmp_path / "unplug.sqlite3", a_user()
+    migrate_sqlite(path)
+    theirs = with_large_credentials(active(owner))
+    database = await SqliteDatabase.open(path)
+    await database.store.insert([theirs])
+    await database.aclose()
+    assert break_pages_of(path, CIPHERTEXT) > 40
+
+    node = Node(path, await SqliteDatabase.open(path))
+    try:
+        assert await node.connections.find_owned(theirs.id, a_user()) is NotFound.NOT_OWNED
+        with pytest.raises(StorageError):
+            await node.connections.find_owned(theirs.id, owner)
+    finally:
+        await node.database.aclose()
+
+
+def with_large_credentials(connection: ProviderConnection) -> ProviderConnection:
+    assert connection.credentials is not None
+    large = replace(connection.credentials, encrypted_data=CIPHERTEXT * 200_000)
+    return replace(connection, credentials=large)
+
+
+def break_pages_of(path: Path, filling: bytes) -> int:
+    """Pages that hold nothing else lead nowhere from now on; how many there were."""
+    size, pages = 4096, bytearray(path.read_bytes())
+    broken = 0
+    for start in range(0, len(pages), size):
+        if pages[start + 4 : start + size] == filling * (size - 4):
+            pages[start : start + 4] = b"\xff\xff\xff\xfe"
+            broken += 1
+    path.write_bytes(pages)
+    return broken

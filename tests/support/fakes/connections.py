@@ -14,6 +14,7 @@ from domain.ports import (
     AccountConnections,
     ConnectionFilter,
     ConnectionKey,
+    NotFound,
     Page,
     PageRequest,
 )
@@ -32,6 +33,14 @@ class InMemoryProviderConnectionRepository:
     async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
         found = await self.find_with_credentials(connection_id)
         return as_read(found) if found else None
+
+    async def find_owned(
+        self, connection_id: ConnectionId, user_id: UserId
+    ) -> ProviderConnection | NotFound:
+        found = await self.find_by_id(connection_id)
+        if found is None:
+            return NotFound.MISSING
+        return found if found.user_id == user_id else NotFound.NOT_OWNED
 
     async def find_with_credentials(self, connection_id: ConnectionId) -> ProviderConnection | None:
         await self._world.passed("find")
