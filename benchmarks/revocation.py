@@ -1,4 +1,4 @@
-"""Figure 13: disconnecting while a slow provider is asked to revoke, beside no catalogue at all."""
+"""Figure 11: disconnecting while a slow provider is asked to revoke, beside no catalogue at all."""
 
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ def _row(settings: Settings, database: Database) -> Row:
         partial(_rate, settings, database, revoking=True),
     )
     return Row(
-        name=f"13 Disconnections with a slow provider, {database.name}",
+        name=f"11 Disconnections with a slow provider, {database.name}",
         unit="requests/s",
         value=value,
         floor=floor,

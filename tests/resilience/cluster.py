@@ -45,10 +45,16 @@ class Cluster:
     """Started by `async with`, and stopped in good order at the end."""
 
     def __init__(
-        self, setup: Setup, folder: Path, population: Population, webhook: str | None = None
+        self,
+        setup: Setup,
+        folder: Path,
+        population: Population,
+        webhook: str | None = None,
+        catalogue: str = "",
     ) -> None:
         self.setup = setup
         self._webhook = webhook
+        self._catalogue = catalogue
         self.population = population
         self.file = folder / "unplug.sqlite3"
         self.postgres = PostgresServer(connections=CONNECTIONS) if setup.postgres else None
@@ -120,7 +126,10 @@ class Cluster:
 
     async def resume_webhooks(self) -> None:
         """Nothing waits any more because nodes were stopped in the middle of requests."""
-        sql = "UPDATE webhook_endpoints SET failures = 0, paused_until = NULL"
+        await self.execute("UPDATE webhook_endpoints SET failures = 0, paused_until = NULL")
+
+    async def execute(self, sql: str) -> None:
+        """One statement, beside the nodes."""
         if self.postgres is not None:
             await self._execute(sql)
             return
@@ -182,6 +191,7 @@ class Cluster:
         return self.postgres
 
     def _fill(self) -> None:
+        (self._folder / "providers.toml").write_text(self._catalogue)
         (self._folder / "connections.jsonl").write_text(self.population.import_file())
         commands = [["migrate"], ["import", "connections.jsonl"]]
         if self._webhook is not None:
@@ -201,6 +211,7 @@ class Cluster:
             "CREDENTIALS_KEYS": self.population.key,
             "WAKE_UPS": "on" if self.setup.wake_ups else "off",
             "WEBHOOK_TIMEOUT": "2",
+            "PROVIDERS_FILE": str(self._folder / "providers.toml"),
         }
         if self.nats is not None:
             settings["NATS_URL"] = self.nats.url

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tests.resilience.cluster import Cluster
 from tests.resilience.faults.faults import Faults
 from tests.resilience.faults.plan import plan
 from tests.resilience.population import Population
+from tests.resilience.provider import FailingProvider, end_all, judge_revocations
 from tests.resilience.setups import Setup
 from tests.resilience.truth import Truth, open_attempts, read_truth
 from tests.resilience.verdict import Verdict, judge
@@ -35,6 +36,7 @@ class Report:
     back_ends: Counter[str]
     faults: Counter[str]
     webhooks: tuple[int, int]
+    provider: Counter[str]
     frames: int
     reconnects: int
     longest_away: float
@@ -49,8 +51,9 @@ class Report:
             f"{self.setup.name}, seed {self.seed}: {_listed(self.commands)} commands;"
             f" of back ends {_listed(self.back_ends)};"
             f" faults: {_listed(self.faults)}; {self.webhooks[0]} events in {self.webhooks[1]}"
-            f" requests to a webhook; {self.frames} frames over {self.reconnects}"
-            f" reconnects; {self.verdict.losses} lost, {self.verdict.duplicates} doubled,"
+            f" requests to a webhook; of a provider {_listed(self.provider)};"
+            f" {self.frames} frames over {self.reconnects} reconnects;"
+            f" {self.verdict.losses} lost, {self.verdict.duplicates} doubled,"
             f" {self.verdict.disorders} out of order; longest away {self.longest_away:.1f} s,"
             f" from event to frame {self.longest_delay:.1f} s at most,"
             f" {self.calm.usual_delay * 1000:.0f} ms in three of four cases when all was well;"
@@ -61,7 +64,13 @@ class Report:
 async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
     """Puts the promises to the test for so long."""
     population = Population.of(random.Random(f"{seed} population"))  # noqa: S311
-    async with receiver() as there, Cluster(setup, folder, population, there.url) as cluster:
+    provider = FailingProvider(seed)
+    catalogue = provider.catalogue(concurrency=20, per_second=500)
+    async with (
+        receiver() as there,
+        _running(provider),
+        Cluster(setup, folder, population, there.url, catalogue) as cluster,
+    ):
         clients = Clients(cluster.nodes, population, seed)
         faults = Faults(cluster, clients, folder)
         clients.start()
@@ -70,6 +79,7 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
             await faults.run(plan(chance, setup, seconds), seconds)
             longest = clients.longest_delay()
             state = await calm(cluster, clients, folder)
+            pending = await end_all(cluster, provider)
             truth = await _settle(cluster, clients, folder)
             await cluster.resume_webhooks()
             await received(there, truth, ARRIVES_WITHIN)
@@ -78,6 +88,7 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
             await clients.stop()
     verdict = judge(truth, population, clients.commands.answers, clients.subscribers)
     verdict.broken.extend([*credentials, *_operation(cluster, clients, state)])
+    verdict.broken.extend([*pending, *judge_revocations(truth, provider)])
     return Report(
         setup=setup,
         seed=seed,
@@ -85,6 +96,7 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
         back_ends=clients.back_ends.outcomes,
         faults=faults.counts,
         webhooks=(len(set(there.ids)), len(there.ids)),
+        provider=provider.answered,
         frames=sum(len(each.received) for each in clients.subscribers),
         reconnects=sum(each.reconnects for each in clients.subscribers),
         longest_away=max(each.longest_away for each in clients.subscribers),
@@ -94,6 +106,12 @@ async def run(setup: Setup, folder: Path, seconds: float, seed: str) -> Report:
         troubles=cluster.troubles(),
         verdict=verdict,
     )
+
+
+@contextlib.asynccontextmanager
+async def _running(provider: FailingProvider) -> AsyncIterator[None]:
+    with provider:
+        yield
 
 
 def _operation(cluster: Cluster, clients: Clients, state: Calm) -> Iterator[str]:

@@ -12,6 +12,14 @@ from tests.resilience.population import Population
 from tests.resilience.truth import LoggedEvent, Truth
 
 SHOWN = 20
+WHOLE = (
+    ["connected"],
+    ["attempted", "succeeded"],
+    ["attempted", "failed"],
+    ["revocation_attempted", "revocation_succeeded"],
+    ["revocation_attempted", "revocation_failed"],
+)
+"""Events of an attempt that is over."""
 STATUS_AFTER = {"connected": "active", "access_restored": "active", "succeeded": "disconnected"}
 IN_DOUBT_AFTER = DEADLINE - 1.5
 """Seconds after which a command is answered without waiting for what became of its commit."""
@@ -58,7 +66,7 @@ def _log(user_id: UUID, log: Sequence[LoggedEvent]) -> Iterator[str]:
         if event.attempt_id is not None:
             attempts.setdefault(event.attempt_id, []).append(event.kind)
     for attempt_id, kinds in attempts.items():
-        if kinds not in (["attempted", "succeeded"], ["attempted", "failed"], ["connected"]):
+        if kinds not in WHOLE:
             yield f"{user_id}: attempt {attempt_id} went {' → '.join(kinds)}"
 
 

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 from tests.e2e.revoking.client import User
 from tests.e2e.revoking.killed import LEASE, STEPS
-from tests.e2e.revoking.provider import Provider
+from tests.support.network.revoking_provider import Provider
 from tests.support.processes import Server, connection_line, running, unplug
 from tests.support.servers.postgres import PostgresServer
 

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from infrastructure.failures import ExitCode
 from tests.e2e.revoking.client import User
-from tests.e2e.revoking.provider import Provider, Reply
+from tests.support.network.revoking_provider import Provider, Reply
 from tests.support.processes import Server, connection_line, running, unplug
 
 OWNER = UUID(int=1)

@@ -26,16 +26,21 @@ class Asked(NamedTuple):
     ended: float
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A connection that is cut is no fault."""
+
+
 class Provider:
     """`answer` is given each token; an exception that it raises cuts the connection."""
 
     def __init__(self, answer: Callable[[str], Reply] = lambda _: Reply()) -> None:
         self.answer = answer
         self.asked: list[Asked] = []
-        self.times: list[float] = []
         self._changed = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
