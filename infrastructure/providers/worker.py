@@ -1,6 +1,7 @@
 """Revokes what is pending, on every node."""
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,6 +27,8 @@ INTERVAL = 2.0
 """Seconds between two looks for what is due, when no commit of this process tells of it."""
 GATHER, BUSY = 0.05, 0.2
 """Seconds between two looks at least, and while there is work."""
+COUNT = 5.0
+"""Seconds between two counts of what is pending."""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0
 """Seconds until a provider that failed is asked again: doubled each time, with jitter."""
 PATIENCE = 5
@@ -82,6 +85,7 @@ class RevocationWorker:
         self._failing = _FailingProviders()
         self._running: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._counts_at = 0.0
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run())
@@ -96,27 +100,27 @@ class RevocationWorker:
     async def _run(self) -> None:
         while True:
             self._due.clear()
-            try:
-                taken = await self._queue.lease(self._turns, LEASE)
-                if not taken:
-                    backlog = await self._queue.backlog()
-                    self._telemetry.revocations_pending(backlog.count, backlog.oldest)
-            except StorageError:
-                taken = []  # the adapter has logged it
+            taken = await self._take()
             for leased in taken:
                 task = asyncio.create_task(self._try(leased))
                 self._running.add(task)
                 task.add_done_callback(self._ended)
-            await self._pause(busy=bool(taken or self._running))
+            # Commits tell of new ones all the time, also when the provider is not to be asked yet.
+            await asyncio.sleep(GATHER if taken or not self._running else BUSY)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BUSY if self._running else _interval()):
+                    await self._due.wait()
 
-    async def _pause(self, *, busy: bool) -> None:
-        await asyncio.sleep(GATHER)
-        wait = BUSY if busy else INTERVAL * random.uniform(0.75, 1.25)  # noqa: S311
+    async def _take(self) -> Sequence[LeasedRevocation]:
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(wait):
-                await self._due.wait()
-        except TimeoutError:
-            pass
+            if loop.time() >= self._counts_at:
+                self._counts_at = loop.time() + COUNT
+                backlog = await self._queue.backlog()
+                self._telemetry.revocations_pending(backlog.count, backlog.oldest)
+            return await self._queue.lease(self._turns, LEASE)
+        except StorageError:
+            return []  # the adapter has logged it
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -147,6 +151,10 @@ class RevocationWorker:
             case Failure(error=LeaseLost()):
                 return "lease_lost"
         raise AssertionError("every outcome is named")
+
+
+def _interval() -> float:
+    return INTERVAL * random.uniform(0.75, 1.25)  # noqa: S311
 
 
 class _FailingProviders:
