@@ -1,5 +1,6 @@
 """Commands that run until they are stopped: `demo` and `serve`."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -7,6 +8,17 @@ import typer
 from infrastructure.commands.command_line.application import command
 from infrastructure.observability.logging import configure_logging
 from infrastructure.settings import load_settings
+
+LAST_PORT = 65535
+
+
+def _port(written: object) -> int:
+    """Typer's own numbers are Python's: `8_0` and `8080.0` as well."""
+    text = str(written).strip()
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > LAST_PORT:
+        raise typer.BadParameter(f"a port is a whole number from 0 to {LAST_PORT}")
+    return int(text)
+
 
 Host = Annotated[
     str, typer.Option(envvar="UNPLUG_HOST", metavar="ADDRESS", help="Address to listen on.")
@@ -16,8 +28,7 @@ Port = Annotated[
     typer.Option(
         envvar="UNPLUG_PORT",
         metavar="PORT",
-        min=0,
-        max=65535,
+        parser=_port,
         help="Port to listen on; 0 takes a free one.",
     ),
 ]

@@ -2,7 +2,7 @@
 
 import json
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, BinaryIO, NotRequired, TypeAlias
 
@@ -107,6 +107,7 @@ def connection_of(line: bytes, encrypt: Encrypt, now: datetime) -> ProviderConne
         fields = _LINE.validate_json(line)
     except ValidationError as error:
         raise BadLine(_reason(error.errors(include_input=False, include_url=False)[0])) from None
+    json.loads(line, object_pairs_hook=_refuse_doubled, parse_int=len)
     try:
         return ProviderConnection(
             id=fields.get("id") or ConnectionId(uuid7()),
@@ -169,6 +170,12 @@ def _reads_as(text: bytes, data: object) -> bool:
         return bool(orjson.loads(text) == data)
     except orjson.JSONDecodeError:
         return False
+
+
+def _refuse_doubled(members: Sequence[tuple[str, object]]) -> None:
+    """Of two members with one name a parser takes either."""
+    if len(dict(members)) != len(members):
+        raise BadLine("two members of an object have the same name")
 
 
 def _utc(text: str | None) -> datetime | None:

@@ -13,7 +13,7 @@ import httpx
 import jwt
 from uuid_utils.compat import uuid7
 
-from tests.resilience.clients.commands import kind_of_error
+from tests.resilience.clients.commands import FAULT, kind_of_error
 from tests.resilience.population import Population
 from tests.support.processes import SECRET, Server
 
@@ -190,8 +190,11 @@ class BackEnds:
                 headers={"Authorization": f"Bearer {jwt.encode(claims, SECRET, 'HS256')}"},
             )
             body = response.json()
-        except (httpx.HTTPError, json.JSONDecodeError):
+        except httpx.HTTPError:
             self.outcomes["no answer"] += 1
+            return None
+        except json.JSONDecodeError:
+            self.outcomes[FAULT] += 1
             return None
         if "errors" in body:
             self.outcomes[kind_of_error(body)] += 1

@@ -35,7 +35,7 @@ class Answer:
 
 
 def kind_of_error(body: dict[str, Any]) -> str:
-    """`FAULT` when the server's log has an exception for it."""
+    """`FAULT` when the server's log has an exception for it. So is an answer that is not JSON."""
     extensions = body["errors"][0]["extensions"]
     return FAULT if "id" in extensions else f"error {extensions['code']}"
 
@@ -112,9 +112,12 @@ class Commands:
         except asyncio.CancelledError:
             self.outcomes["hung up"] += 1
             raise
-        except (httpx.HTTPError, json.JSONDecodeError):
+        except httpx.HTTPError:
             self.outcomes["no answer"] += 1
             return "no answer"
+        except json.JSONDecodeError:
+            self.outcomes[FAULT] += 1
+            return FAULT
         result = (body.get("data") or {}).get("disconnectProvider")
         if result is None:
             error = kind_of_error(body)

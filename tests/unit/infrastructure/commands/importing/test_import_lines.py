@@ -162,6 +162,13 @@ def test_a_short_line_is_enough_and_gets_an_id_of_its_own() -> None:
             line(credentials=CREDENTIALS | {"token": "s3cret"}),
             "`credentials.token` is not a field of a line",
         ),
+        *(
+            (line()[:-1] + doubled, "two members of an object have the same name")
+            for doubled in (
+                b', "alias": "other"}',
+                b', "credentials": {"type": "oauth2", "data": {"token": "a", "token": "s3cret"}}}',
+            )
+        ),
         (line(credentails=CREDENTIALS), "`credentails` is not a field of a line"),
         (b"{}", "`user_id` is missing"),
     ],
