@@ -121,6 +121,9 @@ class RevocationWorker:
             return await self._queue.lease(self._turns, LEASE)
         except StorageError:
             return []  # the adapter has logged it
+        except Exception:  # noqa: BLE001 (logged; the next look may do better)
+            _log.exception("revocation_worker_faulty")
+            return []
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

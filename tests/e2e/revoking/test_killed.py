@@ -7,7 +7,8 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, pairwise
 from pathlib import Path
 from uuid import UUID
 
@@ -30,9 +31,10 @@ TOKENS = {"refresh_token": "refresh", "access_token": "access"}
 ASKED_TWICE = {"after its first answer", "after all answers"}
 
 
-def add_connection(folder: Path, **settings: str) -> UUID:
+def add_connection(folder: Path, slug: str = "schwab", **settings: str) -> UUID:
     found: UUID = uuid7()
-    line = connection_line(OWNER, found, credentials={"type": "oauth2", "data": TOKENS})
+    credentials = {"type": "oauth2", "data": TOKENS}
+    line = connection_line(OWNER, found, provider_slug=slug, credentials=credentials)
     assert unplug("import", "-", cwd=folder, stdin=line, **settings).returncode == 0
     return found
 
@@ -79,6 +81,11 @@ class Nodes:
     def one(self) -> Server:
         return self._nodes[0]
 
+    def disconnect_at_once(self, connection_ids: list[UUID]) -> None:
+        """By turns on both."""
+        with ThreadPoolExecutor(len(connection_ids)) as threads:
+            list(threads.map(USER.disconnect, cycle(self._nodes), connection_ids))
+
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
         """They see nothing of what the third does."""
@@ -100,7 +107,8 @@ def nodes(
     settings = {"DATABASE_URL": url, "CREDENTIALS_KEYS": KEY}
     assert unplug("migrate", cwd=folder, **settings).returncode == 0
     with Provider() as provider, contextlib.ExitStack() as stack:
-        (folder / CATALOGUE).write_text(provider.catalogue())
+        tables = (provider.catalogue(), provider.catalogue("whole", ends="grant"))
+        (folder / CATALOGUE).write_text("\n".join(tables))
         two = [
             stack.enter_context(running(folder, PROVIDERS_FILE=CATALOGUE, **settings))
             for _ in range(2)
@@ -120,3 +128,40 @@ def test_one_of_three_nodes(step: str, nodes: Nodes) -> None:
     asked = [each for each in nodes.provider.asked if each.token == "refresh"]
     for first, second in pairwise(asked):
         assert second.began - first.began > 0.8 * LEASE  # no two workers within a lease
+
+
+def test_nodes_keep_one_pace(nodes: Nodes) -> None:
+    """At most 10 requests a second and 4 at a time, as the catalogue's defaults have it."""
+    ids = [add_connection(nodes.folder, **nodes.settings) for _ in range(6)]
+    nodes.provider.asked.clear()
+
+    nodes.disconnect_at_once(ids)
+
+    assert {USER.settled(nodes.one, each)["status"] for each in ids} == {"ACCEPTED"}
+    began = sorted(asked.began for asked in nodes.provider.asked)
+    assert len(began) == 12
+    for first, eleventh in zip(began, began[10:], strict=False):
+        assert eleventh - first > 0.9
+    for asked in nodes.provider.asked:
+        others = [each for each in nodes.provider.asked if each.began <= asked.began < each.ended]
+        assert len(others) <= 4
+
+
+def test_the_last_two_of_a_grant_at_once(nodes: Nodes) -> None:
+    """Whichever is last ends it; if neither is seen as alive, both do."""
+    ids = [add_connection(nodes.folder, "whole", **nodes.settings) for _ in range(2)]
+    alive = add_connection(nodes.folder, "whole", **nodes.settings)
+    nodes.provider.asked.clear()
+
+    nodes.disconnect_at_once(ids)
+    for each in ids:
+        assert USER.settled(nodes.one, each)["status"] == "SHARED_GRANT"
+    assert nodes.provider.asked == []  # the grant that is alive works
+
+    last = add_connection(nodes.folder, "whole", **nodes.settings)
+    nodes.disconnect_at_once([alive, last])
+    statuses = {USER.settled(nodes.one, each)["status"] for each in (alive, last)}
+
+    assert "ACCEPTED" in statuses
+    assert statuses <= {"ACCEPTED", "SHARED_GRANT"}
+    assert set(nodes.provider.tokens) == {"refresh"}  # it ends all the others
