@@ -31,11 +31,14 @@ TOKENS = {"refresh_token": "refresh", "access_token": "access"}
 ASKED_TWICE = {"after its first answer", "after all answers"}
 
 
-def add_connection(folder: Path, slug: str = "schwab", **settings: str) -> UUID:
-    found: UUID = uuid7()
+def add_connections(count: int, folder: Path, slug: str = "schwab", **settings: str) -> list[UUID]:
+    found: list[UUID] = [uuid7() for _ in range(count)]
     credentials = {"type": "oauth2", "data": TOKENS}
-    line = connection_line(OWNER, found, provider_slug=slug, credentials=credentials)
-    assert unplug("import", "-", cwd=folder, stdin=line, **settings).returncode == 0
+    lines = (
+        connection_line(OWNER, each, provider_slug=slug, credentials=credentials) for each in found
+    )
+    done = unplug("import", "-", cwd=folder, stdin="".join(lines), **settings)
+    assert done.returncode == 0
     return found
 
 
@@ -58,7 +61,7 @@ def assert_ended(server: Server, provider: Provider, connection_id: UUID, step: 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_on_sqlite(step: str, tmp_path: Path) -> None:
-    connection_id = add_connection(tmp_path)
+    (connection_id,) = add_connections(1, tmp_path)
     with Provider() as provider:
         (tmp_path / CATALOGUE).write_text(provider.catalogue())
         die_at(step, tmp_path, connection_id)
@@ -119,7 +122,7 @@ def nodes(
 
 @pytest.mark.parametrize("step", STEPS)
 def test_one_of_three_nodes(step: str, nodes: Nodes) -> None:
-    connection_id = add_connection(nodes.folder, **nodes.settings)
+    (connection_id,) = add_connections(1, nodes.folder, **nodes.settings)
     nodes.provider.asked.clear()
     with nodes.stopped():
         die_at(step, nodes.folder, connection_id, **nodes.settings)
@@ -132,7 +135,7 @@ def test_one_of_three_nodes(step: str, nodes: Nodes) -> None:
 
 def test_nodes_keep_one_pace(nodes: Nodes) -> None:
     """At most 10 requests a second and 4 at a time, as the catalogue's defaults have it."""
-    ids = [add_connection(nodes.folder, **nodes.settings) for _ in range(6)]
+    ids = add_connections(6, nodes.folder, **nodes.settings)
     nodes.provider.asked.clear()
 
     nodes.disconnect_at_once(ids)
@@ -149,8 +152,7 @@ def test_nodes_keep_one_pace(nodes: Nodes) -> None:
 
 def test_the_last_two_of_a_grant_at_once(nodes: Nodes) -> None:
     """Whichever is last ends it; if neither is seen as alive, both do."""
-    ids = [add_connection(nodes.folder, "whole", **nodes.settings) for _ in range(2)]
-    alive = add_connection(nodes.folder, "whole", **nodes.settings)
+    *ids, alive, last = add_connections(4, nodes.folder, "whole", **nodes.settings)
     nodes.provider.asked.clear()
 
     nodes.disconnect_at_once(ids)
@@ -158,7 +160,6 @@ def test_the_last_two_of_a_grant_at_once(nodes: Nodes) -> None:
         assert USER.settled(nodes.one, each)["status"] == "SHARED_GRANT"
     assert nodes.provider.asked == []  # the grant that is alive works
 
-    last = add_connection(nodes.folder, "whole", **nodes.settings)
     nodes.disconnect_at_once([alive, last])
     statuses = {USER.settled(nodes.one, each)["status"] for each in (alive, last)}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from cryptography.fernet import Fernet
 from uuid_utils.compat import uuid7
 
 from infrastructure.failures import ExitCode
@@ -19,13 +20,13 @@ MANAGE = "https://provider.example/apps"
 CATALOGUE = "providers.toml"
 
 
-def add_connection(folder: Path, slug: str, name: str) -> UUID:
+def add_connection(folder: Path, slug: str, name: str, **settings: str) -> UUID:
     """The user's, with two tokens."""
     found: UUID = uuid7()
     tokens = {"refresh_token": f"{name}-refresh", "access_token": f"{name}-access"}
     credentials = {"type": "oauth2", "data": tokens}
     line = connection_line(OWNER, found, provider_slug=slug, credentials=credentials)
-    assert unplug("import", "-", cwd=folder, stdin=line).returncode == 0
+    assert unplug("import", "-", cwd=folder, stdin=line, **settings).returncode == 0
     return found
 
 
@@ -150,23 +151,30 @@ def test_what_is_never_confirmed_is_given_up_and_destroyed(tmp_path: Path) -> No
 
 
 def test_a_process_without_the_catalogue_destroys_nothing_unrevoked(tmp_path: Path) -> None:
-    """Until an operator says that the provider is to be forgotten."""
-    kept, forgotten = (add_connection(tmp_path, "schwab", name) for name in ("kept", "forgotten"))
+    """Until an operator says that the provider is to be forgotten. Keys are rotated meanwhile."""
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    kept, forgotten = (
+        add_connection(tmp_path, "schwab", name, CREDENTIALS_KEYS=old)
+        for name in ("kept", "forgotten")
+    )
     with catalogue(tmp_path) as provider:
-        with running(tmp_path, PROVIDERS_FILE=CATALOGUE):
+        with running(tmp_path, PROVIDERS_FILE=CATALOGUE, CREDENTIALS_KEYS=old):
             pass
-        with running(tmp_path) as server:
+        with running(tmp_path, CREDENTIALS_KEYS=old) as server:
             assert USER.disconnect(server, kept)["status"] == "PENDING"
             assert unplug("providers", "--forget", "schwab", cwd=tmp_path).returncode == 0
             assert USER.disconnect(server, forgotten)["status"] == "NOT_ATTEMPTED"
         again = unplug("providers", "--forget", "schwab", cwd=tmp_path)
         assert again.returncode == ExitCode.FAILED
         assert "No server has had schwab in its catalogue" in again.stderr
+        rotated = unplug("rotate-keys", cwd=tmp_path, CREDENTIALS_KEYS=f"{new},{old}")
+        assert rotated.stdout == "1 re-encrypted, 0 unreadable\n"
         assert provider.asked == []
 
-        with running(tmp_path, PROVIDERS_FILE=CATALOGUE) as server:
+        with running(tmp_path, PROVIDERS_FILE=CATALOGUE, CREDENTIALS_KEYS=new) as server:
             assert USER.settled(server, kept)["status"] == "ACCEPTED"
         assert set(provider.tokens) == {"kept-refresh", "kept-access"}
+    assert nothing_left(tmp_path)
 
 
 def nothing_left(folder: Path) -> bool:
