@@ -20,6 +20,7 @@ from benchmarks.revocation import revocation
 from benchmarks.services import services
 from benchmarks.streams import delay, delivery, memory
 from benchmarks.webhooks import webhooks
+from benchmarks.worst_user import worst_user
 
 FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "sqlite": lambda settings: durable(settings, Sqlite()),
@@ -32,6 +33,7 @@ FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "growth": growth,
     "floods": floods,
     "services": services,
+    "worst-user": worst_user,
     "webhooks": webhooks,
     "revocation": revocation,
 }

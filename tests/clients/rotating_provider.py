@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.clients.back_end import AccessDenied, InvalidGrant
+from tests.support.secrecy import CREDENTIAL
 
 Json = dict[str, Any]
 LONG_AGO, LATER = "2020-01-01T00:00:00+00:00", "2040-01-01T00:00:00+00:00"
@@ -43,8 +44,8 @@ class RotatingProvider:
 
     def _issue(self, number: int) -> Json:
         return {
-            "access_token": f"access-{self._name}-{number}",
-            "refresh_token": f"refresh-{self._name}-{number}",
+            "access_token": f"access-{CREDENTIAL}-{self._name}-{number}",
+            "refresh_token": f"refresh-{CREDENTIAL}-{self._name}-{number}",
             "account_id": self._name,
             "expires_at": LATER,
         }

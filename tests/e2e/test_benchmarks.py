@@ -21,6 +21,7 @@ ROWS = {
     "growth": 3,
     "floods": 6,
     "services": 2,
+    "worst-user": 1,
     "webhooks": 2,
     "revocation": 2,
 }

@@ -17,6 +17,8 @@ from uuid import UUID
 import jwt
 from uuid_utils.compat import uuid7
 
+from tests.support.secrecy import CREDENTIAL, without_credentials
+
 UNPLUG = Path(sys.executable).parent / "unplug"
 SECRET = "a secret for tests, long enough for HS256"
 DEADLINE = 90.0
@@ -32,7 +34,7 @@ def unplug(
     *arguments: str, cwd: Path, stdin: str | None = None, **settings: str
 ) -> "subprocess.CompletedProcess[str]":
     """Runs a command to its end. It reads the settings given and no others."""
-    return subprocess.run(
+    done = subprocess.run(
         [UNPLUG, *arguments],
         cwd=cwd,
         env=environment(**settings),
@@ -43,6 +45,8 @@ def unplug(
         timeout=DEADLINE,
         check=False,
     )
+    without_credentials(done.stdout + done.stderr)
+    return done
 
 
 def bearer(user_id: UUID, secret: str = SECRET, **claims: object) -> str:
@@ -54,7 +58,7 @@ class Server:
     """A running `unplug serve` (or `demo`), from its "started" until it ends.
 
     It listens on a free port of the loopback and keeps it over a restart. `log` holds the lines of
-    its log as they come, `output` what it printed.
+    its log as they come, `output` what it printed. Neither may hold a credential: `wait` fails.
     """
 
     def __init__(
@@ -163,6 +167,7 @@ class Server:
             self._process = None
         for reader in self._readers:
             reader.join(DEADLINE)
+        without_credentials(f"{self.log} {self.output}")
         return status
 
     def output_with(self, text: str) -> str:
@@ -215,6 +220,6 @@ def connection_line(user_id: UUID, connection_id: UUID | None = None, **fields: 
         "provider_id": str(UUID(int=1)),
         "provider_slug": "schwab",
         "status": "active",
-        "credentials": {"type": "oauth2", "data": {"refresh_token": "r-123"}},
+        "credentials": {"type": "oauth2", "data": {"refresh_token": CREDENTIAL}},
     }
     return json.dumps(line | fields) + "\n"

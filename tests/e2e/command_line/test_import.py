@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet
 
 from infrastructure.failures import ExitCode
 from tests.support.processes import DEADLINE, UNPLUG, connection_line, environment, unplug
+from tests.support.secrecy import CREDENTIAL
 
 USER, FIRST, SECOND = UUID(int=7), UUID(int=1), UUID(int=2)
 
@@ -55,9 +56,9 @@ def test_credentials_are_encrypted_with_a_key_that_only_the_owner_reads(tmp_path
     ((encrypted,),) = rows(tmp_path, "encrypted_credentials")
     assert isinstance(encrypted, bytes)
     data = Fernet(key_file.read_text().strip()).decrypt(encrypted)
-    assert json.loads(data) == {"refresh_token": "r-123"}
+    assert json.loads(data) == {"refresh_token": CREDENTIAL}
     for file in tmp_path.iterdir():
-        assert b"r-123" not in file.read_bytes()
+        assert CREDENTIAL.encode() not in file.read_bytes()
 
 
 def test_a_file_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from uuid_utils.compat import uuid7
 
 from infrastructure.failures import ExitCode
 from tests.support.processes import SECRET, Server, bearer, unplug
+from tests.support.secrecy import CREDENTIAL
 
 Json: TypeAlias = Any
 """Decoded JSON."""
 
 SCOPES = "connections:read connections:write connections:disconnect credentials:read"
 USER = uuid7()
-TOKEN = "refresh-token-9f8e7d"
+TOKEN = f"refresh-token-{CREDENTIAL}"
 
 CONNECT = """mutation ($input: ConnectProviderInput!) { connectProvider(input: $input) {
   __typename

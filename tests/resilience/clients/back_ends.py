@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 from tests.resilience.clients.commands import FAULT, kind_of_error
 from tests.resilience.population import Population
 from tests.support.processes import SECRET, Server
+from tests.support.secrecy import CREDENTIAL
 
 ANSWER_WITHIN = 15.0
 PAUSE = 0.2
@@ -190,6 +191,8 @@ class BackEnds:
                 headers={"Authorization": f"Bearer {jwt.encode(claims, SECRET, 'HS256')}"},
             )
             body = response.json()
+            if query != READ and CREDENTIAL in response.text:
+                self.broken.append(f"an answer with a credential: {response.text}")
         except httpx.HTTPError:
             self.outcomes["no answer"] += 1
             return None
@@ -206,4 +209,4 @@ class BackEnds:
 
 def credentials(token: str) -> Mapping[str, Any]:
     """Of a provider that rotates its refresh tokens."""
-    return {"type": "oauth2", "data": {"refresh_token": token}}
+    return {"type": "oauth2", "data": {"refresh_token": token, "mark": CREDENTIAL}}
