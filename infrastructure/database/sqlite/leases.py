@@ -1,7 +1,7 @@
 """Pending revocations in a SQLite file. One server works on it, so one lock keeps all in order."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -90,7 +90,7 @@ class SqliteRevocationQueue:
         return await self._store.run_alone(lambda db: db.execute(_FORGET, (slug,)).rowcount > 0)
 
     async def lease(self, turns: Sequence[Turn], lasts: float) -> Sequence[LeasedRevocation]:
-        rows = await self._store.run_alone(lambda db: list(_lease(db, turns, lasts)))
+        rows = await self._store.run_alone(lambda db: _lease(db, turns, lasts))
         return [leased_revocation(row) for row in rows]
 
     async def postpone(self, leased: LeasedRevocation, progress: Progress) -> None:
@@ -111,24 +111,29 @@ class SqliteRevocationQueue:
 
 
 def _declare(db: sqlite3.Connection, providers: Sequence[CatalogueProvider]) -> None:
-    db.execute("BEGIN IMMEDIATE")
     db.execute(_VOID)
     for each in providers:
         seconds = each.give_up_after.total_seconds()
         values = (each.slug, each.revocable, each.ends_grant, each.manage_url, seconds)
         db.execute(_DECLARE, values)
-    db.execute("COMMIT")
 
 
-def _lease(db: sqlite3.Connection, turns: Sequence[Turn], lasts: float) -> Iterator[Row]:
-    db.execute("BEGIN IMMEDIATE")
+def _lease(db: sqlite3.Connection, turns: Sequence[Turn], lasts: float) -> Sequence[Row]:
+    """Nothing else takes leases, so that only a look that finds something locks the file."""
     taken = [attempt_id for (attempt_id,) in db.execute(_OVERDUE, (OVERDUE,))]
+    used: list[tuple[float, str]] = []
     for turn in turns:
         due = db.execute(_DUE, (turn.slug, turn.most, turn.concurrency)).fetchall()
-        if due:
-            db.execute(_BUSY, (len(due) * turn.seconds, turn.slug))
         taken += [attempt_id for (attempt_id,) in due]
+        if due:
+            used.append((len(due) * turn.seconds, turn.slug))
+    if not taken:
+        return []
+    db.execute("BEGIN IMMEDIATE")
+    db.executemany(_BUSY, used)
+    rows: list[Row] = []
     for attempt_id in taken:
         db.execute(_LEASE, (str(uuid4()), lasts, attempt_id))
-        yield from db.execute(_LEASED, (attempt_id,))
+        rows += db.execute(_LEASED, (attempt_id,)).fetchall()
     db.execute("COMMIT")
+    return rows
