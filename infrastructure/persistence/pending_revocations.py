@@ -1,8 +1,11 @@
 """Pending revocations: outcomes are written by the writer, all else by the queue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeAlias
 from uuid import UUID
+
+from tortoise import BaseDBAsyncClient
 
 from domain.events import (
     ProviderTokenRevocationFailed,
@@ -10,12 +13,18 @@ from domain.events import (
     RecordedEvent,
 )
 from domain.ports import StorageError, UnknownKey
+from domain.provider_connection import ProviderConnection
 from domain.token_revocation import Answers, LeasedRevocation
+from infrastructure.database.driver_errors import reading
 from infrastructure.database.revocations import Progress, RevocationQueue
 from infrastructure.database.rows import as_uuid
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import Store, Write
+from infrastructure.persistence.connection_lookup import PATIENCE
 from infrastructure.persistence.writer import Writer
+
+Grant: TypeAlias = tuple[UUID, str, str | None]
+"""User, provider and account; None for an unknown account."""
 
 DEADLINE = 5.0
 """Seconds for which an outcome waits for the database; another lease finds it again."""
@@ -77,3 +86,48 @@ class QueuedRevocations:
         self, leased: LeasedRevocation, *, answers: Answers, code: str, seconds: float
     ) -> None:
         await self._queue.postpone(leased, Progress(answers=answers, code=code, seconds=seconds))
+
+
+_ENDING = (
+    "SELECT p.user_id, p.provider_slug, c.provider_account_id FROM pending_revocations p"
+    " JOIN catalogue_providers k ON k.slug = p.provider_slug"
+    " JOIN provider_connections c ON c.id = p.connection_id"
+    " WHERE k.ends_grant AND p.lease IS NOT NULL AND p.leased_until > {}"
+)
+_NOW = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')",
+    "postgres": "clock_timestamp()",
+}
+
+
+class EndingGrants:
+    """Grants that workers are about to end: as many as there are leases, which are few.
+
+    Callers that ask while a query is under way share the next one, which begins after all of them
+    have asked. One that hangs holds up the next for `PATIENCE` only.
+    """
+
+    def __init__(self, client: BaseDBAsyncClient) -> None:
+        self._client = client
+        self._sql = _ENDING.format(_NOW[client.capabilities.dialect])
+        self._running: asyncio.Task[Sequence[Grant]] | None = None
+        self._next: asyncio.Task[Sequence[Grant]] | None = None
+
+    async def include(self, connection: ProviderConnection) -> bool:
+        """Whether this connection may share one of them. Raises `StorageError`."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._read())
+        account_id = connection.provider_account_id
+        return any(
+            (user_id, slug) == (connection.user_id, connection.provider_slug)
+            and (account_id is None or account in (None, account_id))
+            for user_id, slug, account in await asyncio.shield(self._next)
+        )
+
+    async def _read(self) -> Sequence[Grant]:
+        if self._running is not None:
+            await asyncio.wait({self._running}, timeout=PATIENCE)
+        self._running, self._next = self._next, None
+        with reading():
+            _, rows = await self._client.execute_query(self._sql)
+        return [(as_uuid(user_id), slug, account) for user_id, slug, account in map(tuple, rows)]

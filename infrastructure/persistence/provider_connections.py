@@ -24,19 +24,8 @@ from infrastructure.database.paging import Listing, read_page
 from infrastructure.database.rows import CIPHERTEXT, READ_COLUMNS, as_uuid, connection_of
 from infrastructure.database.store import Write
 from infrastructure.persistence.connection_lookup import ConnectionLookup
+from infrastructure.persistence.pending_revocations import EndingGrants
 from infrastructure.persistence.writer import Writer
-
-_ENDING = (
-    "SELECT 1 FROM pending_revocations p JOIN catalogue_providers k ON k.slug = p.provider_slug"
-    " JOIN provider_connections c ON c.id = p.connection_id"
-    " WHERE k.ends_grant AND p.lease IS NOT NULL AND p.leased_until > {now}"
-    " AND p.user_id = {} AND p.provider_slug = {}"
-    " AND coalesce(c.provider_account_id = {}, true) LIMIT 1"
-)
-_GRANT_IS_ENDING = {
-    "sqlite": _ENDING.format("?", "?", "?", now="strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')"),
-    "postgres": _ENDING.format("$1", "$2", "$3::text", now="clock_timestamp()"),
-}
 
 
 class TortoiseProviderConnectionRepository:
@@ -46,6 +35,7 @@ class TortoiseProviderConnectionRepository:
         self._client = client
         self._writer = writer
         self._lookup = ConnectionLookup(client)
+        self._ending_grants = EndingGrants(client)
 
     async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
         found = await self._lookup.find(connection_id)
@@ -92,16 +82,7 @@ class TortoiseProviderConnectionRepository:
         return bool(await self._writer.write(late))
 
     async def grant_is_ending(self, connection: ProviderConnection) -> bool:
-        dialect = self._client.capabilities.dialect
-        user_id = connection.user_id
-        values = (
-            str(user_id) if dialect == "sqlite" else user_id,
-            connection.provider_slug,
-            connection.provider_account_id,
-        )
-        with reading():
-            _, found = await self._client.execute_query(_GRANT_IS_ENDING[dialect], list(values))
-        return bool(found)
+        return await self._ending_grants.include(connection)
 
     async def find_account(
         self, user_id: UserId, provider_slug: str, account_id: str

@@ -143,6 +143,11 @@ class BackEnds:
         elif answer is not None and answer["__typename"] == "ConnectionNotActive":
             self.broken.append(f"a refresh of {connection_id} was lost to a report")
         else:
+            if (
+                answer is not None
+                and answer.get("credentialsVersion") == given["credentialsVersion"]
+            ):
+                self.broken.append(f"a refresh of {connection_id} was lost to nothing")
             self._changed(connection_id, answer)
 
     async def _report(self, connection_id: UUID) -> None:
