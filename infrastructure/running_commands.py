@@ -36,6 +36,8 @@ from infrastructure.retry import back_off
 
 DEADLINE = 10.0
 """Seconds until a command is answered, also when the database hangs."""
+MOMENT = 0.1
+"""Seconds."""
 
 
 CommandT = TypeVar("CommandT")
@@ -82,11 +84,13 @@ class CommandRunner:
         self._deadline = deadline
         self._running: set[asyncio.Task[Any]] = set()
         self._deadlines: set[asyncio.Timeout] = set()
+        self._last_end = float("-inf")
 
     @property
     def is_busy(self) -> bool:
-        """Whether a command is running now."""
-        return bool(self._running)
+        """Whether a command is running, or was a moment ago: under load, those of a commit end
+        together and the next ones are on their way."""
+        return bool(self._running) or perf_counter() - self._last_end < MOMENT
 
     async def run(
         self,
@@ -125,7 +129,8 @@ class CommandRunner:
                     self._deadlines.discard(deadline)
         except TimeoutError:
             outcome = on_timeout()
-        self._on_finished(_name(outcome), perf_counter() - started)
+        self._last_end = perf_counter()
+        self._on_finished(_name(outcome), self._last_end - started)
         return outcome
 
 

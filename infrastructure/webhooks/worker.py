@@ -16,6 +16,7 @@ from infrastructure.retry import end_task
 from infrastructure.webhooks.answers import Answer, Meaning, pause_after
 from infrastructure.webhooks.endpoints import EndpointState
 from infrastructure.webhooks.messages import message_of
+from infrastructure.webhooks.pace import Pace
 from infrastructure.webhooks.queue import Delivery, DeliveryQueue, Progress
 from infrastructure.webhooks.sender import Sender, Target
 
@@ -26,9 +27,6 @@ POLL = 1.0
 """Seconds between two looks for what other nodes have committed, and for pauses that are over."""
 LATER = 1.0
 """Seconds until another node may know an event, or a log can be read."""
-GIVE_WAY = 0.02
-PATIENCE = 0.5
-"""Seconds for which a delivery gives way to running commands, at most."""
 ANSWERED_EVERY = 10.0
 """Seconds between two notes of the last status of an endpoint that works."""
 
@@ -44,11 +42,11 @@ class UserLogs(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerParts:
-    """What all workers of a node share. `is_busy`: whether a command is running now."""
+    """What all workers of a node share."""
 
     queue: DeliveryQueue
     logs: UserLogs
-    is_busy: Callable[[], bool]
+    pace: Pace
     on_answer: Callable[[UUID, str], None]
     turn_seconds: float
     """After so many seconds a user's turn ends, in time for its last request and the lease."""
@@ -103,7 +101,7 @@ class EndpointWorker:
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            await self._give_way()
+            await self._parts.pace.turn()
             try:
                 took = await self.turn()
             except StorageError:
@@ -115,13 +113,6 @@ class EndpointWorker:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(POLL):
                         await self._wake.wait()
-
-    async def _give_way(self) -> None:
-        """Commands go first; under constant load, deliveries go on slowly."""
-        waited = 0.0
-        while self._parts.is_busy() and waited < PATIENCE:
-            await asyncio.sleep(GIVE_WAY)
-            waited += GIVE_WAY
 
     async def _deliver(self, delivery: Delivery) -> None:
         turn = _Turn(delivery)
@@ -149,7 +140,7 @@ class EndpointWorker:
                 turn.progress = replace(turn.progress, pause=LATER)
                 return
             if self.target.wants(message.type):
-                await self._give_way()
+                await self._parts.pace.turn()
                 if loop.time() > ends:
                     return
                 answer = await self._sender.send(self.target, message)

@@ -18,6 +18,7 @@ from infrastructure.observability.metrics import Metrics, WebhookMeasurement
 from infrastructure.outbound_http import OutboundHttp
 from infrastructure.retry import end_task
 from infrastructure.webhooks.endpoints import Endpoint, Endpoints, EndpointState
+from infrastructure.webhooks.pace import Pace
 from infrastructure.webhooks.queue import DeliveryQueue
 from infrastructure.webhooks.sender import Sender, Target, webhook_limits
 from infrastructure.webhooks.starting import Starting
@@ -60,7 +61,7 @@ class WebhookOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeParts:
-    """What the workers use of their node. `is_busy`: whether a command is running now."""
+    """What the workers use of their node. `is_busy`: whether commands run now."""
 
     store: Store
     logs: UserLogs
@@ -85,7 +86,7 @@ class WebhookWorkers:
         self._parts = WorkerParts(
             queue=self.queue,
             logs=node.logs,
-            is_busy=node.is_busy,
+            pace=Pace(node.is_busy),
             on_answer=metrics.webhook_answered,
             turn_seconds=(LEASE - 1) / 2 * options.timeout,
         )
