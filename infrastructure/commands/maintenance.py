@@ -20,7 +20,7 @@ from infrastructure.persistence.credentials_keys import CredentialsKeys
 from infrastructure.persistence.pending_revocations import rotate_pending
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.settings import Settings
-from infrastructure.webhooks.stored_secrets import rotate_secrets
+from infrastructure.webhooks.managing import rotate_secrets
 
 
 async def migrate_database(settings: Settings) -> Sequence[str]:

@@ -1,8 +1,10 @@
 """What operators do with endpoints."""
 
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from domain.ports import UnknownKey
 from infrastructure.database.rows import as_uuid
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import Store
@@ -45,6 +47,11 @@ _SKIP = Statement(
     "UPDATE webhook_deliveries SET position = $3, tries = 0, stopped = false, due_at = @now,"
     " lease = NULL WHERE endpoint_id = $1 AND user_id = $2 AND position = $3 - 1 AND head >= $3"
     " RETURNING user_id"
+)
+_SECRETS = Statement("SELECT id, endpoint_id, encrypted_secret FROM webhook_secrets ORDER BY id")
+_REPLACE_SECRET = Statement(
+    "UPDATE webhook_secrets SET encrypted_secret = $3 WHERE id = $1 AND encrypted_secret = $2",
+    destroys=True,  # what the old key encrypted is to go as well
 )
 FIRST_USER = UUID(int=0)
 
@@ -113,3 +120,23 @@ class ManagedEndpoints:
 
     async def _add_secret(self, secret: NewSecret) -> None:
         await self._store.execute(_ADD_SECRET, secret.id, secret.endpoint_id, secret.encrypted)
+
+
+async def rotate_secrets(
+    store: Store, rotate: Callable[[bytes], bytes | None]
+) -> AsyncIterator[tuple[UUID, bool]]:
+    """Re-encrypts what `rotate` gives a new ciphertext for.
+
+    Yields endpoints, and whether their secret could be read; not those that were left as they are.
+    Raises `StorageError`.
+    """
+    for row in await store.execute(_SECRETS):
+        encrypted = row["encrypted_secret"]
+        try:
+            new = rotate(encrypted)
+        except UnknownKey:
+            yield as_uuid(row["endpoint_id"]), False
+            continue
+        if new is not None:
+            await store.execute(_REPLACE_SECRET, as_uuid(row["id"]), encrypted, new)
+            yield as_uuid(row["endpoint_id"]), True
