@@ -210,3 +210,39 @@ async def test_attempt_that_a_restore_took_out_of_the_log_is_unknown(world: Worl
     world.at("connected", have_been_there)
     assert await handler.handle(command) == UNKNOWN
     assert await connecting(world).handle(COMMAND) == Failure(error=errors.DatabaseError())
+
+
+async def test_grant_that_may_be_ending_is_for_the_back_end_to_verify(world: World) -> None:
+    world.at("grant", world.fail)
+    done = await connecting(world).handle(COMMAND)
+    assert isinstance(done, Success)
+    assert done.value.verify
+
+
+@pytest.mark.parametrize("step", ["read again", "not there", "written"])
+async def test_late_credentials_that_are_not_taken_are_said(world: World, step: str) -> None:
+    ended = CONNECTION.mark_disconnected(CLOCK())
+    world.connections[ended.id] = ended
+    command = RefreshCredentials(
+        connection_id=ended.id, credentials_version=1, credentials=COMMAND.credentials
+    )
+    expected: Failure[object] = Failure(error=errors.DatabaseError())
+
+    async def lose() -> None:
+        del world.connections[ended.id]
+
+    async def nothing() -> None:
+        return
+
+    match step:
+        case "read again":
+            world.at("find", nothing, world.fail)
+        case "not there":
+            world.at("find", nothing, lose)
+            expected = Failure(error=errors.ConnectionNotFound())
+        case "written":
+            world.at("revoke late", world.fail)
+    handler = RefreshCredentialsHandler(
+        InMemoryProviderConnectionRepository(world), now=FakeClock(), new_id=uuid7
+    )
+    assert await handler.handle(command) == expected

@@ -35,6 +35,7 @@ from domain.token_revocation import (
     RevocationEvidence,
     TryLater,
     UnreadableCredentials,
+    combined,
 )
 from infrastructure.database.revocations import CatalogueProvider, Turn
 from tests.support.fakes.pending_revocations import InMemoryPendingRevocations
@@ -264,3 +265,8 @@ async def test_an_overdue_revocation_is_not_asked_about(setup: Setup) -> None:
 
     assert setup.asked == 0
     assert isinstance(setup.last, ProviderTokenRevocationFailed)
+
+
+def test_no_answers_are_no_outcome() -> None:
+    with pytest.raises(ValueError, match="there is no answer"):
+        combined({})
