@@ -140,7 +140,10 @@ class NatsWakeUps:
                 await known.unsubscribe()
                 del self._subscriptions[user_id]
         if new:
-            await client.flush(ANSWERS_WITHIN)
+            # The client writes its ping ahead of commands that are pending; they are sent when it
+            # is answered, and a second ping follows them.
+            for _ in range(2):
+                await client.flush(ANSWERS_WITHIN)
             self._listeners.wake(new)
 
     def _wakes(self, user_id: UUID) -> Callable[[Msg], Awaitable[None]]:
