@@ -38,23 +38,25 @@ def test_secrets_are_new_each_time_and_of_256_bits() -> None:
 
 def test_every_secret_signs() -> None:
     old, new, other = new_secret(), new_secret(), new_secret()
-    headers = dict(signed_headers(MESSAGE, [new, old], NOW))
+    now = datetime.now(UTC)  # the library takes what is less than five minutes old
+    headers = dict(signed_headers(MESSAGE, [new, old], now))
     for secret in (old, new):
         Webhook(secret).verify(MESSAGE.body, headers)
     with pytest.raises(WebhookVerificationError):
         Webhook(other).verify(MESSAGE.body, headers)
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"webhook-id": str(UUID(int=6))},
-        {"webhook-timestamp": str(int(NOW.timestamp()) - 1)},
-        {"webhook-timestamp": str(int((NOW - timedelta(hours=1)).timestamp()))},
-    ],
-)
-def test_a_changed_header_is_found_out(changed: dict[str, str]) -> None:
-    secret = new_secret()
-    headers = {**signed_headers(MESSAGE, [secret], NOW), **changed}
+@pytest.mark.parametrize("changed", ["another id", "a second earlier", "an hour earlier"])
+def test_a_changed_header_is_found_out(changed: str) -> None:
+    secret, now = new_secret(), datetime.now(UTC)
+    headers = dict(signed_headers(MESSAGE, [secret], now))
+    Webhook(secret).verify(MESSAGE.body, headers)
+    match changed:
+        case "another id":
+            headers["webhook-id"] = str(UUID(int=6))
+        case "a second earlier":
+            headers["webhook-timestamp"] = str(int(now.timestamp()) - 1)
+        case _:
+            headers["webhook-timestamp"] = str(int((now - timedelta(hours=1)).timestamp()))
     with pytest.raises(WebhookVerificationError):
         Webhook(secret).verify(MESSAGE.body, headers)
