@@ -57,9 +57,10 @@ class OpenAttempts:
         return await self.close_all(Abandoned(older_than=older_than))
 
     async def close_all(self, wanted: Abandoned) -> int:
-        """Interrupts those that are wanted; says how many. One that can't be closed, because its
-        user's log is
-        full, is logged, and the others are closed. Raises `StorageError`.
+        """Interrupts those that are wanted; says how many. Raises `StorageError`.
+
+        One that can't be closed, because its user's log is full, is logged, and the others are
+        closed.
         """
         closed, last, failed = 0, None, set[AttemptId]()
         while page := await self._store.abandoned(wanted, last, PAGE_SIZE):

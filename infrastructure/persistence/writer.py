@@ -36,8 +36,8 @@ class Writer:
     A write whose caller is gone before its batch began is dropped; once begun, it is finished. A
     caller's timeout is thus its write's deadline. Writes that need a row which another session has
     locked go aside together, for at most the store's lock timeout, and hold up no others.
-    `on_committed` is called after each commit and
-    before any caller is answered; it must not block or raise.
+    `on_committed` is called after each commit and before any caller is answered; it must not block
+    or raise.
     """
 
     def __init__(
