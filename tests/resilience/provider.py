@@ -47,14 +47,18 @@ class FailingProvider(Provider):
 
 
 async def end_all(cluster: Cluster, provider: FailingProvider) -> list[str]:
-    """What is still pending when the provider is well and operators have said `--retry`."""
+    """What is still pending when the provider is well and operators say `--retry`.
+
+    They say it again and again: a request that the provider has failed before is postponed after
+    the first time.
+    """
     provider.is_well = True
-    await cluster.execute(DUE_NOW.format("2000-01-01 00:00:00+00:00"))
     until = asyncio.get_running_loop().time() + ENDS_WITHIN
     while pending := await _pending(cluster):
         if asyncio.get_running_loop().time() > until:
             return [f"{pending} revocations are still pending"]
-        await asyncio.sleep(0.2)
+        await cluster.execute(DUE_NOW.format("2000-01-01 00:00:00+00:00"))
+        await asyncio.sleep(1)
     return []
 
 
