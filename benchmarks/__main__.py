@@ -52,7 +52,7 @@ def main(
         raise typer.BadParameter(f"unknown figure: {', '.join(sorted(unknown))}")
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for ten thousand sockets
-    settings = Settings(rounds=rounds, seconds=seconds)
+    settings = Settings(rounds=rounds, seconds=seconds, warm_up=min(1.0, seconds))
     rows: list[Row] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     try:

@@ -1,5 +1,6 @@
 """One row of the table: a figure, its floor, the ratio, the target."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
@@ -36,6 +37,14 @@ class Settings:
     rounds: int = 5
     seconds: float = 5.0
     warm_up: float = 1.0
+
+
+def amount(published: int) -> int:
+    """An amount of work: as published, or the part of it that `BENCHMARKS_SCALE` says.
+
+    A part is for tests, which only want to see that a figure can be measured.
+    """
+    return int(published * float(os.environ.get("BENCHMARKS_SCALE", "1")))
 
 
 def alternating(rounds: int, *runs: Callable[[], float]) -> list[float]:

@@ -13,7 +13,7 @@ from uuid import UUID
 from cryptography.fernet import Fernet
 
 from benchmarks.databases import Sqlite
-from benchmarks.figure import Row, Settings, alternating
+from benchmarks.figure import Row, Settings, alternating, amount
 from benchmarks.http_load import Plan as HttpPlan
 from benchmarks.processes import Server, http_load, ws_load
 from benchmarks.streams import SUBSCRIPTION, init
@@ -22,11 +22,11 @@ from benchmarks.ws_load import Plan as WsPlan
 from domain.events import EventCursor
 from domain.identifiers import EventId, UserId
 
-SHORT, LONG = 1_000, 1_000_000
+SHORT, LONG = 1_000, amount(1_000_000)
 MISSED = 100
 RESUMES = 50
 PAGES = 400
-IMPORTED = 100_000
+IMPORTED = amount(100_000)
 USER = UserId(UUID(int=1))
 
 PAGE = """

@@ -8,7 +8,7 @@ from statistics import median
 from uuid import UUID
 
 from benchmarks.databases import Sqlite
-from benchmarks.figure import Row, Settings, alternating
+from benchmarks.figure import Row, Settings, alternating, amount
 from benchmarks.mutations import EXPECTED, MUTATION, straightforward
 from benchmarks.processes import Server, serving, ws_load
 from benchmarks.unplug import token
@@ -27,12 +27,12 @@ subscription Follow($after: String) {
   }
 }
 """
-SUBSCRIBERS = 1_000
+SUBSCRIBERS = amount(1_000)
 COMMANDS = 60
-SPREAD_COMMANDS = 4_000
-IDLE = 2_000
-MANY_IDLE = 10_000
-MEASURED_IDLE = 2_000
+SPREAD_COMMANDS = 4 * SUBSCRIBERS
+IDLE = amount(2_000)
+MANY_IDLE = amount(10_000)
+MEASURED_IDLE = amount(2_000)
 
 
 def init(bearer: str) -> str:
