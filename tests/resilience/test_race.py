@@ -64,7 +64,8 @@ async def test_a_disconnection_is_final_whatever_races_with_it(
         broken += await back_ends.compare()
         await back_ends.aclose()
         await commands.aclose()
-    what = f"seed {resilience_seed}, {kills} kills, {answered}"
+        troubles = cluster.troubles()
+    what = f"seed {resilience_seed}, {kills} kills, {answered}\n{troubles}\n"
     assert not broken, f"{what}: {broken}"
     assert kills > 2, what
     assert back_ends.outcomes["RefreshCredentialsSuccess"] > 0, what

@@ -173,7 +173,7 @@ class BackEnds:
 
     async def _difference(self, connection_id: UUID) -> str | None:
         accepted = self.accepted[connection_id]
-        answer = await self.answer(READ, {}, id=str(connection_id))
+        answer = await self._read(connection_id)
         if answer is None or answer["__typename"] not in ("Credentials", "ConnectionDisconnected"):
             return f"credentials of {connection_id}: {answer}"
         if answer["__typename"] == "ConnectionDisconnected":
@@ -182,6 +182,15 @@ class BackEnds:
         if version < max(accepted) or accepted.get(version, token) != token:
             return f"{connection_id} has version {version}, accepted were {sorted(accepted)}"
         return None
+
+    async def _read(self, connection_id: UUID) -> Mapping[str, Any] | None:
+        """Again when a node was too busy: what is stored counts here, not how soon it is read."""
+        for pause in (0.5, 1.0, 2.0):
+            answer = await self.answer(READ, {}, id=str(connection_id))
+            if answer is not None and answer["__typename"] != "CommandFailed":
+                return answer
+            await asyncio.sleep(pause)
+        return answer
 
     async def answer(
         self, query: str, given: Mapping[str, Any], **variables: str
