@@ -1,0 +1,3 @@
+from tests.support.servers.postgres import PostgresServer
+
+__all__ = ["PostgresServer"]
