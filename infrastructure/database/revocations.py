@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 from domain.identifiers import AttemptId, ConnectionId, ProviderId, UserId
@@ -14,7 +14,8 @@ from domain.token_revocation import (
     Refused,
     RevocationEvidence,
 )
-from infrastructure.database.rows import CIPHERTEXT, as_uuid
+from infrastructure.database.rows.connections import CIPHERTEXT
+from infrastructure.database.rows.values import as_time, as_uuid
 
 BURST = 1.0
 """Seconds of a provider's pace that a worker takes at once."""
@@ -136,7 +137,7 @@ def leased_revocation(row: Sequence[Any]) -> LeasedRevocation:
         connection_id=ConnectionId(as_uuid(connection_id)),
         provider_id=ProviderId(as_uuid(provider_id)),
         provider_slug=slug,
-        begun_at=begun_at if isinstance(begun_at, datetime) else datetime.fromisoformat(begun_at),
+        begun_at=as_time(begun_at),
         encrypted_data=encrypted,
         manage_url=manage_url,
         answers=_decoded(answers),

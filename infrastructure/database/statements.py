@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal, TypeAlias
 
 Dialect: TypeAlias = Literal["sqlite", "postgres"]
@@ -34,8 +33,3 @@ class Statement:
         )
         text = text.replace("@skip_locked", "FOR UPDATE SKIP LOCKED")
         return text.replace("@now", "clock_timestamp()")
-
-
-def as_time(value: datetime | str) -> datetime:
-    """As PostgreSQL's driver gives it, or as SQLite's text."""
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value)

@@ -22,7 +22,7 @@ class TortoiseClient:
     @classmethod
     async def open(cls, engine: str, credentials: Mapping[str, Any]) -> "TortoiseClient":
         """Connects with the first query."""
-        app = {"models": ["infrastructure.database.models"], "default_connection": _ALIAS}
+        app = {"models": ["infrastructure.database.rows.models"], "default_connection": _ALIAS}
         connection = {"engine": engine, "credentials": dict(credentials)}
         with TortoiseContext() as context:
             await context.init(

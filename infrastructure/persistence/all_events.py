@@ -11,8 +11,8 @@ from tortoise.expressions import Q
 from domain.events import EventCursor, RecordedEvent
 from domain.ports import LogReplaced, StorageError
 from infrastructure.database.driver_errors import reading
-from infrastructure.database.models import ProviderEventRow
-from infrastructure.database.rows import EVENT_COLUMNS, event_of
+from infrastructure.database.rows.events import EVENT_COLUMNS, event_of
+from infrastructure.database.rows.models import ProviderEventRow
 from infrastructure.persistence.event_log import is_held
 
 _HORIZON = {

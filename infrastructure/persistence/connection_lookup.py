@@ -11,7 +11,7 @@ from domain.identifiers import ConnectionId, UserId
 from domain.ports import NotFound
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import reading
-from infrastructure.database.rows import READ_COLUMNS, connection_of
+from infrastructure.database.rows.connections import READ_COLUMNS, connection_of
 
 PATIENCE = 0.05
 """Seconds for which a query waits for the one before it."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from domain.ports import UnknownKey
 from infrastructure.database.database import Database
 from infrastructure.database.driver_errors import reading
-from infrastructure.database.models import CredentialsKeyRow
+from infrastructure.database.rows.models import CredentialsKeyRow
 from infrastructure.failures import KeyMissing
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from infrastructure.security.credentials_cipher import (

@@ -14,9 +14,10 @@ from domain.events import EventCursor, RecordedEvent
 from domain.identifiers import BatchId, ConnectionId, EventId, UserId
 from domain.ports import LogReplaced, Page, PageRequest, StorageError
 from infrastructure.database.driver_errors import reading
-from infrastructure.database.models import OpenAttemptRow, ProviderEventRow
 from infrastructure.database.paging import Listing, read_page
-from infrastructure.database.rows import EVENT_COLUMNS, as_uuid, event_of
+from infrastructure.database.rows.events import EVENT_COLUMNS, event_of
+from infrastructure.database.rows.models import OpenAttemptRow, ProviderEventRow
+from infrastructure.database.rows.values import as_uuid
 
 log = structlog.get_logger(__name__)
 

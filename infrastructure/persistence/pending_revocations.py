@@ -17,7 +17,7 @@ from domain.provider_connection import ProviderConnection
 from domain.token_revocation import Answers, LeasedRevocation
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.revocations import Progress, RevocationQueue
-from infrastructure.database.rows import as_uuid
+from infrastructure.database.rows.values import as_uuid
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import Store, Write
 from infrastructure.persistence.connection_lookup import PATIENCE

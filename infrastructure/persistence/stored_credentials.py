@@ -7,7 +7,7 @@ from tortoise.queryset import QuerySet
 
 from domain.identifiers import ConnectionId
 from infrastructure.database.driver_errors import reading
-from infrastructure.database.models import ProviderConnectionRow
+from infrastructure.database.rows.models import ProviderConnectionRow
 from infrastructure.database.store import Store, StoredCredential
 
 

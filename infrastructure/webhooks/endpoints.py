@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from infrastructure.database.rows import as_uuid
+from infrastructure.database.rows.values import as_uuid
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import Store
 from infrastructure.outbound_http.addresses import is_loopback, may_be_public

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from domain.ports import UnknownKey
-from infrastructure.database.rows import as_uuid
+from infrastructure.database.rows.values import as_uuid
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import Store
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from domain.identifiers import UserId
-from infrastructure.database.rows import as_uuid
+from infrastructure.database.rows.values import as_uuid
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import Store
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from infrastructure.database.rows import as_uuid
+from infrastructure.database.rows.values import as_uuid
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import Store
 from infrastructure.webhooks.endpoints import Endpoint

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from infrastructure.database.rows import as_uuid
-from infrastructure.database.statements import Statement, as_time
+from infrastructure.database.rows.values import as_time, as_uuid
+from infrastructure.database.statements import Statement
 from infrastructure.database.store import Store
 from infrastructure.webhooks.endpoints import EndpointState
 

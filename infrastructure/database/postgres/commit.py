@@ -15,17 +15,19 @@ from domain.events import ProviderEvent, ProviderRef, RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId
 from domain.ports import AttemptClosed, AttemptRecorded, ConcurrentUpdate
 from infrastructure.database.postgres.locks import PATIENCE
-from infrastructure.database.rows import (
-    BEGINNING,
+from infrastructure.database.rows.connections import (
     CIPHERTEXT,
-    CLOSING,
     CONNECTION_COLUMNS,
-    EVENT_COLUMNS,
     FIXED,
+    connection_row,
+)
+from infrastructure.database.rows.events import (
+    BEGINNING,
+    CLOSING,
+    EVENT_COLUMNS,
     OPENING,
     REVOKING,
     SETTLING,
-    connection_row,
     event_row,
 )
 from infrastructure.database.store import CloseAttempt, Member, Outcome, Refusal, Write

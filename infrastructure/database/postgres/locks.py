@@ -10,13 +10,8 @@ from uuid import UUID
 import asyncpg
 
 from domain.events import RecordedEvent
-from infrastructure.database.rows import (
-    CIPHERTEXT,
-    EVENT_COLUMNS,
-    READ_COLUMNS,
-    connection_of,
-    event_of,
-)
+from infrastructure.database.rows.connections import CIPHERTEXT, READ_COLUMNS, connection_of
+from infrastructure.database.rows.events import EVENT_COLUMNS, event_of
 from infrastructure.database.store import (
     CloseAttempt,
     Member,

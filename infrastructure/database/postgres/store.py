@@ -33,11 +33,8 @@ from infrastructure.database.postgres.connection import (
     is_read_only,
 )
 from infrastructure.database.postgres.locks import FIND, locked_rows, read_back, recorded_events
-from infrastructure.database.rows import (
-    CONNECTION_COLUMNS,
-    connection_row,
-    event_of,
-)
+from infrastructure.database.rows.connections import CONNECTION_COLUMNS, connection_row
+from infrastructure.database.rows.events import event_of
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import (
     Abandoned,

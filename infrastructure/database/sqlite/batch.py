@@ -10,15 +10,8 @@ from domain.events import ProviderEvent, RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import AttemptClosed, AttemptRecorded, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
-from infrastructure.database.rows import (
-    CIPHERTEXT,
-    CLOSING,
-    CONNECTION_COLUMNS,
-    OPENING,
-    SETTLING,
-    WRITTEN_COLUMNS,
-    kind_of,
-)
+from infrastructure.database.rows.connections import CIPHERTEXT, CONNECTION_COLUMNS, WRITTEN_COLUMNS
+from infrastructure.database.rows.events import CLOSING, OPENING, SETTLING, kind_of
 from infrastructure.database.sqlite.revocations import Revocations, Stored
 from infrastructure.database.store import (
     Account,

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
-from infrastructure.database.rows import CONNECTION_COLUMNS
+from infrastructure.database.rows.connections import CONNECTION_COLUMNS
 from infrastructure.database.sqlite.purge import mark_destroyed
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import StoredCredential

@@ -10,18 +10,16 @@ import orjson
 
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.provider_connection import ProviderConnection
-from infrastructure.database.rows import (
+from infrastructure.database.rows.connections import (
     CIPHERTEXT,
     CONNECTION_COLUMNS,
-    EVENT_COLUMNS,
     FIXED,
     READ_COLUMNS,
     WRITTEN_COLUMNS,
     connection_of,
     connection_row,
-    event_of,
-    event_row,
 )
+from infrastructure.database.rows.events import EVENT_COLUMNS, event_of, event_row
 from infrastructure.database.sqlite.batch import Batch, Found, Head, Row
 from infrastructure.database.sqlite.purge import mark_destroyed
 from infrastructure.database.store import (

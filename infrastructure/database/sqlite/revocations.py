@@ -7,7 +7,8 @@ from uuid import UUID
 
 from domain.events import ProviderEvent, ProviderTokenRevocationAttempted
 from domain.identifiers import AttemptId
-from infrastructure.database.rows import CIPHERTEXT, SETTLING, kind_of, settled_status
+from infrastructure.database.rows.connections import CIPHERTEXT
+from infrastructure.database.rows.events import SETTLING, kind_of, settled_status
 from infrastructure.database.sqlite.purge import mark_destroyed
 from infrastructure.database.store import Write
 

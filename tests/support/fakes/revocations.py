@@ -22,7 +22,7 @@ from infrastructure.database.revocations import (
     ProviderBacklog,
     Turn,
 )
-from infrastructure.database.rows import settled_status
+from infrastructure.database.rows.events import settled_status
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 

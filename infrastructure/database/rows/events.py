@@ -1,13 +1,7 @@
-"""Between rows and what the domain calls them; the same for every dialect.
-
-A row is a tuple in the order of the columns named here, with UUIDs and times as the driver gives
-them: values or text.
-"""
+"""Events as tuples, in the order of the columns named here, and their kinds as stored."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Protocol
-from uuid import UUID
 
 from domain.events import (
     AccessLoss,
@@ -27,39 +21,9 @@ from domain.events import (
     RecordedEvent,
     UnrecognizedEvent,
 )
-from domain.identifiers import BatchId, ConnectionId, ProviderId, UserId
-from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
-from domain.token_revocation import RevocationEvidence, RevocationStatus, TokenRevocation
-
-CONNECTION_COLUMNS = (
-    "id",
-    "user_id",
-    "provider_id",
-    "created_at",
-    "provider_account_id",
-    "previous_connection_id",
-    "provider_slug",
-    "alias",
-    "status",
-    "encrypted_credentials",
-    "credential_type",
-    "credentials_expire_at",
-    "connected_at",
-    "disconnected_at",
-    "last_sync_at",
-    "updated_at",
-    "credentials_version",
-    "version",
-)
-FIXED = 6
-"""So many of them never change."""
-
-CIPHERTEXT = "encrypted_credentials"
-REVOCATION_COLUMNS = ("revocation_status", "revocation_since", "manage_url")
-"""What became of a connection's tokens. Commits write it, and it is no part of the version."""
-WRITTEN_COLUMNS = tuple(column for column in CONNECTION_COLUMNS if column != CIPHERTEXT)
-READ_COLUMNS = (*REVOCATION_COLUMNS, *WRITTEN_COLUMNS)
-"""How connections are read: without what may be hundreds of kilobytes that no rule looks at."""
+from domain.identifiers import BatchId, ConnectionId, ProviderId
+from domain.token_revocation import RevocationEvidence, RevocationStatus
+from infrastructure.database.rows.values import as_time, as_uuid, uuid_or_none
 
 EVENT_COLUMNS = (
     "id",
@@ -110,76 +74,6 @@ SETTLING = frozenset({"revocation_succeeded", "revocation_failed"})
 """Kinds of events that end a revocation, and are refused unless its lease is held."""
 BEGINNING = OPENING | {"connected", REVOKING}
 """Kinds of events of which an attempt has at most one."""
-
-
-def connection_row(connection: ProviderConnection) -> tuple[Any, ...]:
-    """From `CONNECTION_COLUMNS`, with UUIDs and times as values.
-
-    A type without ciphertext says that the ciphertext is to stay as it is stored.
-    """
-    credentials = connection.credentials
-    return (
-        connection.id,
-        connection.user_id,
-        connection.provider_id,
-        connection.created_at,
-        connection.provider_account_id,
-        connection.previous_connection_id,
-        connection.provider_slug,
-        connection.alias,
-        connection.status.value,
-        credentials.encrypted_data if credentials else None,
-        credentials.credential_type if credentials else None,
-        credentials.expires_at if credentials else None,
-        connection.connected_at,
-        connection.disconnected_at,
-        connection.last_sync_at,
-        connection.updated_at,
-        connection.credentials_version,
-        connection.version,
-    )
-
-
-def connection_of(row: Sequence[Any], encrypted: bytes | None = None) -> ProviderConnection:
-    """From `READ_COLUMNS`."""
-    values = dict(zip(READ_COLUMNS, row, strict=True))
-    credential_type, previous = values["credential_type"], values["previous_connection_id"]
-    return ProviderConnection(
-        id=ConnectionId(as_uuid(values["id"])),
-        user_id=UserId(as_uuid(values["user_id"])),
-        provider_id=ProviderId(as_uuid(values["provider_id"])),
-        created_at=_time(values["created_at"]),
-        provider_account_id=values["provider_account_id"],
-        previous_connection_id=None if previous is None else ConnectionId(as_uuid(previous)),
-        provider_slug=values["provider_slug"],
-        alias=values["alias"],
-        status=ConnectionStatus(values["status"]),
-        credentials=None
-        if credential_type is None
-        else ProviderCredentials(
-            encrypted_data=encrypted,
-            credential_type=credential_type,
-            expires_at=_time_or_none(values["credentials_expire_at"]),
-        ),
-        connected_at=_time_or_none(values["connected_at"]),
-        disconnected_at=_time_or_none(values["disconnected_at"]),
-        last_sync_at=_time_or_none(values["last_sync_at"]),
-        updated_at=_time(values["updated_at"]),
-        revocation=_revocation(values),
-        credentials_version=values["credentials_version"],
-        version=values["version"],
-    )
-
-
-def _revocation(values: dict[str, Any]) -> TokenRevocation | None:
-    if values["status"] != ConnectionStatus.DISCONNECTED.value:
-        return None
-    status, since = values["revocation_status"], values["revocation_since"]
-    return TokenRevocation(
-        status=RevocationStatus(status) if status else RevocationStatus.NOT_ATTEMPTED,
-        since=_time(since or values["disconnected_at"] or values["updated_at"]),
-        manage_url=values["manage_url"],
-    )
 
 
 def kind_of(event: ProviderEvent) -> str:
@@ -244,10 +138,10 @@ def event_of(row: Row) -> RecordedEvent:
     provider_id = values["provider_id"]
     facts: dict[str, Any] = {
         "id": as_uuid(values["id"]),
-        "occurred_at": _time(values["occurred_at"]),
+        "occurred_at": as_time(values["occurred_at"]),
         "user_id": as_uuid(values["user_id"]),
         "connection_id": as_uuid(values["connection_id"]),
-        "attempt_id": _uuid_or_none(values["attempt_id"]),
+        "attempt_id": uuid_or_none(values["attempt_id"]),
         "provider": None
         if provider_id is None
         else ProviderRef(id=ProviderId(as_uuid(provider_id)), slug=values["provider_slug"]),
@@ -258,7 +152,7 @@ def event_of(row: Row) -> RecordedEvent:
 def _event(values: dict[str, Any], facts: dict[str, Any]) -> ProviderEvent:
     match values["kind"]:
         case "connected":
-            previous = _uuid_or_none(values["previous_connection_id"])
+            previous = uuid_or_none(values["previous_connection_id"])
             return ProviderConnected(
                 **facts,
                 created=bool(values["created"]),
@@ -269,7 +163,7 @@ def _event(values: dict[str, Any], facts: dict[str, Any]) -> ProviderEvent:
         case "access_restored":
             return ProviderAccessRestored(**facts)
         case "attempted":
-            batch_id = _uuid_or_none(values["batch_id"])
+            batch_id = uuid_or_none(values["batch_id"])
             return ProviderDisconnectionAttempted(
                 **facts,
                 initiator=Initiator(values["initiator"]),
@@ -291,20 +185,3 @@ def _event(values: dict[str, Any], facts: dict[str, Any]) -> ProviderEvent:
             )
         case kind:
             return UnrecognizedEvent(**facts, kind=kind)
-
-
-def as_uuid(value: UUID | str) -> UUID:
-    """As PostgreSQL's driver gives it, or as SQLite's text."""
-    return value if isinstance(value, UUID) else UUID(value)
-
-
-def _uuid_or_none(value: UUID | str | None) -> UUID | None:
-    return None if value is None else as_uuid(value)
-
-
-def _time(value: datetime | str) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
-
-
-def _time_or_none(value: datetime | str | None) -> datetime | None:
-    return None if value is None else _time(value)

@@ -1,0 +1,1 @@
+"""The tables, and their rows as connections and events: the same for every dialect."""
