@@ -12,7 +12,8 @@ from domain.events import RecordedEvent
 from domain.ports import StorageError
 from infrastructure.app import writing
 from infrastructure.cli import main
-from infrastructure.database.store import Member, Store
+from infrastructure.database.members import Member
+from infrastructure.database.store import Store
 from infrastructure.persistence.writer import Writer
 
 

@@ -7,9 +7,9 @@ from tortoise import BaseDBAsyncClient
 from domain.events import ProviderEvent, RecordedEvent
 from domain.identifiers import AttemptId
 from infrastructure.database.driver_errors import reading
+from infrastructure.database.members import Write
 from infrastructure.database.rows.events import EVENT_COLUMNS, event_of
 from infrastructure.database.rows.models import ProviderEventRow
-from infrastructure.database.store import Write
 from infrastructure.persistence.writer import Writer
 
 

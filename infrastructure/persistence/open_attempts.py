@@ -8,7 +8,8 @@ import structlog
 from domain.events import FailureReason
 from domain.identifiers import AttemptId, EventId
 from domain.ports import AttemptClosed, NewId, Now, StorageError
-from infrastructure.database.store import Abandoned, CloseAttempt, Store
+from infrastructure.database.members import CloseAttempt
+from infrastructure.database.store import Abandoned, Store
 from infrastructure.persistence.writer import Writer
 
 PAGE_SIZE = 500

@@ -16,10 +16,11 @@ from domain.ports import StorageError, UnknownKey
 from domain.provider_connection import ProviderConnection
 from domain.token_revocation import Answers, LeasedRevocation
 from infrastructure.database.driver_errors import reading
+from infrastructure.database.members import Write
 from infrastructure.database.revocations import Progress, RevocationQueue
 from infrastructure.database.rows.values import as_uuid
 from infrastructure.database.statements import Statement
-from infrastructure.database.store import Store, Write
+from infrastructure.database.store import Store
 from infrastructure.persistence.connection_lookup import PATIENCE
 from infrastructure.persistence.writer import Writer
 

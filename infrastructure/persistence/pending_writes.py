@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.events import RecordedEvent
 from domain.ports import StorageError
-from infrastructure.database.store import Member
+from infrastructure.database.members import Member
 
 PAUSE = 0.1
 """Seconds between two looks at rows that are locked."""

@@ -19,11 +19,11 @@ from domain.ports import (
 )
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from infrastructure.database.driver_errors import reading
+from infrastructure.database.members import Write
 from infrastructure.database.paging import Listing, read_page
 from infrastructure.database.rows.connections import CIPHERTEXT, READ_COLUMNS, connection_of
 from infrastructure.database.rows.models import ProviderConnectionRow
 from infrastructure.database.rows.values import as_uuid
-from infrastructure.database.store import Write
 from infrastructure.persistence.connection_lookup import ConnectionLookup
 from infrastructure.persistence.pending_revocations import EndingGrants
 from infrastructure.persistence.writer import Writer

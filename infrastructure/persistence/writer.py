@@ -10,16 +10,15 @@ import structlog
 
 from domain.events import RecordedEvent
 from domain.ports import StorageError
+from infrastructure.database.members import Member, Write
 from infrastructure.database.store import (
     BatchStore,
-    Member,
     MemberRefused,
     MembersBlocked,
     Outcome,
     OutcomeUnknown,
     ReadBack,
     StillInDoubt,
-    Write,
 )
 from infrastructure.persistence.pending_writes import Aside, PendingWrite, awaited, fail, members
 from infrastructure.retry import back_off

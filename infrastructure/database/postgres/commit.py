@@ -14,6 +14,7 @@ from uuid import UUID
 from domain.events import ProviderEvent, ProviderRef, RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId
 from domain.ports import AttemptClosed, AttemptRecorded, ConcurrentUpdate
+from infrastructure.database.members import CloseAttempt, Member, Write
 from infrastructure.database.postgres.locks import PATIENCE
 from infrastructure.database.rows.connections import (
     CIPHERTEXT,
@@ -30,7 +31,7 @@ from infrastructure.database.rows.events import (
     SETTLING,
     event_row,
 )
-from infrastructure.database.store import CloseAttempt, Member, Outcome, Refusal, Write
+from infrastructure.database.store import Outcome, Refusal
 
 _TYPES = {
     "n": "int",

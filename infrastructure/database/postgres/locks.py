@@ -10,18 +10,11 @@ from uuid import UUID
 import asyncpg
 
 from domain.events import RecordedEvent
+from infrastructure.database.members import CloseAttempt, Member, Write, event_ids, silent
+from infrastructure.database.read_back import of_members
 from infrastructure.database.rows.connections import CIPHERTEXT, READ_COLUMNS, connection_of
 from infrastructure.database.rows.events import EVENT_COLUMNS, event_of
-from infrastructure.database.store import (
-    CloseAttempt,
-    Member,
-    ReadBack,
-    StillInDoubt,
-    Write,
-    event_ids,
-    of_members,
-    silent,
-)
+from infrastructure.database.store import ReadBack, StillInDoubt
 
 FIND = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events WHERE id = ANY ($1)"
 

@@ -17,6 +17,7 @@ from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import reading, words
 from infrastructure.database.error_sentences import explain_error
+from infrastructure.database.members import Member, event_ids
 from infrastructure.database.postgres.client import PostgresClient
 from infrastructure.database.postgres.commit import (
     ACCOUNT,
@@ -33,20 +34,18 @@ from infrastructure.database.postgres.connection import (
     is_read_only,
 )
 from infrastructure.database.postgres.locks import FIND, locked_rows, read_back, recorded_events
+from infrastructure.database.read_back import of_members
 from infrastructure.database.rows.connections import CONNECTION_COLUMNS, connection_row
 from infrastructure.database.rows.events import event_of
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import (
     Abandoned,
-    Member,
     MemberRefused,
     MembersBlocked,
     Outcome,
     OutcomeUnknown,
     ReadBack,
     StoredCredential,
-    event_ids,
-    of_members,
 )
 
 log = structlog.get_logger(__name__)

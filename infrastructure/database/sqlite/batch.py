@@ -10,18 +10,11 @@ from domain.events import ProviderEvent, RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import AttemptClosed, AttemptRecorded, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
+from infrastructure.database.members import Account, CloseAttempt, Member, Write, account_of
 from infrastructure.database.rows.connections import CIPHERTEXT, CONNECTION_COLUMNS, WRITTEN_COLUMNS
 from infrastructure.database.rows.events import CLOSING, OPENING, SETTLING, kind_of
 from infrastructure.database.sqlite.revocations import Revocations, Stored
-from infrastructure.database.store import (
-    Account,
-    CloseAttempt,
-    Member,
-    Outcome,
-    Refusal,
-    Write,
-    account_of,
-)
+from infrastructure.database.store import Outcome, Refusal
 
 Row: TypeAlias = tuple[Any, ...]
 

@@ -10,6 +10,8 @@ import orjson
 
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.provider_connection import ProviderConnection
+from infrastructure.database.members import Account, Member, event_ids, silent
+from infrastructure.database.read_back import of_members
 from infrastructure.database.rows.connections import (
     CIPHERTEXT,
     CONNECTION_COLUMNS,
@@ -22,16 +24,7 @@ from infrastructure.database.rows.connections import (
 from infrastructure.database.rows.events import EVENT_COLUMNS, event_of, event_row
 from infrastructure.database.sqlite.batch import Batch, Found, Head, Row
 from infrastructure.database.sqlite.purge import mark_destroyed
-from infrastructure.database.store import (
-    Account,
-    Member,
-    Outcome,
-    OutcomeUnknown,
-    ReadBack,
-    event_ids,
-    of_members,
-    silent,
-)
+from infrastructure.database.store import Outcome, OutcomeUnknown, ReadBack
 
 _CHANGING = CONNECTION_COLUMNS[FIXED:-1]
 _LISTED = "(SELECT value FROM json_each(?))"

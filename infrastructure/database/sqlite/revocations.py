@@ -7,10 +7,10 @@ from uuid import UUID
 
 from domain.events import ProviderEvent, ProviderTokenRevocationAttempted
 from domain.identifiers import AttemptId
+from infrastructure.database.members import Write
 from infrastructure.database.rows.connections import CIPHERTEXT
 from infrastructure.database.rows.events import SETTLING, kind_of, settled_status
 from infrastructure.database.sqlite.purge import mark_destroyed
-from infrastructure.database.store import Write
 
 _MOVE = (
     "INSERT INTO pending_revocations (attempt_id, connection_id, user_id, provider_slug,"

@@ -19,6 +19,7 @@ from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import words
 from infrastructure.database.error_sentences import explain_error
+from infrastructure.database.members import Member
 from infrastructure.database.sqlite.bulk import (
     FORGET_KEY,
     RECORD_KEY,
@@ -31,7 +32,6 @@ from infrastructure.database.sqlite.connection import BUSY_TIMEOUT, connect
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import (
     Abandoned,
-    Member,
     MemberRefused,
     Outcome,
     OutcomeUnknown,

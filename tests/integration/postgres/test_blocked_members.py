@@ -22,9 +22,9 @@ from domain.identifiers import UserId
 from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
 from domain.result import Success
+from infrastructure.database.members import Write
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
-from infrastructure.database.store import Write
 from infrastructure.persistence import open_attempts
 from infrastructure.persistence.event_bus import WriterEventBus
 from infrastructure.persistence.event_log import TortoiseEventLog

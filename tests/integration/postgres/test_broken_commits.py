@@ -13,9 +13,9 @@ import pytest
 from domain.events import ProviderEvent, RecordedEvent
 from domain.ports import AttemptClosed
 from domain.provider_connection import ProviderConnection
+from infrastructure.database.members import Write
 from infrastructure.database.postgres.connection import PlainConnection, PostgresOptions
 from infrastructure.database.postgres.store import PostgresStore
-from infrastructure.database.store import Write
 from infrastructure.persistence.writer import Writer
 from tests.contracts.worlds.world import active, attempted, failed, succeeded
 from tests.support.ids import a_connection, a_user

@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from infrastructure.database.members import Write
 from infrastructure.database.migrate import migrations
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.postgres.migrate import migrate_postgres
 from infrastructure.database.postgres.store import PostgresStore
-from infrastructure.database.store import Write
 from infrastructure.persistence.all_events import TortoiseAllEvents
 from tests.contracts.worlds.world import attempted
 from tests.support import version_1

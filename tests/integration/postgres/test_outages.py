@@ -13,11 +13,11 @@ import pytest
 from domain.events import EventCursor, ProviderEvent, RecordedEvent
 from domain.identifiers import UserId
 from domain.ports import StorageError
+from infrastructure.database.members import Write
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.postgres.migrate import migrate_postgres
 from infrastructure.database.postgres.store import PostgresStore
-from infrastructure.database.store import Write
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.writer import Writer
 from infrastructure.running_commands import DEADLINE

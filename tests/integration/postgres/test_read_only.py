@@ -11,10 +11,10 @@ import pytest
 
 from domain.events import EventCursor
 from domain.ports import StorageError
+from infrastructure.database.members import Write
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.postgres.migrate import migrate_postgres
-from infrastructure.database.store import Write
 from infrastructure.persistence.all_events import TortoiseAllEvents
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.writer import Writer

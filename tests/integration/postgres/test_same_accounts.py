@@ -12,9 +12,9 @@ from domain.events import ProviderConnected
 from domain.identifiers import AttemptId, ConnectionId, EventId
 from domain.ports import AttemptRecorded, ConcurrentUpdate
 from domain.provider_connection import ProviderConnection
+from infrastructure.database.members import Write
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
-from infrastructure.database.store import Write
 from tests.contracts.worlds.world import NOW, PROVIDER, active
 from tests.support.ids import a_user, an_attempt
 

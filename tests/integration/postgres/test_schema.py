@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 from uuid_utils.compat import uuid7
 
+from infrastructure.database.members import Write
 from infrastructure.database.migrate import migrations
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.postgres.migrate import migrate_postgres
-from infrastructure.database.store import Write
 from tests.contracts.worlds.world import NOW, active, attempted
 from tests.support.ids import a_connection, a_user
 

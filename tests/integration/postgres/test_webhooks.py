@@ -6,8 +6,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from infrastructure.database.members import Write
 from infrastructure.database.postgres.commit import COMMIT, parameters
-from infrastructure.database.store import Write
 from infrastructure.webhooks.endpoints import EndpointState
 from tests.contracts.webhooks.outbox import Outbox
 from tests.contracts.worlds.postgres_world import PostgresWorld

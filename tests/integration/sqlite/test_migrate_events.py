@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
+from infrastructure.database.members import Write
 from infrastructure.database.migrate import migrations
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.database import SqliteDatabase
 from infrastructure.database.sqlite.migrate import migrate_sqlite
-from infrastructure.database.store import Write
 from infrastructure.persistence.all_events import TortoiseAllEvents
 from infrastructure.persistence.event_log import TortoiseEventLog
 from tests.contracts.worlds.world import attempted

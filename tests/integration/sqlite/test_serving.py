@@ -16,11 +16,11 @@ import structlog
 
 from domain.provider_connection import ProviderConnection, ProviderCredentials
 from infrastructure.database.database import open_database, serving
+from infrastructure.database.members import Write
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.lock import refuse_other_names
 from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.database.sqlite.purge import mark_destroyed, purge
-from infrastructure.database.store import Write
 from infrastructure.failures import InUse, OperatorError
 from infrastructure.persistence.stored_credentials import TortoiseStoredCredentials
 from tests.contracts.worlds.world import active, attempted, succeeded

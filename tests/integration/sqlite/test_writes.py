@@ -13,9 +13,10 @@ from domain.events import EventCursor, ProviderEvent
 from domain.ports import ConcurrentUpdate, StorageError
 from domain.provider_connection import ConnectionStatus
 from domain.result import Success
+from infrastructure.database.members import Write
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.store import SqliteStore
-from infrastructure.database.store import Abandoned, MemberRefused, Write
+from infrastructure.database.store import Abandoned, MemberRefused
 from tests.contracts.worlds.world import active, attempted, failed, succeeded
 from tests.integration.sqlite.node import Node, now
 from tests.support.ids import a_connection, a_user

@@ -19,7 +19,8 @@ from domain.ports import (
     PageRequest,
 )
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
-from infrastructure.database.store import StoredCredential, account_of
+from infrastructure.database.members import account_of
+from infrastructure.database.store import StoredCredential
 from tests.support.fakes.paging import page_of
 from tests.support.fakes.world import DISCONNECTED, World
 

@@ -28,7 +28,7 @@ from domain.ports import (
     StorageError,
 )
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
-from infrastructure.database.store import Write, account_of
+from infrastructure.database.members import Write, account_of
 from tests.support.fakes.revocations import Revocations
 
 Action: TypeAlias = Callable[[], Awaitable[None]]

@@ -10,16 +10,15 @@ import pytest
 from domain.events import ProviderEvent, RecordedEvent
 from domain.identifiers import ConnectionId
 from domain.ports import AttemptClosed, StorageError
+from infrastructure.database.members import Member, Write
+from infrastructure.database.read_back import of_members
 from infrastructure.database.store import (
-    Member,
     MemberRefused,
     MembersBlocked,
     Outcome,
     OutcomeUnknown,
     ReadBack,
     StillInDoubt,
-    Write,
-    of_members,
 )
 from infrastructure.persistence.writer import MAX_BATCH, Writer
 from tests.contracts.worlds.world import attempted, failed
