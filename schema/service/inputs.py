@@ -1,7 +1,6 @@
 """What services hand in, checked and encrypted."""
 
-import math
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 
 import orjson
@@ -11,16 +10,10 @@ from strawberry.scalars import JSON
 from domain.events import ProviderRef
 from domain.identifiers import ProviderId
 from domain.ports import Cipher
-from domain.provider_connection import (
-    EARLIEST,
-    LATEST,
-    MAX_ACCOUNT_ID_LENGTH,
-    MAX_ALIAS_LENGTH,
-    MAX_SLUG_LENGTH,
-    ProviderCredentials,
-)
+from domain.provider_connection import MAX_SLUG_LENGTH, ProviderCredentials
 from schema.errors import bad_user_input
 from schema.relay import given, parse_id
+from schema.service.checks import checked_text, checked_time, is_exact, is_within
 
 MAX_CREDENTIALS = 65_536
 """Bytes of the credentials' data as JSON."""
@@ -61,11 +54,11 @@ class CredentialsInput:
         data: object = self.data
         if not isinstance(data, dict) or not data:
             raise bad_user_input("`credentials.data` is not a JSON object with members.")
-        if not _is_within(data, MAX_CREDENTIALS_DEPTH):
+        if not is_within(data, MAX_CREDENTIALS_DEPTH):
             raise bad_user_input(
                 f"`credentials.data` is nested deeper than {MAX_CREDENTIALS_DEPTH} levels."
             )
-        if not _is_exact(data):
+        if not is_exact(data):
             raise bad_user_input("`credentials.data` has a number that is not exact: use a string.")
         try:
             encoded = orjson.dumps(data)
@@ -167,65 +160,3 @@ class ServiceDisconnectAllProvidersInput:
         default=strawberry.UNSET,
         description="The reason, as the user reads it: at most 500 characters.",
     )
-
-
-def checked_text(text: str, name: str, most: int) -> str:
-    """`BAD_USER_INPUT` for what is empty, too long, or can't be stored."""
-    if not 1 <= len(text) <= most:
-        raise bad_user_input(f"`{name}` has 1 to {most} characters.")
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise bad_user_input(f"`{name}` has a character that can't be stored.")
-    return text
-
-
-def optional_text(text: str | None, name: str, most: int) -> str | None:
-    """The same, for what may be left out."""
-    known = given(text)
-    return None if known is None else checked_text(known, name, most)
-
-
-def checked_alias(text: str | None) -> str | None:
-    """A user's name for a connection; an empty one is a name as well."""
-    known = given(text)
-    return known if known == "" else optional_text(known, "alias", MAX_ALIAS_LENGTH)
-
-
-def checked_account(text: str | None) -> str | None:
-    """A provider's id of an account."""
-    return optional_text(text, "providerAccountId", MAX_ACCOUNT_ID_LENGTH)
-
-
-def checked_time(time: datetime, name: str) -> datetime:
-    """In UTC; `BAD_USER_INPUT` without a time zone, or when it can't be stored."""
-    if time.tzinfo is None:
-        raise bad_user_input(f"`{name}` needs a time zone.")
-    try:
-        utc = time.astimezone(UTC)
-    except OverflowError:
-        raise bad_user_input(f"`{name}` is out of range.") from None
-    if not EARLIEST <= utc < LATEST:
-        raise bad_user_input(f"`{name}` is out of range.")
-    return utc
-
-
-def _is_within(value: object, levels: int) -> bool:
-    match value:
-        case dict():
-            return levels > 0 and all(_is_within(item, levels - 1) for item in value.values())
-        case list():
-            return levels > 0 and all(_is_within(item, levels - 1) for item in value)
-        case _:
-            return True
-
-
-def _is_exact(value: object) -> bool:
-    """Whether no whole number was rounded: above 64 bits, decoding gives the nearest float."""
-    match value:
-        case dict():
-            return all(map(_is_exact, value.values()))
-        case list():
-            return all(map(_is_exact, value))
-        case float():
-            return math.isfinite(value) and abs(value) <= 2**53
-        case _:
-            return True

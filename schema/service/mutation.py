@@ -16,6 +16,7 @@ from domain.identifiers import AttemptId, BatchId, ConnectionId, UserId
 from domain.result import Failure, Success
 from schema.errors import bad_user_input
 from schema.relay import given, parse_id
+from schema.service.checks import checked_account, checked_alias, checked_time, optional_text
 from schema.service.context import ServiceInfo
 from schema.service.inputs import (
     ConnectProviderInput,
@@ -24,11 +25,8 @@ from schema.service.inputs import (
     ReportAccessLostInput,
     ServiceDisconnectAllProvidersInput,
     ServiceDisconnectProviderInput,
-    checked_account,
-    checked_alias,
-    checked_time,
-    optional_text,
 )
+from schema.service.refusals import refusal
 from schema.service.results import (
     ConnectProviderResult,
     ConnectProviderSuccess,
@@ -42,7 +40,6 @@ from schema.service.results import (
     RefreshCredentialsSuccess,
     ReportAccessLostResult,
     ReportAccessLostSuccess,
-    refusal,
 )
 from schema.service.types import ConnectionRecord
 

@@ -24,7 +24,8 @@ from schema.relay import (
     relay_connection,
 )
 from schema.service.context import ServiceInfo
-from schema.service.results import CredentialsResult, refusal
+from schema.service.refusals import refusal
+from schema.service.results import CredentialsResult
 from schema.service.types import ConnectionRecord, Credentials
 from schema.shared_types import ConnectionStatus
 

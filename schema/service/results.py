@@ -1,75 +1,31 @@
-"""What commands of services answer."""
+"""What commands of services return."""
 
-from enum import Enum
-from typing import Annotated, TypeAlias, assert_never, overload
-from uuid import UUID
+from typing import Annotated, TypeAlias
 
 import strawberry
 
-from domain.commands import errors
 from domain.identifiers import UserId
 from domain.token_revocation import RevocationStatus
 from schema.service.context import ServiceInfo
+from schema.service.refusals import (
+    CommandFailed,
+    ConnectionDisconnected,
+    ConnectionNotActive,
+    ConnectionNotFound,
+    CredentialsChanged,
+)
 from schema.service.types import ConnectionRecord, Credentials
-from schema.shared_types import ConnectionStatus, Error
 
 
-@strawberry.enum(description="What becomes of credentials that came too late.")
-class LateCredentials(Enum):
-    """They are never stored as a connection's credentials."""
-
-    REVOKING = strawberry.enum_value(
-        "revoking", description="They are kept until the provider has been asked to end them."
-    )
-    DESTROYED = strawberry.enum_value("destroyed", description="They were not stored at all.")
-
-
-@strawberry.type(description="There is no such connection, or it is another user's.")
-class ConnectionNotFound(Error):
-    """Nothing has changed."""
-
-    attempt_id: strawberry.ID | None = strawberry.field(
-        description="Correlates this result with its events; null when nothing was recorded."
-    )
-
-
-@strawberry.type(description="The connection is disconnected, which is final.")
-class ConnectionDisconnected(Error):
-    """Nothing has changed."""
-
-    late_credentials: LateCredentials | None = strawberry.field(
-        description="What becomes of the credentials that were handed in."
-    )
-
-
-@strawberry.type(description="The connection's status does not allow this.")
-class ConnectionNotActive(Error):
-    """Nothing has changed."""
-
-    status: ConnectionStatus = strawberry.field(description="Its lifecycle status.")
-
-
-@strawberry.type(description="Another worker has replaced the credentials. Read them again.")
-class CredentialsChanged(Error):
-    """Nothing has changed."""
-
-    credentials_version: int = strawberry.field(description="The current version.")
-
-
-@strawberry.type(description="Not confirmed. Repeat the request.")
-class CommandFailed(Error):
-    """The database did not take it, or did not answer in time."""
-
-    attempt_id: strawberry.ID | None = strawberry.field(
-        description="Correlates this result with its events; null when nothing was recorded."
-    )
+@strawberry.type
+class _Changed:
+    connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
 
 
 @strawberry.type(description="The connection is active with these credentials.")
-class ConnectProviderSuccess:
+class ConnectProviderSuccess(_Changed):
     """Also when the same attempt is repeated."""
 
-    connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
     created: bool = strawberry.field(description="Whether a new connection was created.")
     verify: bool = strawberry.field(
         description="Whether to try the credentials before telling the user."
@@ -81,31 +37,24 @@ class ConnectProviderSuccess:
 
 
 @strawberry.type(description="The credentials are replaced.")
-class RefreshCredentialsSuccess:
+class RefreshCredentialsSuccess(_Changed):
     """The connection is active."""
-
-    connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
 
 
 @strawberry.type(description="The status is recorded.")
-class ReportAccessLostSuccess:
+class ReportAccessLostSuccess(_Changed):
     """The credentials are kept."""
-
-    connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
 
 
 @strawberry.type(description="The time is recorded, unless a later one is known.")
-class RecordSyncSuccess:
+class RecordSyncSuccess(_Changed):
     """No event tells of it."""
-
-    connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
 
 
 @strawberry.type(description="The connection is disconnected and has no credentials any more.")
-class DisconnectProviderSuccess:
+class DisconnectProviderSuccess(_Changed):
     """Also when it was disconnected before."""
 
-    connection: ConnectionRecord = strawberry.field(description="The connection after the call.")
     attempt_id: strawberry.ID | None = strawberry.field(
         description="Correlates this result with its events."
     )
@@ -185,54 +134,3 @@ CredentialsResult: TypeAlias = Annotated[
     Credentials | ConnectionNotActive | ConnectionDisconnected | ConnectionNotFound | CommandFailed,
     strawberry.union("CredentialsResult", description="The result of `credentials`."),
 ]
-
-Refused: TypeAlias = (
-    errors.ConnectionNotFound
-    | errors.ConnectionDisconnected
-    | errors.ConnectionNotActive
-    | errors.CredentialsChanged
-    | errors.DatabaseError
-)
-
-
-@overload
-def refusal(
-    error: errors.ConnectionNotFound, attempt_id: UUID | None = None
-) -> ConnectionNotFound: ...
-@overload
-def refusal(
-    error: errors.ConnectionDisconnected, attempt_id: UUID | None = None
-) -> ConnectionDisconnected: ...
-@overload
-def refusal(
-    error: errors.ConnectionNotActive, attempt_id: UUID | None = None
-) -> ConnectionNotActive: ...
-@overload
-def refusal(
-    error: errors.CredentialsChanged, attempt_id: UUID | None = None
-) -> CredentialsChanged: ...
-@overload
-def refusal(error: errors.DatabaseError, attempt_id: UUID | None = None) -> CommandFailed: ...
-
-
-def refusal(error: Refused, attempt_id: UUID | None = None) -> object:
-    """An expected failure as clients see it; `attempt_id` is the attempt that the log may have."""
-    known = None if attempt_id is None else strawberry.ID(str(attempt_id))
-    match error:
-        case errors.ConnectionNotFound():
-            return ConnectionNotFound(message="Connection not found", attempt_id=known)
-        case errors.ConnectionDisconnected(late=late):
-            return ConnectionDisconnected(
-                message="The connection is disconnected",
-                late_credentials=None if late is None else LateCredentials[late.name],
-            )
-        case errors.ConnectionNotActive(status=status):
-            shown = ConnectionStatus[status.name]
-            return ConnectionNotActive(message="The connection is not active", status=shown)
-        case errors.CredentialsChanged(credentials_version=version):
-            message = "The credentials have been replaced"
-            return CredentialsChanged(message=message, credentials_version=version)
-        case errors.DatabaseError():
-            return CommandFailed(message="Database error occurred", attempt_id=known)
-        case _:
-            assert_never(error)

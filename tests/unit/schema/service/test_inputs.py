@@ -7,7 +7,8 @@ from graphql import GraphQLError
 
 from domain.ports import Cipher
 from schema.errors import ErrorCode, code_of
-from schema.service.inputs import CredentialsInput, checked_time
+from schema.service.checks import checked_time
+from schema.service.inputs import CredentialsInput
 
 
 class Plain:
