@@ -18,9 +18,10 @@ from schema.errors import Limit
 from schema.execution.documents import DocumentRules, Documents
 from schema.execution.gateway import CallerLimits, Gateway, Reports
 from schema.execution.masking import Masking
-from schema.http.endpoint import HttpLimits, HttpRules, HttpTransport
+from schema.http.endpoint import HttpRules, HttpTransport
 from schema.http.multipart import MultipartFraming
 from schema.http.negotiation import MediaType
+from schema.http.request_reader import HttpLimits
 from schema.http.sse import EventStreamFraming
 from schema.http.streaming import HEARTBEAT_SECONDS, HttpStreams, StreamFraming
 from schema.service.context import ServiceServices

@@ -94,6 +94,11 @@ def code_of(error: GraphQLError) -> str | None:
     return code if isinstance(code, str) else None
 
 
+def has_code(errors: Sequence[GraphQLError], code: ErrorCode) -> bool:
+    """Whether one of the errors has this code."""
+    return any(code_of(error) == code for error in errors)
+
+
 def outcome_of(errors: Sequence[GraphQLError] | None, failures: Sequence[str] = ()) -> str:
     """For logs: `ok`, or the codes of errors and of failures that are data."""
     if not errors and not failures:

@@ -4,7 +4,7 @@ from infrastructure.settings import Settings
 from schema.asgi import ConnectionLimits, WireSettings
 from schema.execution.document_limits import DocumentLimits
 from schema.execution.documents import DocumentRules
-from schema.http.endpoint import HttpLimits
+from schema.http.request_reader import HttpLimits
 from schema.websocket.operations import SocketLimits
 
 

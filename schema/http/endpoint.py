@@ -12,19 +12,18 @@ from graphql import GraphQLError, OperationType
 from starlette.types import Receive, Scope, Send
 
 from domain.ports import AccessToken, CallerT, NewId
-from schema.admission.body_budget import BodyBudget, BodyShare
+from schema.admission.body_budget import BodyBudget
 from schema.admission.origins import CrossOrigin, Header
 from schema.admission.telemetry import Telemetry
-from schema.errors import ErrorCode, Limit, Refused, bad_user_input, code_of, encode_errors
+from schema.errors import ErrorCode, Limit, Refused, bad_user_input, encode_errors, has_code
 from schema.execution.gateway import Call, Gateway
-from schema.execution.request import GraphQLRequest
-from schema.http.negotiation import Accepted, MediaType, accepted, is_json
-from schema.http.request_context import CLOSE, Exchange, Gone, HttpRefused
+from schema.http.negotiation import Accepted, MediaType, accepted
+from schema.http.request_context import Exchange, Gone, HttpRefused, retry_after
+from schema.http.request_reader import HttpLimits, read_request
 from schema.http.streaming import HttpStreams
 
 ALLOW: Header = (b"allow", b"GET, POST, OPTIONS")
 ALLOW_POST: Header = (b"allow", b"POST")
-ACCEPT_ENCODING: Header = (b"accept-encoding", b"identity")
 CHALLENGE: Header = (b"www-authenticate", b"Bearer")
 
 CONTENT_TYPES = {
@@ -38,15 +37,6 @@ TRANSPORTS = (
     "Subscriptions need a stream: open a WebSocket (graphql-transport-ws) at this address, "
     "or accept text/event-stream, or multipart/mixed."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpLimits:
-    """Bytes and seconds of a request's body, and bytes of all bodies that are held at a time."""
-
-    body: int = 1_048_576
-    bodies: int = 64 * 1_048_576
-    body_timeout: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +105,7 @@ class HttpTransport(Generic[CallerT]):
             try:
                 # No name for the request: a stream would keep it for as long as it lasts.
                 type_ = self._gateway.prepare(
-                    exchange.call, await self._request(exchange, method, share)
+                    exchange.call, await read_request(exchange, self._rules.limits, share)
                 )
                 if type_ is OperationType.SUBSCRIPTION:
                     share.give_back()  # it may last for hours; what it keeps has a limit of its own
@@ -129,36 +119,9 @@ class HttpTransport(Generic[CallerT]):
         try:
             return await self._gateway.authenticate(header.decode("latin-1") if header else None)
         except Refused as refused:
-            if _has(refused.errors, ErrorCode.SERVICE_UNAVAILABLE):
-                raise HttpRefused(503, refused.errors, [_retry_after(refused.errors)]) from None
+            if has_code(refused.errors, ErrorCode.SERVICE_UNAVAILABLE):
+                raise HttpRefused(503, refused.errors, [retry_after(refused.errors)]) from None
             raise HttpRefused(401, refused.errors, [CHALLENGE]) from None
-
-    async def _request(
-        self, exchange: Exchange[CallerT], method: str, share: BodyShare
-    ) -> GraphQLRequest:
-        try:
-            if method == "GET":
-                return GraphQLRequest.from_query_string(exchange.scope["query_string"])
-            if not is_json(exchange.headers.get(b"content-type", b"")):
-                message = "Send the request as application/json in UTF-8."
-                raise HttpRefused(415, [bad_user_input(message)])
-            if exchange.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-                message = "Send the request without a content coding."
-                raise HttpRefused(415, [bad_user_input(message)], [ACCEPT_ENCODING])
-            return GraphQLRequest.from_json(await self._body(exchange, share))
-        except Refused as refused:
-            if code_of(refused.errors[0]) == ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED:
-                raise  # a well-formed request
-            raise HttpRefused(400, refused.errors) from None
-
-    async def _body(self, exchange: Exchange[CallerT], share: BodyShare) -> bytes:
-        limits = self._rules.limits
-        try:
-            return await exchange.body(limits.body, limits.body_timeout, share)
-        except Refused as refused:
-            status = 429 if _has(refused.errors, ErrorCode.RATE_LIMITED) else 503
-            headers = [_retry_after(refused.errors), CLOSE]
-            raise HttpRefused(status, refused.errors, headers) from None
 
     async def _run(
         self, exchange: Exchange[CallerT], type_: OperationType, accepts: Accepted
@@ -179,9 +142,9 @@ class HttpTransport(Generic[CallerT]):
     ) -> None:
         """A well-formed request that is not run: `application/json` knows only 200 for it."""
         exchange.call.errors = errors
-        if _has(errors, ErrorCode.RATE_LIMITED):
-            await _refuse(exchange, 429, errors, [_retry_after(errors)])
-        elif any(code_of(error) == ErrorCode.FORBIDDEN for error in errors):
+        if has_code(errors, ErrorCode.RATE_LIMITED):
+            await _refuse(exchange, 429, errors, [retry_after(errors)])
+        elif has_code(errors, ErrorCode.FORBIDDEN):
             await _refuse(exchange, 403, errors)
         elif accepts.single is None and (stream := self._stream(accepts)):
             await stream.refuse(exchange, errors)
@@ -217,12 +180,3 @@ async def _refuse(
     exchange.call.errors = errors
     media_type = accepted(exchange.headers.get(b"accept")).fallback
     await exchange.respond(status, CONTENT_TYPES[media_type], encode_errors(errors), headers)
-
-
-def _has(errors: Sequence[GraphQLError], code: ErrorCode) -> bool:
-    return any(code_of(error) == code for error in errors)
-
-
-def _retry_after(errors: Sequence[GraphQLError]) -> Header:
-    seconds = max((error.extensions or {}).get("retryAfter", 1) for error in errors)
-    return (b"retry-after", str(seconds).encode())

@@ -132,3 +132,9 @@ class Exchange(Generic[CallerT]):
 
 def _too_large(limit: int) -> HttpRefused:
     return HttpRefused(413, [too_complex(Limit.BODY, limit)], [CLOSE])
+
+
+def retry_after(errors: Sequence[GraphQLError]) -> Header:
+    """The header for errors that say when to try again; after a second if they don't."""
+    seconds = max((error.extensions or {}).get("retryAfter", 1) for error in errors)
+    return (b"retry-after", str(seconds).encode())

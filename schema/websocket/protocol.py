@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 from graphql import GraphQLError
 
-from schema.errors import ErrorCode, Refused, bad_user_input, code_of
+from schema.errors import ErrorCode, Refused, bad_user_input, has_code
 from schema.execution.request import GraphQLRequest
 
 SUBPROTOCOL = "graphql-transport-ws"
@@ -133,7 +133,7 @@ def _request(message: dict[str, Any]) -> GraphQLRequest | Refused:
     try:
         return GraphQLRequest.of(message.get("payload"))
     except Refused as refused:
-        if code_of(refused.errors[0]) == ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED:
+        if has_code(refused.errors, ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED):
             return refused
         raise Malformed(refused.errors[0].message.rstrip(".")) from None
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.identifiers import UserId
 from schema.asgi import WireSettings
-from schema.http.endpoint import HttpLimits
+from schema.http.request_reader import HttpLimits
 from tests.support.ids import a_user
 from tests.support.woken import eventually
 from tests.unit.schema.wire import ADA, BOB, Wire, codes

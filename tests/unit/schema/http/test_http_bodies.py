@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from schema.asgi import WireSettings
-from schema.http.endpoint import HttpLimits
+from schema.http.request_reader import HttpLimits
 from tests.unit.schema.wire import Wire, codes
 
 TYPENAME = {"query": "{ __typename }"}
