@@ -115,7 +115,7 @@ class ProviderDisconnectionFailed(LifecycleEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderTokenRevocationAttempted(LifecycleEvent):
-    """The provider will be asked to end the tokens of a disconnected connection."""
+    """The provider will be asked to end tokens: of a disconnected connection, or replaced ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

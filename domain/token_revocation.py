@@ -50,6 +50,10 @@ class UnreadableCredentials(Exception):
     """The credentials' data has no token, or lacks what the request needs besides."""
 
 
+class TokensInUse(Exception):
+    """The connection's present credentials have one of the tokens that would be ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """The token has ended."""
@@ -115,7 +119,8 @@ class LeasedRevocation:
     """A pending revocation that one worker holds for a while, by `lease`.
 
     `answers` are those that are final. `overdue`: the time to give up has come. `shared`: another
-    connection with credentials uses the grant that would end.
+    connection with credentials, or this one with new credentials, uses the grant that would end.
+    `current_data` are the credentials of a connection that isn't disconnected.
     """
 
     attempt_id: AttemptId
@@ -126,6 +131,7 @@ class LeasedRevocation:
     provider_slug: str
     begun_at: datetime
     encrypted_data: bytes = field(repr=False)
+    current_data: bytes | None = field(default=None, repr=False)
     manage_url: str | None = None
     answers: Answers = field(default_factory=dict)
     tries: int = 0

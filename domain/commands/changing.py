@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias, TypeVar
 
 from domain.commands.errors import (
@@ -70,17 +71,24 @@ async def revoke_late(
 
     Raises `StorageError`.
     """
-    attempted = ProviderTokenRevocationAttempted(
+    attempted = revocation_of(connection, now(), new_id)
+    revoking = await connections.revoke_late(credentials, attempted)
+    return ConnectionDisconnected(
+        LateCredentials.REVOKING if revoking else LateCredentials.DESTROYED
+    )
+
+
+def revocation_of(
+    connection: ProviderConnection, now: datetime, new_id: NewId
+) -> ProviderTokenRevocationAttempted:
+    """The beginning of a revocation: an attempt of its own."""
+    return ProviderTokenRevocationAttempted(
         id=EventId(new_id()),
-        occurred_at=now(),
+        occurred_at=now,
         user_id=connection.user_id,
         connection_id=connection.id,
         attempt_id=AttemptId(new_id()),
         provider=provider_of(connection),
-    )
-    revoking = await connections.revoke_late(credentials, attempted)
-    return ConnectionDisconnected(
-        LateCredentials.REVOKING if revoking else LateCredentials.DESTROYED
     )
 
 

@@ -4,14 +4,19 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from domain.commands.changing import SAVE_TRIES, provider_of, revoke_late
+from domain.commands.changing import SAVE_TRIES, provider_of, revocation_of, revoke_late
 from domain.commands.errors import (
     ConnectionDisconnected,
     ConnectionNotFound,
     DatabaseError,
     DifferentRequest,
 )
-from domain.events import ProviderConnected, ProviderRef, RecordedEvent
+from domain.events import (
+    ProviderConnected,
+    ProviderRef,
+    ProviderTokenRevocationAttempted,
+    RecordedEvent,
+)
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.ports import (
     AttemptRecorded,
@@ -76,7 +81,8 @@ class ConnectProviderHandler:
     2. None was named and none is there: add a connection, behind its disconnected predecessor.
     3. The named one is missing or another user's: not found. It is of another provider or account:
        the request is at fault. It is disconnected: the credentials came too late.
-    4. Save it as active with the new credentials and `ProviderConnected`.
+    4. Save it as active with the new credentials and `ProviderConnected`. Credentials that it had
+       are revoked, where the provider ends single tokens: that is an attempt of its own.
     5. The attempt is recorded already: answer with what it recorded.
     6. The target has changed meanwhile: redo 1. A named target is never exchanged for another.
     7. A worker is about to end the grant that the credentials belong to: wait for it, and say that
@@ -126,7 +132,9 @@ class ConnectProviderHandler:
         if target is None:
             return await self._add(command, previous_id)
         connected = target.reconnect(command.credentials, self._now(), command.alias)
-        recorded = await self._connections.save(connected, self._event(command, connected))
+        recorded = await self._connections.save(
+            connected, self._event(command, connected), self._revocation(target)
+        )
         return Success(value=ConnectedProvider(connection=connected, recorded=recorded))
 
     async def _verified(self, outcome: ConnectOutcome) -> ConnectOutcome:
@@ -196,6 +204,11 @@ class ConnectProviderHandler:
         ):
             return Failure(error=DifferentRequest())
         return Success(value=ConnectedProvider(connection=connection, recorded=recorded))
+
+    def _revocation(self, target: ProviderConnection) -> ProviderTokenRevocationAttempted | None:
+        if target.credentials is None:
+            return None
+        return revocation_of(target, self._now(), self._new_id)
 
     def _event(
         self, command: ConnectProvider, connection: ProviderConnection, *, created: bool = False

@@ -1,4 +1,4 @@
-"""Revoke a token: end a disconnected connection's access at its provider."""
+"""Revoke a token: end at its provider what a connection has lost or a back end has replaced."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from domain.token_revocation import (
     LeasedRevocation,
     Misconfigured,
     Refused,
+    TokensInUse,
     TryLater,
     UnreadableCredentials,
     combined,
@@ -58,7 +59,8 @@ class RevokeTokenHandler:
     1. It is overdue: `Failed(GAVE_UP)`.
     2. It would end a grant that another connection uses: `Failed(SHARED_GRANT)`.
     3. Ask the provider to end each token that has no final answer. Credentials that say nothing
-       it could be asked: `Failed(UNREADABLE_CREDENTIALS)`.
+       it could be asked: `Failed(UNREADABLE_CREDENTIALS)`. The connection works with one of these
+       tokens, because a back end replaced credentials by the same: `Failed(SHARED_GRANT)`.
     4. A token has no final answer yet: keep those that there are, and go on later.
     5. All have one: `Succeeded` with the evidence, or `Failed(REFUSED)`.
 
@@ -96,6 +98,8 @@ class RevokeTokenHandler:
             answers = {**leased.answers, **await self._provider.revoke(leased)}
         except UnreadableCredentials:
             return await self._fail(leased, FailureReason.UNREADABLE_CREDENTIALS)
+        except TokensInUse:
+            return await self._fail(leased, FailureReason.SHARED_GRANT)
         match combined(answers):
             case Ended(evidence=evidence):
                 event = self._event(ProviderTokenRevocationSucceeded, leased, evidence=evidence)

@@ -47,7 +47,8 @@ class ProviderConnectionRepository(Protocol):
         """Connection and event in one transaction, durable when it returns.
 
         When it takes credentials away that their provider can revoke, `revocation` is recorded too,
-        and they are kept for the workers until its outcome; else they are destroyed.
+        and they are kept for the workers until its outcome; else they are destroyed. Credentials
+        that are replaced are revoked by a provider that ends single tokens only.
 
         A connection that is as it was read is not written, its event only recorded. Raises
         `ConcurrentUpdate`, `AttemptClosed` or `StorageError`, and then nothing was written. When it

@@ -38,5 +38,5 @@ class TokenRevoker(Protocol):
     async def revoke(self, leased: LeasedRevocation) -> Answers:
         """What was answered now, for tokens without a final answer.
 
-        Raises `UnreadableCredentials`.
+        Raises `UnreadableCredentials`, and `TokensInUse` before anything was asked.
         """

@@ -30,7 +30,8 @@ class Write:
     does not have it. A write of nothing is always accepted.
 
     `revocation` is recorded, behind the events, when the provider can revoke the ciphertext that
-    the connection loses, or else `late` ciphertext for a connection that is disconnected.
+    the connection loses, or else `late` ciphertext for a connection that is disconnected. What a
+    connection loses to new ciphertext is revoked by a provider that ends single tokens only.
     """
 
     events: tuple[ProviderEvent, ...] = ()

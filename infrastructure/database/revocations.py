@@ -26,6 +26,7 @@ LEASED_COLUMNS = (
     *(f"p.{name}" for name in ("attempt_id", "lease", "user_id", "connection_id")),
     "c.provider_id",
     *(f"p.{name}" for name in ("provider_slug", "begun_at", CIPHERTEXT)),
+    f"c.{CIPHERTEXT}",
     "c.manage_url",
     "p.answers",
     "p.tries",
@@ -33,11 +34,12 @@ LEASED_COLUMNS = (
 """Of `pending_revocations` p and its connection c. Two more say whether it is overdue or shared."""
 SHARED = """coalesce(k.ends_grant AND EXISTS (
     SELECT 1 FROM provider_connections o
-    WHERE o.user_id = p.user_id AND o.provider_slug = p.provider_slug AND o.id <> p.connection_id
+    WHERE o.user_id = p.user_id AND o.provider_slug = p.provider_slug
         AND o.credential_type IS NOT NULL
         AND coalesce(o.provider_account_id = c.provider_account_id, true)
 ), false)"""
-"""Whether another connection with credentials, of the same account or an unknown one, uses it."""
+"""Whether a connection with credentials, of the same account or an unknown one, uses it: another
+one, or the same one with new credentials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,7 @@ class RevocationQueue(Protocol):
 def leased_revocation(row: Sequence[Any]) -> LeasedRevocation:
     """From `LEASED_COLUMNS` and the two."""
     attempt_id, lease, user_id, connection_id, provider_id, slug, begun_at, *rest = row
-    encrypted, manage_url, answers, tries, overdue, shared = rest
+    encrypted, current, manage_url, answers, tries, overdue, shared = rest
     return LeasedRevocation(
         attempt_id=AttemptId(as_uuid(attempt_id)),
         lease=as_uuid(lease),
@@ -139,6 +141,7 @@ def leased_revocation(row: Sequence[Any]) -> LeasedRevocation:
         provider_slug=slug,
         begun_at=as_time(begun_at),
         encrypted_data=encrypted,
+        current_data=current,
         manage_url=manage_url,
         answers=_decoded(answers),
         tries=tries,

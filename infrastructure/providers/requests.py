@@ -45,6 +45,21 @@ def requests_for(entry: ProviderEntry, data: Mapping[str, object]) -> Sequence[T
     return [_request(entry, name, {**values, "token": values[f"data.{name}"]}) for name in tokens]
 
 
+def have_a_token_in_common(
+    entry: ProviderEntry, one: Mapping[str, object], other: Mapping[str, object]
+) -> bool:
+    """Whether the requests for one's tokens may end the other's.
+
+    An access token may take its refresh token along (RFC 7009, section 2.1), so that both count,
+    also where only one is sent. A request without a token ends all that belongs to the account.
+    """
+    names = {*entry.tokens, "refresh_token", "access_token"}
+    ours, theirs = (
+        {text for name, text in _texts(data) if name in names and text} for data in (one, other)
+    )
+    return not entry.tokens or not ours.isdisjoint(theirs)
+
+
 def _request(entry: ProviderEntry, token: str | None, values: Mapping[str, str]) -> TokenRequest:
     target = entry.target
     if target is None:

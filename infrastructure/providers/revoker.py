@@ -12,7 +12,11 @@ from infrastructure.outbound_http import NoResponse, OutboundHttp
 from infrastructure.providers.answers import interpret, no_answer
 from infrastructure.providers.catalogue import Catalogue
 from infrastructure.providers.pace import Pace
-from infrastructure.providers.requests import TokenRequest, requests_for
+from infrastructure.providers.requests import (
+    TokenRequest,
+    have_a_token_in_common,
+    requests_for,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +62,12 @@ class Revoker:
             if entry.ends == "grant" and isinstance(answer, Ended):
                 break
         return answers
+
+    def would_end(
+        self, slug: str, data: Mapping[str, object], current: Mapping[str, object]
+    ) -> bool:
+        """Whether ending the tokens of `data` may end those of `current`. Raises `KeyError`."""
+        return have_a_token_in_common(self._catalogue.providers[slug], data, current)
 
     async def _ask(self, slug: str, request: TokenRequest, until: float | None) -> Answer:
         entry, answer = self._catalogue.providers[slug], _NOT_ASKED

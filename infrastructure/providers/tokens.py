@@ -1,11 +1,17 @@
 """Ends the tokens of encrypted credentials."""
 
 import asyncio
+from collections.abc import Mapping
 
 import orjson
 
 from domain.ports import Cipher, UnknownKey
-from domain.token_revocation import Answers, LeasedRevocation, UnreadableCredentials
+from domain.token_revocation import (
+    Answers,
+    LeasedRevocation,
+    TokensInUse,
+    UnreadableCredentials,
+)
 from infrastructure.providers.revoker import Revoker
 
 
@@ -21,11 +27,20 @@ class EncryptedTokens:
         if self._cipher is None:
             raise UnreadableCredentials
         until = asyncio.get_running_loop().time() + self._lasts
-        try:
-            data = orjson.loads(self._cipher.decrypt(leased.encrypted_data))
-        except (UnknownKey, orjson.JSONDecodeError):
-            raise UnreadableCredentials from None
-        if not isinstance(data, dict):
-            raise UnreadableCredentials
+        data = _read(self._cipher, leased.encrypted_data)
+        if leased.current_data is not None:
+            current = _read(self._cipher, leased.current_data)
+            if self._revoker.would_end(leased.provider_slug, data, current):
+                raise TokensInUse
         ended = leased.answers.keys()
         return await self._revoker.revoke(leased.provider_slug, data, ended=ended, until=until)
+
+
+def _read(cipher: Cipher, encrypted: bytes) -> Mapping[str, object]:
+    try:
+        data = orjson.loads(cipher.decrypt(encrypted))
+    except (UnknownKey, orjson.JSONDecodeError):
+        raise UnreadableCredentials from None
+    if not isinstance(data, dict):
+        raise UnreadableCredentials
+    return data

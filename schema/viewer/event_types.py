@@ -31,7 +31,7 @@ class DisconnectionFailureReason(Enum):
         "gave_up", description="The provider did not confirm in time; it is not asked again."
     )
     SHARED_GRANT = strawberry.enum_value(
-        "shared_grant", description="Another connection of the viewer uses the same grant."
+        "shared_grant", description="A connection of the viewer uses the same grant."
     )
     UNREADABLE_CREDENTIALS = strawberry.enum_value(
         "unreadable_credentials",
@@ -45,7 +45,7 @@ MESSAGES = {
     DisconnectionFailureReason.INTERRUPTED: "The attempt was interrupted",
     DisconnectionFailureReason.REFUSED: "The provider refused to end the access",
     DisconnectionFailureReason.GAVE_UP: "The provider did not confirm in time",
-    DisconnectionFailureReason.SHARED_GRANT: "Another connection uses the same access",
+    DisconnectionFailureReason.SHARED_GRANT: "A connection still uses the same access",
     DisconnectionFailureReason.UNREADABLE_CREDENTIALS: "The credentials could not be revoked",
 }
 
@@ -142,7 +142,10 @@ class RevocationEvidence(Enum):
     )
 
 
-@strawberry.type(description="The provider will be asked to end the app's access.")
+@strawberry.type(
+    description="The provider will be asked to end the app's access: after a disconnection, or"
+    " directly behind `ProviderConnected` the access that it replaced."
+)
 class ProviderTokenRevocationAttempted(ProviderEvent):
     """An attempt has begun."""
 

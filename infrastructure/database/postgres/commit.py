@@ -174,7 +174,8 @@ WITH patience AS MATERIALIZED (
         c.user_id, c.provider_slug, c.{CIPHERTEXT}, p.give_up_after, p.manage_url
     FROM catalogue_providers p JOIN saved s ON s.provider_slug = p.slug
         JOIN provider_connections c ON c.id = s.id
-    WHERE p.revocable AND s.status = 'disconnected' AND s.revocation IS NOT NULL
+    WHERE p.revocable AND s.revocation IS NOT NULL
+        AND (s.status = 'disconnected' OR NOT p.ends_grant) -- what is replaced, token by token
         AND c.{CIPHERTEXT} IS NOT NULL AND s.n NOT IN (SELECT n FROM refused)
     UNION ALL
     SELECT l.n, l.attempt_id, c.id, l.occurred_at,

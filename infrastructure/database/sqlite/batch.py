@@ -13,7 +13,7 @@ from domain.provider_connection import ProviderConnection
 from infrastructure.database.members import Account, CloseAttempt, Member, Write, account_of
 from infrastructure.database.rows.connections import CIPHERTEXT, CONNECTION_COLUMNS, WRITTEN_COLUMNS
 from infrastructure.database.rows.events import CLOSING, OPENING, SETTLING, kind_of
-from infrastructure.database.sqlite.revocations import Revocations, Stored
+from infrastructure.database.sqlite.revocations import Revocations, Stored, Way
 from infrastructure.database.store import Outcome, Refusal
 
 Row: TypeAlias = tuple[Any, ...]
@@ -36,7 +36,7 @@ class Found:
     end with the version.
 
     `recorded` are those of `Batch.repeatable` that the log has, `accounts` those of
-    `Batch.accounts` that have a current connection; `leases` and `revocable` are of `Revocations`.
+    `Batch.accounts` that have a current connection; `leases` and `ways` are of `Revocations`.
     """
 
     rows: Mapping[ConnectionId, Row]
@@ -45,7 +45,7 @@ class Found:
     recorded: Collection[AttemptId]
     accounts: Collection[Account]
     leases: Mapping[AttemptId, UUID]
-    revocable: Mapping[str, bool]
+    ways: Mapping[str, Way]
 
 
 class Batch:
@@ -194,7 +194,7 @@ class _State:
         self.open_attempts = set(found.open_attempts)
         self.recorded = set(found.recorded)
         self.accounts = set(found.accounts)
-        self.revocations = Revocations(found.leases, found.revocable)
+        self.revocations = Revocations(found.leases, found.ways)
 
     def begun(self, write: Write) -> Sequence[ProviderEvent]:
         """What an accepted write, which is not applied yet, begins besides."""

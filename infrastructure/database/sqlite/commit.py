@@ -24,6 +24,7 @@ from infrastructure.database.rows.connections import (
 from infrastructure.database.rows.events import EVENT_COLUMNS, event_of, event_row
 from infrastructure.database.sqlite.batch import Batch, Found, Head, Row
 from infrastructure.database.sqlite.purge import mark_destroyed
+from infrastructure.database.sqlite.revocations import Way
 from infrastructure.database.store import Outcome, OutcomeUnknown, ReadBack
 
 _CHANGING = CONNECTION_COLUMNS[FIXED:-1]
@@ -62,7 +63,7 @@ _FIND_LEASES = (
     "SELECT attempt_id, lease FROM pending_revocations WHERE lease IS NOT NULL"
     f" AND attempt_id IN {_LISTED}"
 )
-_FIND_REVOCABLE = "SELECT slug, revocable FROM catalogue_providers"
+_FIND_WAYS = "SELECT slug, revocable, ends_grant FROM catalogue_providers"
 _FIND_OPEN = f"SELECT attempt_id FROM open_attempts WHERE attempt_id IN {_LISTED}"
 _OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(?)"
 _CLOSE = f"DELETE FROM open_attempts WHERE attempt_id IN {_LISTED}"
@@ -168,8 +169,12 @@ def _found(db: sqlite3.Connection, batch: Batch) -> Found:
             AttemptId(UUID(attempt_id)): UUID(lease)
             for attempt_id, lease in _listed(db, _FIND_LEASES, batch.leased)
         },
-        revocable=dict(db.execute(_FIND_REVOCABLE)) if batch.may_revoke else {},
+        ways=_ways(db) if batch.may_revoke else {},
     )
+
+
+def _ways(db: sqlite3.Connection) -> dict[str, Way]:
+    return {slug: Way(*way) for slug, *way in db.execute(_FIND_WAYS)}
 
 
 def _recorded(db: sqlite3.Connection, attempt_ids: Sequence[AttemptId]) -> set[AttemptId]:

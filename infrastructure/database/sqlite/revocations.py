@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.events import ProviderEvent, ProviderTokenRevocationAttempted
 from domain.identifiers import AttemptId
+from domain.provider_connection import ConnectionStatus
 from infrastructure.database.members import Write
 from infrastructure.database.rows.connections import CIPHERTEXT
 from infrastructure.database.rows.events import SETTLING, kind_of, settled_status
@@ -26,7 +27,15 @@ _TELL = (
     " FROM catalogue_providers p WHERE p.slug = provider_slug), manage_url) WHERE id = ?4"
 )
 _SETTLE = f"{_TELL} AND revocation_attempt_id = ?3"
+_DISCONNECTED = ConnectionStatus.DISCONNECTED
 _END = "DELETE FROM pending_revocations WHERE attempt_id = ?"
+
+
+class Way(NamedTuple):
+    """Whether a provider in the catalogue can revoke, and whether that ends the whole grant."""
+
+    revocable: bool
+    ends_grant: bool
 
 
 class Stored(NamedTuple):
@@ -40,13 +49,13 @@ class Stored(NamedTuple):
 class Revocations:
     """Of one batch, on top of what the database has.
 
-    `leases` are those of pending revocations by attempt; `revocable` tells of each provider in the
-    catalogue whether it can revoke.
+    `leases` are those of pending revocations by attempt; `ways` those of each provider in the
+    catalogue.
     """
 
-    def __init__(self, leases: Mapping[AttemptId, UUID], revocable: Mapping[str, bool]) -> None:
+    def __init__(self, leases: Mapping[AttemptId, UUID], ways: Mapping[str, Way]) -> None:
         self._leases = dict(leases)
-        self._revocable = revocable
+        self._ways = ways
         self._begun: list[tuple[str, bytes | None, str]] = []
         self._told: list[tuple[str, str, str | None, str]] = []
         self._settled: list[ProviderEvent] = []
@@ -61,18 +70,19 @@ class Revocations:
 
     def begin(self, write: Write, stored: Stored) -> Sequence[ProviderEvent]:
         """The event of a revocation that begins with an accepted write."""
-        attempted, revocable = write.revocation, self._revocable.get(stored.slug)
-        if attempted is None or revocable is None or stored.is_disconnected != bool(write.late):
+        attempted, way = write.revocation, self._ways.get(stored.slug)
+        if attempted is None or way is None or stored.is_disconnected != bool(write.late):
             return []
-        if not revocable:
+        if write.connection is not None and write.connection.status is not _DISCONNECTED:
+            replaces = way.revocable and not way.ends_grant and stored.has_credentials
+            return [self._begin(attempted)] if replaces else []
+        if not way.revocable:
             self._tell(attempted, "not_supported")
         elif not (write.late or stored.has_credentials):
             self._tell(attempted, "nothing_to_revoke")
         else:
             self._tell(attempted, "pending", attempted.attempt_id)
-            id_ = attempted.connection_id
-            self._begun.append((str(attempted.attempt_id), write.late, str(id_)))
-            return [attempted]
+            return [self._begin(attempted, write.late)]
         return []
 
     def end(self, event: ProviderEvent) -> None:
@@ -92,6 +102,13 @@ class Revocations:
             mark_destroyed(db)
             db.executemany(_SETTLE, map(_settled, self._settled))
             db.executemany(_END, [(str(event.attempt_id),) for event in self._settled])
+
+    def _begin(
+        self, attempted: ProviderTokenRevocationAttempted, late: bytes | None = None
+    ) -> ProviderTokenRevocationAttempted:
+        ids = str(attempted.attempt_id), str(attempted.connection_id)
+        self._begun.append((ids[0], late, ids[1]))
+        return attempted
 
     def _tell(
         self,

@@ -1,9 +1,6 @@
 """A disconnection through GraphQL ends the tokens at the provider, as real servers say."""
 
-from pathlib import Path
 from uuid import UUID
-
-import pytest
 
 from tests.e2e.client import User
 from tests.e2e.revoking.site import Site, disconnect, revocations
@@ -16,13 +13,6 @@ STEPS = [
     "ProviderTokenRevocationAttempted",
     "ProviderTokenRevocationSucceeded",
 ]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
-    if request.param == "sqlite":
-        return Site(tmp_path)
-    return Site(tmp_path, request.getfixturevalue("postgres_url"))
 
 
 def test_tokens_end_at_the_provider(

@@ -68,13 +68,19 @@ class Revocations:
         attempted: ProviderTokenRevocationAttempted,
         stored: ProviderConnection,
         late: bytes | None = None,
+        *,
+        replaces: bool = False,
     ) -> bool:
-        """Whether the attempt begins, with what is late or what the connection loses."""
+        """Whether the attempt begins, with what is late or what the connection loses: all of it,
+        or what new credentials replace."""
         provider = self.catalogue.get(stored.provider_slug)
         is_over = stored.status is ConnectionStatus.DISCONNECTED
         if provider is None or is_over != bool(late):
             return False
         lost = late or (stored.credentials and stored.credentials.encrypted_data)
+        if replaces:
+            may = provider.revocable and not provider.ends_grant and lost
+            return bool(may) and self._begin(attempted, lost or b"", provider)
         if not provider.revocable:
             self._tell(stored, RevocationStatus.NOT_SUPPORTED, attempted.occurred_at)
         elif not lost:
@@ -82,12 +88,21 @@ class Revocations:
         elif attempted.attempt_id is not None:
             self._tell(stored, RevocationStatus.PENDING, attempted.occurred_at)
             self._latest[stored.id] = attempted.attempt_id
-            now = self.now()
-            self.pending[attempted.attempt_id] = Pending(
-                attempted, lost, begun_at=now, due_at=now, give_up_at=now + provider.give_up_after
-            )
-            return True
+            return self._begin(attempted, lost, provider)
         return False
+
+    def _begin(
+        self,
+        attempted: ProviderTokenRevocationAttempted,
+        lost: bytes,
+        provider: CatalogueProvider,
+    ) -> bool:
+        assert attempted.attempt_id is not None
+        now = self.now()
+        self.pending[attempted.attempt_id] = Pending(
+            attempted, lost, begun_at=now, due_at=now, give_up_at=now + provider.give_up_after
+        )
+        return True
 
     def end(self, event: ProviderEvent, lease: UUID, connection: ProviderConnection) -> None:
         """An outcome is recorded. Raises `AttemptClosed`."""
@@ -208,6 +223,7 @@ class InMemoryRevocationQueue:
             provider_slug=connection.provider_slug,
             begun_at=pending.begun_at,
             encrypted_data=pending.encrypted_data,
+            current_data=connection.credentials.encrypted_data if connection.credentials else None,
             manage_url=told.manage_url if told else None,
             answers=pending.answers,
             tries=pending.tries,
@@ -218,10 +234,7 @@ class InMemoryRevocationQueue:
     def _is_shared(self, ended: ProviderConnection, others: Iterable[ProviderConnection]) -> bool:
         provider = self._revocations.catalogue.get(ended.provider_slug)
         return bool(provider and provider.ends_grant) and any(
-            other.credentials is not None
-            and other.id != ended.id
-            and share_an_account(other, ended)
-            for other in others
+            other.credentials is not None and share_an_account(other, ended) for other in others
         )
 
 

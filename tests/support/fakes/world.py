@@ -192,8 +192,10 @@ class World:
             elif connection is not None:
                 self._store(connection)
             recorded = self._record(event)
-            if stored and revocation and self.revocations.begin(revocation, stored):
-                self._record(revocation)
+            if stored and connection and revocation:
+                replaces = connection.status is not DISCONNECTED
+                if self.revocations.begin(revocation, stored, replaces=replaces):
+                    self._record(revocation)
         async with self.grown:
             self.grown.notify_all()
         await self.passed(f"{kind} recorded")

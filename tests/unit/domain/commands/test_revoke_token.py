@@ -33,6 +33,7 @@ from domain.token_revocation import (
     Misconfigured,
     Refused,
     RevocationEvidence,
+    TokensInUse,
     TryLater,
     UnreadableCredentials,
     combined,
@@ -174,6 +175,19 @@ async def test_credentials_without_a_token_are_a_failure(setup: Setup) -> None:
 
     assert isinstance(setup.last, ProviderTokenRevocationFailed)
     assert setup.last.reason is FailureReason.UNREADABLE_CREDENTIALS
+
+
+async def test_tokens_that_the_connection_works_with_are_left_alone(setup: Setup) -> None:
+    def in_use(_: LeasedRevocation) -> Answers:
+        raise TokensInUse
+
+    setup.answers = in_use
+
+    await setup.handle_next()
+
+    assert isinstance(setup.last, ProviderTokenRevocationFailed)
+    assert setup.last.reason is FailureReason.SHARED_GRANT
+    assert setup.pending == 0
 
 
 async def test_only_open_tokens_are_asked_about_again(setup: Setup) -> None:

@@ -7,7 +7,11 @@ from urllib.parse import parse_qsl
 import pytest
 
 from domain.token_revocation import UnreadableCredentials
-from infrastructure.providers.requests import TokenRequest, requests_for
+from infrastructure.providers.requests import (
+    TokenRequest,
+    have_a_token_in_common,
+    requests_for,
+)
 from tests.unit.infrastructure.providers.entries import entry, known
 
 DATA = {"refresh_token": "r-1", "access_token": "a-1"}
@@ -175,3 +179,23 @@ def test_requests_show_no_secret() -> None:
     for request in requests_for(known("rfc7009"), DATA):
         for secret in ("r-1", "a-1", "hunter2"):
             assert secret not in repr(request)
+
+
+@pytest.mark.parametrize(
+    ("name", "current", "expected"),
+    [
+        ("rfc7009", {"refresh_token": "r-2", "access_token": "a-2"}, False),
+        ("rfc7009", {"refresh_token": "r-1", "access_token": "a-2"}, True),
+        ("rfc7009", {"refresh_token": "r-2", "access_token": "a-1"}, True),
+        ("rfc7009", {"refresh_token": "a-1"}, True),
+        ("rfc7009", {}, False),
+        ("rfc7009", {"scope": "r-1", "refresh_token": ["r-1"]}, False),
+        ("dropbox", {"refresh_token": "r-1", "access_token": "a-2"}, True),
+        ("stripe", {"stripe_user_id": "acct_2"}, True),
+    ],
+)
+def test_what_may_end_the_tokens_in_use(
+    name: str, current: dict[str, object], expected: bool
+) -> None:
+    """Dropbox is sent the access token only, which takes its refresh token along."""
+    assert have_a_token_in_common(known(name), DATA, current) is expected
