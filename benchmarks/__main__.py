@@ -15,6 +15,7 @@ from benchmarks.databases import Postgres, Sqlite
 from benchmarks.figure import Row, Settings
 from benchmarks.floods import floods
 from benchmarks.growth import growth
+from benchmarks.incident import incident
 from benchmarks.mutations import durable, graphql_path, latency
 from benchmarks.revocation import revocation
 from benchmarks.services import services
@@ -36,6 +37,7 @@ FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "worst-user": worst_user,
     "webhooks": webhooks,
     "revocation": revocation,
+    "incident": incident,
 }
 
 

@@ -35,11 +35,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came back. `latencies` are milliseconds at the 50th and 99th percentile."""
+    """What came back. `latencies` are milliseconds at the 50th, 95th and 99th percentile."""
 
     requests: int
     seconds: float
     p50: float
+    p95: float
     p99: float
 
     @property
@@ -146,6 +147,7 @@ class _Run:
             requests=len(ordered),
             seconds=plan.seconds,
             p50=ordered[len(ordered) // 2] * 1000,
+            p95=ordered[len(ordered) * 95 // 100] * 1000,
             p99=ordered[len(ordered) * 99 // 100] * 1000,
         )
 

@@ -25,12 +25,13 @@ ROWS = {
     "worst-user": 1,
     "webhooks": 2,
     "revocation": 2,
+    "incident": 2,
 }
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_figure_is_measured(figure: str) -> None:
-    if figure in {"postgres", "webhooks"}:
+    if figure in {"postgres", "webhooks", "incident"}:
         postgres_programs()  # skips the test where there is none
     command = [sys.executable, "-m", "benchmarks", "--rounds", "1", "--seconds", "0.2"]
     done = subprocess.run(

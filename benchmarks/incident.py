@@ -1,0 +1,73 @@
+"""What users feel of an incident: their mutations while `unplug disconnect` runs, and without."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+
+from benchmarks.databases import Database, Postgres, Sqlite
+from benchmarks.figure import Row, Settings, alternating
+from benchmarks.mutations import USERS, mutate
+from benchmarks.unplug import EXECUTABLE, Installation
+
+AT_MOST = 1_500
+"""Connections that it disconnects in a second: it must outlast the measurement."""
+
+
+def incident(settings: Settings) -> list[Row]:
+    """On both databases, durable; one user after another mutates, as fast as the answers come."""
+    return [_row(settings, database) for database in (Sqlite(), Postgres())]
+
+
+def _row(settings: Settings, database: Database) -> Row:
+    idle, beside = alternating(
+        settings.rounds,
+        partial(_p95, settings, database, running=False),
+        partial(_p95, settings, database, running=True),
+    )
+    return Row(
+        name=f"12 A durable mutation while unplug disconnect runs, {database.name}, p95",
+        unit="ms",
+        value=beside,
+        floor=idle,
+        floor_name="without",
+        target=1.5,
+        at="most",
+    )
+
+
+def _p95(settings: Settings, database: Database, *, running: bool) -> float:
+    ended = int(AT_MOST * (settings.seconds + settings.warm_up)) if running else 0
+    with (
+        database.installation(users=USERS, connections=USERS + ended) as unplug,
+        unplug.serving() as server,
+        _running(unplug, unplug.connection_ids[USERS:]) if running else nullcontext(),
+    ):
+        own = unplug.connection_ids[:USERS]
+        return mutate(server, settings, 1, own, unplug.tokens, repeat=True).p95
+
+
+@contextmanager
+def _running(unplug: Installation, ids: list[str]) -> Iterator[None]:
+    """A run that has begun, and that is not done at the end of the block."""
+    file = unplug.directory / "ids.txt"
+    file.write_text("\n".join(ids))
+    command = [str(EXECUTABLE), "disconnect", "--ids", str(file), "--expect", str(len(ids))]
+    with subprocess.Popen(
+        command, env=unplug.environment, cwd=unplug.directory, stdout=subprocess.DEVNULL
+    ) as process:
+        _wait_for_an_event(unplug)
+        yield
+        assert process.poll() is None, "it was done before the measurement"
+        process.send_signal(signal.SIGINT)
+
+
+def _wait_for_an_event(unplug: Installation) -> None:
+    command = [str(EXECUTABLE), "events", "--follow"]
+    with subprocess.Popen(
+        command, env=unplug.environment, cwd=unplug.directory, stdout=subprocess.PIPE
+    ) as following:
+        assert following.stdout is not None
+        assert following.stdout.readline(), "there is no event"
+        following.kill()
