@@ -18,6 +18,7 @@ from schema.errors import Limit
 from schema.execution.documents import DocumentRules, Documents
 from schema.execution.gateway import CallerLimits, Gateway, Reports
 from schema.execution.masking import Masking
+from schema.http.browser_page import NO_PAGE, BrowserPage
 from schema.http.endpoint import HttpRules, HttpTransport
 from schema.http.multipart import MultipartFraming
 from schema.http.negotiation import MediaType
@@ -55,7 +56,7 @@ class WireSettings:
     """What operators may set about the wire.
 
     `allowed_origins`: pages that may use the API, such as `https://app.example.com`. The server's
-    own page always may.
+    own page always may. `page` is what a browser is shown that opens the GraphQL address.
     """
 
     documents: DocumentRules = field(default_factory=DocumentRules)
@@ -66,6 +67,7 @@ class WireSettings:
     rows_per_second: int = 2_000
     allowed_origins: frozenset[str] = frozenset()
     heartbeat_seconds: float = HEARTBEAT_SECONDS
+    page: BrowserPage = NO_PAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,11 @@ def graphql_app(
     }
     http = HttpTransport(
         gateway,
-        HttpRules(limits=settings.http, cross_origin=CrossOrigin(settings.allowed_origins)),
+        HttpRules(
+            limits=settings.http,
+            cross_origin=CrossOrigin(settings.allowed_origins),
+            page=settings.page,
+        ),
         {
             media_type: HttpStreams(framing, gateway, admission, settings.heartbeat_seconds)
             for media_type, framing in framings.items()

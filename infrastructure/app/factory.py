@@ -34,7 +34,9 @@ from infrastructure.security.identity import user_tokens, verification_keys
 from infrastructure.security.signing_keys import VerificationKeys
 from infrastructure.security.token_trust import TokenTrust
 from infrastructure.settings import Settings
+from infrastructure.web.ide import Ide
 from infrastructure.web.page import page_routes
+from infrastructure.web.readme import readme_route
 from schema.asgi import Observers, graphql_app, viewer_gateway
 from schema.build import build_schema, build_service_schema
 from schema.viewer.context import Services
@@ -42,12 +44,16 @@ from schema.viewer.context import Services
 
 @asynccontextmanager
 async def create_app(
-    settings: Settings, *, service_port: int | None = None, catalogue: Catalogue | None = None
+    settings: Settings,
+    *,
+    service_port: int | None = None,
+    catalogue: Catalogue | None = None,
+    ide: Ide | None = None,
 ) -> AsyncIterator[App]:
     """Opens the database, starts everything, and closes it again in the reverse order.
 
     `service_port` is the local port of the services' address, when there is one. `catalogue` is
-    that of the settings unless another one is given. Raises
+    that of the settings unless another one is given. `ide` is for browsers at `/graphql`. Raises
     `StorageError` when the database can't be reached, and `OperatorError`: its schema is
     outdated, no setting says which tokens are accepted, the metrics' address can't be bound.
     """
@@ -113,13 +119,13 @@ async def create_app(
             feed=live.feed,
             new_id=uuid7,
         )
-        wire = wire_settings(settings)
+        wire = wire_settings(settings, ide)
         level = settings.log_level or "info"
         observers = Observers(access_log=JsonAccessLog(level=level), telemetry=metrics)
         gateway = viewer_gateway(
             build_schema(), services, user_tokens(trust, keys), wire, observers
         )
-        otherwise = Starlette(routes=[*health.routes(), *_page(settings)])
+        otherwise = Starlette(routes=[*health.routes(), readme_route(), *_page(settings)])
         asgi = graphql_app(gateway, wire, observers, uuid7, otherwise)
         yield App(asgi=asgi, commands=writes.commands, metrics=metrics, back_ends=served)
 

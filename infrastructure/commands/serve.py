@@ -22,6 +22,7 @@ from infrastructure.server.listening import listen, origin_of
 from infrastructure.server.unread_budget import UnreadBudget
 from infrastructure.server.uvicorn_server import Lifecycle, serve
 from infrastructure.settings import Settings
+from infrastructure.web.ide import Ide
 
 _log = structlog.get_logger(__name__)
 
@@ -38,7 +39,8 @@ def run_node(settings: Settings, host: str, port: int) -> None:
         serving(settings.database_url.get_secret_value()),
     ):
         sockets = Sockets(server, service)
-        serve_on(sockets, settings, providers, started=lambda: None, stopping=stopping)
+        content = Content(catalogue=providers)
+        serve_on(sockets, settings, content, started=lambda: None, stopping=stopping)
     _log.info("stopped")
 
 
@@ -55,6 +57,14 @@ class Sockets:
         return [self.server] if self.service is None else [self.server, self.service]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What is served beside what the settings say. `ide` is for browsers at `/graphql`."""
+
+    catalogue: Catalogue
+    ide: Ide | None = None
+
+
 def _service_socket(settings: Settings) -> AbstractContextManager[socket | None]:
     address = settings.service_address
     return nullcontext() if address is None else listen(*address)
@@ -63,7 +73,7 @@ def _service_socket(settings: Settings) -> AbstractContextManager[socket | None]
 def serve_on(
     sockets: Sockets,
     settings: Settings,
-    providers: Catalogue,
+    content: Content,
     *,
     started: Callable[[], None],
     stopping: Callable[[], None],
@@ -79,19 +89,21 @@ def serve_on(
         started()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(sockets, settings, providers, log_and_tell, stopping))
+        runner.run(_serve(sockets, settings, content, log_and_tell, stopping))
 
 
 async def _serve(
     sockets: Sockets,
     settings: Settings,
-    providers: Catalogue,
+    content: Content,
     started: Callable[[], None],
     stopping: Callable[[], None],
 ) -> None:
     try:
         service_port = sockets.service.getsockname()[1] if sockets.service else None
-        async with create_app(settings, service_port=service_port, catalogue=providers) as app:
+        async with create_app(
+            settings, service_port=service_port, catalogue=content.catalogue, ide=content.ide
+        ) as app:
             await serve(
                 app,
                 sockets.all,

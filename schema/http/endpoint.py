@@ -17,6 +17,7 @@ from schema.admission.origins import CrossOrigin, Header
 from schema.admission.telemetry import Telemetry
 from schema.errors import ErrorCode, Limit, Refused, bad_user_input, encode_errors, has_code
 from schema.execution.gateway import Call, Gateway
+from schema.http.browser_page import NO_PAGE, BrowserPage, opened_by_a_browser
 from schema.http.negotiation import Accepted, MediaType, accepted
 from schema.http.request_context import Exchange, Gone, HttpRefused, retry_after
 from schema.http.request_reader import HttpLimits, read_request
@@ -41,11 +42,12 @@ TRANSPORTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRules:
-    """What a request may be, and where it may come from."""
+    """What a request may be, and where it may come from. `page` is for those of no operation."""
 
     limits: HttpLimits = field(default_factory=HttpLimits)
     methods: tuple[str, ...] = ("GET", "POST", "OPTIONS")
     cross_origin: CrossOrigin = field(default_factory=lambda: CrossOrigin(frozenset()))
+    page: BrowserPage = NO_PAGE
 
 
 class HttpTransport(Generic[CallerT]):
@@ -99,8 +101,11 @@ class HttpTransport(Generic[CallerT]):
             raise HttpRefused(405, [bad_user_input(f"Use POST{queries}.")], [allow])
         if method == "OPTIONS":
             return await self._preflight(exchange)
+        accept = exchange.headers.get(b"accept")
+        if method == "GET" and opened_by_a_browser(accept, exchange.scope["query_string"]):
+            return await exchange.show(self._rules.page)
         exchange.call.token = await self._authenticate(exchange)
-        accepts = accepted(exchange.headers.get(b"accept"))
+        accepts = accepted(accept)
         with self._bodies.share(exchange.call.token.caller) as share:
             try:
                 # No name for the request: a stream would keep it for as long as it lasts.

@@ -55,6 +55,13 @@ def accepted(header: bytes | None) -> Accepted:
     return Accepted(single if single or streamed else MediaType.JSON, streamed)
 
 
+@lru_cache(maxsize=64)
+def prefers_html(header: bytes | None) -> bool:
+    """Whether the client wants HTML before anything else, as browsers do for what is opened."""
+    ranges = _ranges((header or b"").decode("latin-1"))
+    return max(ranges, key=lambda weighed: weighed[0], default=(0.0, ""))[1] == "text/html"
+
+
 def _ranges(header: str) -> list[tuple[float, str]]:
     found = []
     for part in header.split(","):

@@ -12,12 +12,14 @@ from schema.admission.body_budget import BodyShare
 from schema.admission.origins import Header
 from schema.errors import Limit, bad_user_input, too_complex
 from schema.execution.gateway import Call
+from schema.http.browser_page import BrowserPage
 
+POLICY = b"content-security-policy"
 SECURITY_HEADERS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (POLICY, b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
 """For responses that are data and never a page."""
@@ -109,6 +111,12 @@ class Exchange(Generic[CallerT]):
         length = (b"content-length", str(len(body)).encode())
         await self.start(status, content_type, (length, *headers))
         await self._send({"type": "http.response.body", "body": body})
+
+    async def show(self, page: BrowserPage) -> None:
+        """The whole response: a page instead of data, with the policy that it needs."""
+        others = (header for header in self.common if header[0] != POLICY)
+        self.common = (*others, (POLICY, page.policy.encode()))
+        await self.respond(page.status, "text/html; charset=utf-8", page.html.encode())
 
     async def start(self, status: int, content_type: str, headers: Iterable[Header] = ()) -> None:
         """The head of a response; its body follows by `send`."""

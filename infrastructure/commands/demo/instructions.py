@@ -35,7 +35,7 @@ def page_address(origin: str, token: str) -> str:
 
 
 def instructions(origin: str, provider: str, user: DemoUser) -> str:
-    """The text that `unplug demo` prints: the page, the token, and commands to paste.
+    """The text that `unplug demo` prints: the pages, the token, and commands to paste.
 
     `provider` is where the demo's own provider is.
     """
@@ -46,6 +46,9 @@ Unplug is running at {origin}/   (Ctrl-C stops it)
 
 The page, signed in:
   {page_address(origin, token)}
+
+GraphiQL, an IDE for GraphQL, signed in:
+  {origin}/graphql
 
 The demo provider that issued the user's tokens shows which of them still work:
   {provider}/

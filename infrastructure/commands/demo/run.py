@@ -18,7 +18,7 @@ from infrastructure.commands.demo.connections import demo_connections
 from infrastructure.commands.demo.instructions import DemoUser, instructions, page_address
 from infrastructure.commands.demo.provider import DemoProvider
 from infrastructure.commands.demo.settings import TOKEN_LIFE
-from infrastructure.commands.serve import Sockets, serve_on
+from infrastructure.commands.serve import Content, Sockets, serve_on
 from infrastructure.commands.start_checks import refuse_shared_address
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
@@ -26,6 +26,7 @@ from infrastructure.persistence.credentials_keys import CredentialsKeys
 from infrastructure.security.issuing import issue
 from infrastructure.server.listening import listen, origin_of
 from infrastructure.settings import Settings
+from infrastructure.web.ide import ide
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +53,7 @@ def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None
         serve_on(
             Sockets(server),
             settings,
-            provider.catalogue(),
+            Content(catalogue=provider.catalogue(), ide=ide(token)),
             started=started,
             stopping=stopping,
         )

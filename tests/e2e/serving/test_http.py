@@ -92,3 +92,13 @@ def test_one_users_haste_is_nobody_elses_problem(server: Server) -> None:
     assert refused
     assert {answer.headers["retry-after"] for answer in refused} == {"1"}
     assert calm.json()["data"]["disconnectProvider"]["__typename"] == "ConnectionNotFound"
+
+
+def test_a_browser_that_opens_the_address_finds_the_readme(server: Server) -> None:
+    answer = httpx.get(server.graphql, headers={"accept": "text/html,*/*;q=0.8"})
+    assert answer.status_code == 406
+    assert "GraphQL API" in answer.text
+    link = answer.text.partition('href="')[2].partition('"')[0]
+    readme = httpx.get(f"{server.url}{link}")
+    assert readme.text.startswith("# Unplug")
+    assert readme.headers["content-type"].startswith("text/plain")

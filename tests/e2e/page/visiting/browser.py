@@ -71,13 +71,13 @@ class Visitor:
 
 @asynccontextmanager
 async def visiting(
-    browser: Browser, origin: str, prepare: Callable[[Page], Awaitable[None]]
+    browser: Browser, origin: str, prepare: Callable[[Page], Awaitable[None]], *more: str
 ) -> AsyncIterator[Visitor]:
-    """A visitor whose visit must leave no error behind and never leave the origin."""
+    """A visitor whose visit must leave no error behind and never leave the origins."""
     visitor = Visitor(browser, prepare)
     yield visitor
     await visitor.leave()
-    own = (f"{origin}/", f"{origin}/".replace("http", "ws", 1))
+    own = (f"{origin}/", f"{origin}/".replace("http", "ws", 1), *(f"{host}/" for host in more))
     foreign = [url for url in visitor.requests if not url.startswith(own)]
     assert visitor.problems == []
     assert foreign == []

@@ -106,6 +106,32 @@ async def test_the_status_depends_on_the_accepted_type(
     assert codes(answer) == ["GRAPHQL_VALIDATION_FAILED"]
 
 
+@pytest.mark.parametrize("accept", ["text/html", "text/html,application/xhtml+xml,*/*;q=0.8"])
+async def test_a_browser_is_told_where_to_read_on(accept: str) -> None:
+    async with Wire().client(user_id=None) as client:
+        answer = await client.http.get("/graphql?q=saved", headers={"accept": accept})
+    assert answer.status_code == 406
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert '<a href="/readme">README</a>' in answer.text
+    policies = answer.headers.get_list("content-security-policy")
+    assert policies == ["default-src 'none'; frame-ancestors 'none'"]
+
+
+async def test_a_query_that_a_browser_opens_is_answered() -> None:
+    headers = {"accept": "text/html,*/*;q=0.8"}
+    async with Wire().client() as client:
+        answer = await client.http.get("/graphql", params=TYPENAME, headers=headers)
+    assert answer.json() == {"data": {"__typename": "Query"}}
+
+
+async def test_only_who_prefers_html_is_shown_a_page() -> None:
+    async with Wire().client() as client:
+        for accept in ("*/*", "application/json, text/html;q=0.9", "text/html;q=0"):
+            answer = await client.http.get("/graphql", headers={"accept": accept})
+            assert answer.status_code == 400
+            assert codes(answer) == ["BAD_USER_INPUT"]
+
+
 async def test_nobody_is_answered_without_a_token() -> None:
     wire = Wire()
     async with wire.client(None) as client:
