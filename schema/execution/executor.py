@@ -11,6 +11,7 @@ import orjson
 from graphql import (
     ExecutionResult,
     Executor,
+    GraphQLInputObjectType,
     GraphQLSchema,
     OperationType,
     create_source_event_stream,
@@ -58,6 +59,12 @@ class ExecutableSchema(Generic[CallerT]):
     render_event: Callable[[RecordedEvent], object] = _render_nothing
     preload: Mapping[str, Callable[[Any], Awaitable[None]]] = field(default_factory=dict)
     authorize: Callable[[Sequence[str], CallerT], None] = _authorize_all
+
+    def input_names(self) -> frozenset[str]:
+        """Of the members that its inputs have."""
+        types = self.schema.type_map.values()
+        inputs = [type_ for type_ in types if isinstance(type_, GraphQLInputObjectType)]
+        return frozenset(name for each in inputs for name in each.fields)
 
 
 class SchemaExecutor(Generic[CallerT]):

@@ -112,6 +112,8 @@ class Gateway(Generic[CallerT]):
         limits: CallerLimits,
         reports: Reports,
     ) -> None:
+        self.input_names = schema.input_names()
+        """Of the members that the schema's inputs have."""
         self._authorize = schema.authorize
         self._tokens = tokens
         self._documents = documents

@@ -3,7 +3,11 @@
 https://graphql.github.io/graphql-over-http/draft/#sec-Request-Parameters
 """
 
+import json
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from itertools import takewhile
+from math import isfinite
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -44,9 +48,14 @@ class GraphQLRequest:
         return cls(query, name or None, variables)
 
     @classmethod
-    def from_json(cls, text: bytes) -> "GraphQLRequest":
-        """From a POST's body. Raises `Refused`."""
-        return cls.of(_json(text, "The body is not JSON in UTF-8."))
+    def from_json(cls, text: bytes, input_names: Container[str] = frozenset()) -> "GraphQLRequest":
+        """From a POST's body. Raises `Refused`; errors say only members with these names."""
+        try:
+            return cls.of(orjson.loads(text))
+        except orjson.JSONDecodeError:
+            place = _place_of_number(text, input_names)
+            message = f"{place} has a number that JSON can't have: NaN, or one that is infinite."
+            raise _refused(message if place else "The body is not JSON in UTF-8.") from None
 
     @classmethod
     def from_query_string(cls, query_string: bytes) -> "GraphQLRequest":
@@ -70,6 +79,37 @@ def _json(text: bytes | str, otherwise: str) -> object:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         raise _refused(otherwise) from None
+
+
+def _place_of_number(text: bytes, input_names: Container[str]) -> str | None:
+    """Where an infinite number or NaN is, which Python's decoder takes and orjson doesn't."""
+    try:
+        path = _path_of_number(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
+    if path is None:
+        return None
+    known = ".".join(map(str, takewhile(lambda part: part in input_names, path[2:])))
+    if path[:1] != ("variables",):
+        return "The body"
+    return f"`{known}`" if known else "`variables`"
+
+
+def _path_of_number(value: object) -> tuple[str | int, ...] | None:
+    members: Iterable[tuple[str | int, object]]
+    match value:
+        case float():
+            return None if isfinite(value) else ()
+        case dict():
+            members = value.items()
+        case list():
+            members = enumerate(value)
+        case _:
+            return None
+    for name, member in members:
+        if (path := _path_of_number(member)) is not None:
+            return (name, *path)
+    return None
 
 
 def _refused(message: str) -> Refused:

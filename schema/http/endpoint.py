@@ -110,7 +110,10 @@ class HttpTransport(Generic[CallerT]):
             try:
                 # No name for the request: a stream would keep it for as long as it lasts.
                 type_ = self._gateway.prepare(
-                    exchange.call, await read_request(exchange, self._rules.limits, share)
+                    exchange.call,
+                    await read_request(
+                        exchange, self._rules.limits, share, self._gateway.input_names
+                    ),
                 )
                 if type_ is OperationType.SUBSCRIPTION:
                     share.give_back()  # it may last for hours; what it keeps has a limit of its own

@@ -1,5 +1,6 @@
 """A GraphQL request, read from the URL or the body of an HTTP request."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from domain.ports import CallerT
@@ -23,9 +24,12 @@ class HttpLimits:
 
 
 async def read_request(
-    exchange: Exchange[CallerT], limits: HttpLimits, share: BodyShare
+    exchange: Exchange[CallerT],
+    limits: HttpLimits,
+    share: BodyShare,
+    input_names: Container[str] = frozenset(),
 ) -> GraphQLRequest:
-    """Of a GET its URL, of any other method its body.
+    """Of a GET its URL, of any other method its body; `input_names` as `GraphQLRequest` has them.
 
     Raises `HttpRefused`; `Refused` for a well-formed request that is not run.
     """
@@ -38,7 +42,7 @@ async def read_request(
         if exchange.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             message = "Send the request without a content coding."
             raise HttpRefused(415, [bad_user_input(message)], [ACCEPT_ENCODING])
-        return GraphQLRequest.from_json(await _body(exchange, limits, share))
+        return GraphQLRequest.from_json(await _body(exchange, limits, share), input_names)
     except Refused as refused:
         if has_code(refused.errors, ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED):
             raise

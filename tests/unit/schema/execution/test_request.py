@@ -70,3 +70,21 @@ def test_what_is_no_json_in_a_url_is_named(name: str) -> None:
         GraphQLRequest.from_query_string(f"query=x&{name}=nonsense".encode())
 
     assert refused.value.errors[0].message == f"`{name}` is not JSON."
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"query": "{ x }", "variables": {"input": {"at": NaN}}}', "`at` has a number"),
+        ('{"query": "{ x }", "variables": {"a": [1e400]}}', "`variables` has a number"),
+        ('{"query": "{ x }", "extensions": {"at": -Infinity}}', "The body has a number"),
+        ('{"query": NaN, "x": ', "The body is not JSON"),
+        ("[" * 100_000, "The body is not JSON"),
+        ('{"query": "\\ud800"}', "The body is not JSON"),
+    ],
+)
+def test_a_number_that_json_does_not_have_is_named(body: str, said: str) -> None:
+    with pytest.raises(Refused) as refused:
+        GraphQLRequest.from_json(body.encode(), {"at"})
+    (error,) = refused.value.errors
+    assert error.message.startswith(said)
