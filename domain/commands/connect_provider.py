@@ -109,7 +109,7 @@ class ConnectProviderHandler:
                 try:
                     return await self._verified(await self._connect(command))
                 except ConcurrentUpdate:
-                    continue
+                    pass  # redo 1
                 except AttemptRecorded:
                     return await self._verified(await self._repeat(command))
         except StorageError:

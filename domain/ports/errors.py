@@ -31,7 +31,6 @@ class KeysUnavailable(Exception):
     """
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__("keys unavailable")
         self.retry_after = retry_after
 
 

@@ -40,7 +40,6 @@ class NatsWakeUps:
         self._changed: set[UUID] = set()
         self._subscriptions: dict[UUID, Subscription] = {}
         self._work = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
         self._outage = Outage("wake-ups over NATS")
         self.healthy = False
 

@@ -37,7 +37,6 @@ class NotifyWakeUps:
         self._listeners = Listeners()
         self._pending: set[UUID] = set()
         self._work = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
         self._outage = Outage("wake-ups over PostgreSQL")
         self.healthy = False
 

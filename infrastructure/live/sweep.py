@@ -15,6 +15,8 @@ from infrastructure.live.event_feed import LiveEventFeed
 from infrastructure.observability.metrics import Metrics
 from infrastructure.retry import end_task
 
+log = structlog.get_logger(__name__)
+
 INTERVAL = 2.0
 
 ABANDONED_AFTER = 30.0
@@ -56,8 +58,6 @@ class Sweep:
         self._close_abandoned = close_abandoned
         self._metrics = metrics
         self._interval = interval
-        self._task: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger(__name__)
 
     async def __aenter__(self) -> Self:
         """Sweeps for the first time after an interval."""
@@ -72,7 +72,7 @@ class Sweep:
         await self._find_unheard()
         closed = await self._close_abandoned(timedelta(seconds=ABANDONED_AFTER))
         if closed:
-            self._log.warning("attempts_interrupted", count=closed)
+            log.warning("attempts_interrupted", count=closed)
         self._metrics.attempts_open(await self._heads.open_attempts())
 
     async def _find_unheard(self) -> None:
@@ -88,7 +88,7 @@ class Sweep:
         if missed:
             self._metrics.wake_ups_missed(missed)
         if replaced:
-            self._log.warning("logs_replaced", users=replaced)
+            log.warning("logs_replaced", users=replaced)
 
     async def _run(self) -> None:
         while True:
@@ -96,6 +96,6 @@ class Sweep:
             try:
                 await self.sweep()
             except StorageError:
-                continue  # the adapters have logged it
-            except Exception:  # noqa: BLE001 (logged; the next sweep may do better)
-                self._log.exception("sweep_failed")
+                pass  # the adapters have logged it
+            except Exception:
+                log.exception("sweep_failed")

@@ -376,6 +376,7 @@ async def test_missing_connection_is_not_found(back_end: BackEnd) -> None:
 
 async def test_records_of_all_users_are_listed_page_by_page(back_end: BackEnd) -> None:
     own = [await back_end.connected(None) for _ in range(3)]
+    foreign = done(await back_end.connect(user_id=a_user())).connection.id
     await back_end.disconnect(own[0])
     records, user_id = back_end.world.connections, back_end.user_id
     mine = ConnectionFilter(user_id=user_id)
@@ -393,6 +394,7 @@ async def test_records_of_all_users_are_listed_page_by_page(back_end: BackEnd) -
     nothing = ConnectionFilter(provider_slug="no-such-provider")
     assert not (await records.records(nothing, PageRequest(limit=10))).items
     others = await records.records(ConnectionFilter(provider_slug="schwab"), PageRequest(limit=100))
+    assert {*own, foreign} <= {item.id for item in others.items}
     keys = [ConnectionKey(item.created_at, item.id) for item in others.items]
     assert all(before < behind for before, behind in pairwise(keys))
 

@@ -17,6 +17,8 @@ FAILED = 1
 """pytest's exit code when a test fails."""
 STARTING = 60.0
 """Seconds that a process of pytest may take beside the tests themselves."""
+HANGING = 120
+"""Seconds after which a test waits for what a change has left out."""
 
 
 class Workspace:
@@ -64,10 +66,11 @@ class Workspace:
         original = module.read_text(encoding="utf-8")
         deadline = STARTING + 5 * sum(seconds for _, seconds in tests)
         named = self._listed([test for test, _ in tests])
+        pytest = ("-m", "pytest", "-qx", f"--timeout={HANGING}")
         try:
             module.write_text(mutant.code(self.path), encoding="utf-8")
             _forget(module)
-            return bool(self._python("-m", "pytest", "-qx", named, timeout=deadline).returncode)
+            return bool(self._python(*pytest, named, timeout=deadline).returncode)
         except subprocess.TimeoutExpired:
             return True
         finally:

@@ -31,7 +31,7 @@ from domain.ports import PageRequest
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Failure, Success
 from infrastructure.running_commands import DEADLINE
-from tests.contracts.worlds.world import World, active, attempted, failed
+from tests.contracts.worlds.world import NOW, World, active, attempted, failed
 from tests.support.ids import a_user
 
 
@@ -186,18 +186,24 @@ async def test_a_batch_that_was_cut_off_is_finished_by_a_repetition(account: Acc
 
 
 async def test_what_was_connected_again_after_its_failure_is_left_alone(account: Account) -> None:
-    (connection,) = await account.connect(1)
+    """What was connected at the moment of the attempt, or at an unknown time, is tried again."""
+    again, at_once = await account.connect(2)
+    unknown = replace(active(account.user_id), connected_at=None)
+    await account.world.add(unknown)
     command = DisconnectAllProviders(user_id=account.user_id, batch_id=account.batch_id)
-    begun = replace(
-        attempted(account.user_id, connection.id, attempt_id=command.of(connection.id).attempt_id),
-        batch_id=account.batch_id,
-        occurred_at=(connection.connected_at or datetime.now(UTC)) - timedelta(seconds=1),
-    )
-    await account.world.bus.publish_all([begun])
-    await account.world.bus.publish(failed(begun))
-    done = await account.ended(1)
-    assert (done.disconnected, done.failed) == (0, 1)
-    assert await account.statuses() == {ConnectionStatus.ACTIVE: 1}
+    for connection, earlier in ((again, 1), (at_once, 0), (unknown, 0)):
+        attempt_id = command.of(connection.id).attempt_id
+        begun = replace(
+            attempted(account.user_id, connection.id, attempt_id=attempt_id),
+            batch_id=account.batch_id,
+            occurred_at=(connection.connected_at or NOW) - timedelta(seconds=earlier),
+        )
+        await account.world.bus.publish_all([begun])
+        await account.world.bus.publish(failed(begun))
+    done = await account.ended()
+    assert (done.disconnected, done.failed) == (2, 1)
+    found = await account.world.connections.find_by_user_id(account.user_id)
+    assert [c.id for c in found if c.status is ConnectionStatus.ACTIVE] == [again.id]
 
 
 async def test_a_thousand_end_within_half_of_a_command_s_deadline(account: Account) -> None:

@@ -95,3 +95,11 @@ async def test_a_key_that_is_lost_for_good_is_given_up(node: Node) -> None:
     cipher = await keys.open_without(fingerprint(OLD), given(NEW))
     assert cipher.fingerprints == (fingerprint(NEW),)
     await keys.check(given(NEW))
+
+
+async def test_giving_up_one_key_does_not_excuse_another(node: Node) -> None:
+    keys = CredentialsKeys(node.database)
+    await keys.open(given(OLD))
+    await keys.open(given(OTHER, OLD))
+    with pytest.raises(KeyMissing, match=fingerprint(OTHER)):
+        await keys.open_without(fingerprint(OLD), given(NEW))

@@ -23,7 +23,8 @@ class Node:
         self.log = GrowingLog()
         self.wake_ups = ManualWakeUps()
         self.reader = LogReader(self.log, page_size=page_size, patience=patience)
-        self.feed = LiveEventFeed(self.reader, EventTail(), self.wake_ups)
+        self.tail = EventTail()
+        self.feed = LiveEventFeed(self.reader, self.tail, self.wake_ups)
 
     @property
     def registered(self) -> int:

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from structlog.testing import capture_logs
+
 from domain.events import EventCursor, RecordedEvent
 from infrastructure.live.event_feed import TURN
 from infrastructure.live.user_feed import MOST_AT_ONCE
@@ -134,6 +136,20 @@ async def test_the_sweep_wakes_those_whose_log_has_grown_unheard(node: Node) -> 
     follower.leave()
 
 
+async def test_what_one_finds_in_the_log_reaches_the_others_though_no_wake_up_came(
+    node: Node,
+) -> None:
+    node.commit(3)
+    current = node.follow()
+    await current.reaches(3)
+    node.commit_elsewhere(wake=False)
+    later = node.follow(after=1)
+    await later.reaches(4)
+    await current.reaches(4)
+    current.leave()
+    later.leave()
+
+
 async def test_a_log_that_fails_for_a_moment_is_read_again(node: Node) -> None:
     follower = node.follow()
     await idle()
@@ -185,9 +201,9 @@ async def test_who_has_left_leaves_nothing_behind(node: Node) -> None:
     assert node.registered == 1
     for follower in followers[1:]:
         follower.leave()
-    assert node.registered == 1
+    assert node.registered == len(node.tail) == 1
     followers[0].leave()
-    assert node.registered == 0
+    assert node.registered == len(node.tail) == 0
     assert node.feed.ends() == []
 
 
@@ -312,9 +328,11 @@ async def test_one_that_fails_is_lost_and_holds_up_no_other(node: Node) -> None:
     others = [Subscriber() for _ in range(2)]
     for other in others:
         node.feed.attach(START, other)
-    node.commit(2)
-    await idle()
+    with capture_logs() as logs:
+        node.commit(2)
+        await idle()
     node.commit()
     await idle()
     assert [other.positions for other in others] == [[1, 2, 3]] * 2
     assert faulty.is_lost.is_set()
+    assert [entry["event"] for entry in logs] == ["delivery_failed"] * 2  # both of its methods

@@ -162,6 +162,22 @@ async def test_a_transaction_has_a_bounded_number_of_writes() -> None:
     assert [len(batch) for batch in case.store.batches] == [1, MAX_BATCH, 1]
 
 
+async def test_callers_that_write_again_at_once_join_the_next_transaction(case: Case) -> None:
+    async def twice() -> None:
+        await record(case.writer, event())
+        await record(case.writer, event())
+
+    case.store.may_commit.clear()
+    first = asyncio.create_task(twice())
+    await case.store.committing.wait()
+    other = case.write(event())
+    await asyncio.sleep(0)
+    case.store.may_commit.set()
+    await asyncio.gather(first, other)
+
+    assert [len(batch) for batch in case.store.batches] == [1, 2]
+
+
 async def test_before_its_start_nothing_is_taken() -> None:
     with pytest.raises(StorageError):
         await record(Writer(InMemoryStore(), list[RecordedEvent]().extend), event())
