@@ -83,7 +83,7 @@ class NatsWakeUps:
                 self._work.clear()
                 await self._publish(client)
                 await self._subscribe(client)
-                if not self.healthy and not client.is_closed:
+                if not client.is_closed:
                     self.healthy = True
                     self._outage.ends()
         finally:

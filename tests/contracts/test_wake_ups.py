@@ -24,17 +24,27 @@ class Nodes:
 
     here: WakeUps
     there: WakeUps
+    metrics: tuple[Metrics, Metrics]
+
+    def counted(self, way: str) -> tuple[float, float]:
+        """Wake-ups that each node has counted."""
+        here, there = (
+            metrics.registry.get_sample_value("unplug_wake_ups_total", {"way": way}) or 0
+            for metrics in self.metrics
+        )
+        return here, there
 
 
 def notify(request: pytest.FixtureRequest) -> Nodes:
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    url = server.url("postgres")
-    return Nodes(NotifyWakeUps(url, Metrics()), NotifyWakeUps(url, Metrics()))
+    url, metrics = server.url("postgres"), (Metrics(), Metrics())
+    return Nodes(NotifyWakeUps(url, metrics[0]), NotifyWakeUps(url, metrics[1]), metrics)
 
 
 def nats(request: pytest.FixtureRequest) -> Nodes:
     server: NatsServer = request.getfixturevalue("nats_server")
-    return Nodes(NatsWakeUps([server.url], Metrics()), NatsWakeUps([server.url], Metrics()))
+    urls, metrics = [server.url], (Metrics(), Metrics())
+    return Nodes(NatsWakeUps(urls, metrics[0]), NatsWakeUps(urls, metrics[1]), metrics)
 
 
 @pytest.fixture(params=[notify, nats], ids=lambda make: make.__name__)
@@ -74,6 +84,16 @@ async def test_other_nodes_listeners_are_woken(nodes: Nodes) -> None:
     woken = await hears(nodes.there, ALICE, nodes.here)
     nodes.here.send([ALICE])
     await woken.once_more()
+
+
+async def test_what_leaves_and_what_arrives_is_counted(nodes: Nodes) -> None:
+    woken = await hears(nodes.there, ALICE, nodes.here)
+    received = nodes.counted("received")[1]
+    nodes.here.send([ALICE])
+    await woken.once_more()
+    assert nodes.counted("received") >= (0, received + 1)
+    assert nodes.counted("received")[0] == nodes.counted("sent")[1] == 0
+    await eventually(lambda: nodes.counted("sent")[0] >= nodes.counted("received")[1])
 
 
 async def test_all_of_a_users_listeners_are_woken_and_no_other_users(nodes: Nodes) -> None:

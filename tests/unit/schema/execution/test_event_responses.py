@@ -2,7 +2,9 @@
 
 import gc
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -101,6 +103,16 @@ async def test_what_differs_in_the_payload_is_not_shared(wire: Wire) -> None:
     event = recorded(ProviderDisconnectionAttempted)
     assert "provider" in result(whole, event)
     assert "provider" not in result(lean, event)
+
+
+async def test_a_fault_of_ours_is_masked_in_the_response(wire: Wire) -> None:
+    broken: Any = "no time"
+    event = recorded(ProviderDisconnectionAttempted, {"note": None})
+    event = replace(event, event=replace(event.event, occurred_at=broken))
+    response = orjson.loads((await subscribe(wire)).response(event))
+    (error,) = response["errors"]
+    assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert "no time" not in str(response)
 
 
 async def test_two_users_with_one_selection_get_their_own_events(wire: Wire) -> None:

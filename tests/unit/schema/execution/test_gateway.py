@@ -1,17 +1,27 @@
 """Calls on the gateway that no transport makes, and the places that subscriptions hold."""
 
+import asyncio
+import gc
+import weakref
+
 import pytest
 
+from infrastructure.live.event_feed import LiveEventFeed
+from infrastructure.live.event_tail import EventTail
+from infrastructure.live.log_reader import LogReader
+from infrastructure.live.wake_ups import NoWakeUps
 from schema.admission.connection_limits import SelectionLimiter
 from schema.build import viewer_schema
 from schema.errors import Refused
 from schema.execution.documents import DocumentRules, Documents
-from schema.execution.gateway import Call, CallerLimits, Gateway, Reports
+from schema.execution.gateway import Call, CallerLimits, Gateway, Reports, StartedSubscription
 from schema.execution.masking import Masking
 from schema.execution.request import GraphQLRequest
 from tests.contracts.worlds.world import attempted
 from tests.support.following import Subscriber
 from tests.support.ids import a_connection
+from tests.support.logs import GrowingLog
+from tests.support.woken import eventually
 from tests.unit.schema.wire import (
     ADA,
     BOB,
@@ -87,6 +97,30 @@ async def test_after_its_close_a_subscriber_is_told_nothing_more() -> None:
     await other.reaches(2)
 
     assert subscriber.positions == [1]
+
+
+class Following(Subscriber):
+    """Holds its subscription, as those of the transports do."""
+
+    def __init__(self, subscription: StartedSubscription) -> None:
+        super().__init__()
+        self.subscription = subscription
+        subscription.attach(self)
+
+
+async def test_a_closed_subscription_leaves_nothing_to_the_cyclic_collector() -> None:
+    feed = LiveEventFeed(LogReader(GrowingLog()), EventTail(), NoWakeUps())
+    wire = Wire(feed=lambda _world: feed)
+    subscriber = Following(await wire.gateway.subscribe(wire.call(IDS)))
+    await asyncio.sleep(0)
+    left = weakref.ref(subscriber)
+    gc.disable()
+    try:
+        subscriber.subscription.close()
+        del subscriber
+        await eventually(lambda: left() is None, within=2)
+    finally:
+        gc.enable()
 
 
 async def test_a_call_has_a_token_and_is_prepared_first() -> None:
