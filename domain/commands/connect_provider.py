@@ -1,6 +1,6 @@
 """Connect a provider: a connection begins, or begins again."""
 
-import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -66,9 +66,9 @@ class ConnectedProvider:
         return isinstance(event, ProviderConnected) and event.created
 
 
-PATIENCE = 8.5
-"""Seconds to wait for a revocation: longer than a worker's lease, less than a command may take."""
-PAUSE = 0.1
+WaitForGrant: TypeAlias = Callable[[ProviderConnection], Awaitable[bool]]
+"""Returns when no worker is about to end a grant that the connection may share, or when it takes
+too long; whether there was one. Raises nothing."""
 
 Refused: TypeAlias = DifferentRequest | ConnectionDisconnected | ConnectionNotFound
 ConnectOutcome: TypeAlias = Result[ConnectedProvider, Refused | DatabaseError]
@@ -93,12 +93,14 @@ class ConnectProviderHandler:
         self,
         connection_repo: ProviderConnectionRepository,
         event_bus: EventBus,
+        wait_for_grant: WaitForGrant,
         *,
         now: Now,
         new_id: NewId,
     ) -> None:
         self._connections = connection_repo
         self._events = event_bus
+        self._wait_for_grant = wait_for_grant
         self._now = now
         self._new_id = new_id
 
@@ -141,14 +143,7 @@ class ConnectProviderHandler:
         """After the commit: a worker that takes the revocation now sees the new credentials."""
         if isinstance(outcome, Failure):
             return outcome
-        verify, connection = False, outcome.value.connection
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while await self._connections.grant_is_ending(connection):
-                    verify = True
-                    await asyncio.sleep(PAUSE)
-        except (StorageError, TimeoutError):
-            verify = True
+        verify = await self._wait_for_grant(outcome.value.connection)
         return Success(value=replace(outcome.value, verify=verify))
 
     async def _add(

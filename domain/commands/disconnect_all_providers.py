@@ -1,8 +1,7 @@
 """Disconnect all of a user's providers: the command, its errors and its handler."""
 
-import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import uuid5
@@ -28,9 +27,8 @@ from domain.ports import (
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Failure, Result, Success
 
-AT_ONCE = 100
-"""Connections of a batch that are disconnected together: one commit of some milliseconds, so that
-other users' commands don't wait behind the whole batch."""
+Together: TypeAlias = Callable[[Iterable[Awaitable[object]]], Awaitable[None]]
+"""Awaits all of it, so many pieces at a time that other users' commands don't wait behind it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +110,13 @@ class DisconnectAllProvidersHandler:
         connection_repo: ProviderConnectionRepository,
         event_bus: EventBus,
         batch_log: BatchLog,
+        together: Together,
     ) -> None:
         self._disconnections = disconnections
         self._connections = connection_repo
         self._events = event_bus
         self._log = batch_log
+        self._together = together
 
     async def handle(self, command: DisconnectAllProviders) -> BatchOutcome:
         """Expected outcomes are returned, never raised."""
@@ -167,17 +167,13 @@ class DisconnectAllProvidersHandler:
         connections: Iterable[ProviderConnection],
     ) -> None:
         by_id = {connection.id: connection for connection in connections}
-        still_open = batch.open()
-        for first in range(0, len(still_open), AT_ONCE):
-            chunk = still_open[first : first + AT_ONCE]
-            commands = [command.of(event.connection_id, event.attempt_id) for event in chunk]
-            running = (
-                self._disconnections.carry_out(
-                    each, by_id.get(each.connection_id, NotFound.MISSING)
-                )
-                for each in commands
+        await self._together(
+            self._disconnections.carry_out(
+                command.of(event.connection_id, event.attempt_id),
+                by_id.get(event.connection_id, NotFound.MISSING),
             )
-            await asyncio.gather(*running)
+            for event in batch.open()
+        )
 
 
 class _Batch:

@@ -1,6 +1,7 @@
 """The parts that serve back ends, on an address of their own."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.types import ASGIApp
 from uuid_utils.compat import uuid7
@@ -19,6 +20,7 @@ from domain.result import Failure
 from infrastructure import adapters
 from infrastructure.app.wire import wire_settings
 from infrastructure.app.writing import Writing, now
+from infrastructure.command_runner import wait_for_grant
 from infrastructure.observability.access_log import JsonAccessLog, JsonCredentialsAudit
 from infrastructure.observability.metrics import Metrics
 from infrastructure.security.identity import service_tokens
@@ -71,7 +73,13 @@ def back_ends(settings: Settings, parts: BackEndParts, port: int) -> BackEnds:
 
 def _commands(writes: Writing) -> ServiceCommands:
     run, repository = writes.commands.runner.run, writes.repository
-    connect = ConnectProviderHandler(repository, writes.bus, now=now, new_id=uuid7)
+    connect = ConnectProviderHandler(
+        repository,
+        writes.bus,
+        partial(wait_for_grant, repository.grant_is_ending),
+        now=now,
+        new_id=uuid7,
+    )
     refresh = RefreshCredentialsHandler(repository, now=now, new_id=uuid7)
     report = ReportAccessLostHandler(repository, now=now, new_id=uuid7)
     sync = RecordSyncHandler(repository, now=now)

@@ -18,6 +18,7 @@ from domain.commands.errors import DatabaseError
 from domain.events import RecordedEvent
 from domain.ports import EventBus, PendingRevocations
 from domain.result import Failure
+from infrastructure.command_runner import OnePerUser, together
 from infrastructure.database.database import Database
 from infrastructure.observability.metrics import Metrics
 from infrastructure.persistence.event_bus import WriterEventBus
@@ -26,7 +27,7 @@ from infrastructure.persistence.open_attempts import OpenAttempts
 from infrastructure.persistence.pending_revocations import QueuedRevocations
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
 from infrastructure.persistence.writer import Writer
-from infrastructure.running_commands import AttemptNotes, OnePerUser, RunningCommands
+from infrastructure.running_commands import AttemptNotes, RunningCommands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ async def writing(
             RunningCommands(handler, notes, attempts.close, metrics.command_finished)
         )
         all_of_a_user = DisconnectAllProvidersHandler(
-            handler, repository, notes, TortoiseEventLog(database.client)
+            handler, repository, notes, TortoiseEventLog(database.client), together
         )
         yield Writing(
             repository=repository,

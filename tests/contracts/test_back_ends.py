@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -41,6 +42,7 @@ from domain.identifiers import AttemptId, ConnectionId, UserId
 from domain.ports import ConnectionFilter, ConnectionKey, PageRequest
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from domain.result import Failure, Success
+from infrastructure.command_runner import wait_for_grant
 from tests.contracts.worlds.world import NOW, World
 from tests.support.ids import a_connection, a_provider, a_user, an_attempt
 
@@ -59,7 +61,8 @@ class BackEnd:
         self.world, self.now = world, NOW
         self.user_id = a_user()
         ports = world.connections, world.bus
-        self.connecting = ConnectProviderHandler(*ports, now=self._now, new_id=uuid7)
+        wait = partial(wait_for_grant, world.connections.grant_is_ending)
+        self.connecting = ConnectProviderHandler(*ports, wait, now=self._now, new_id=uuid7)
         self.disconnecting = DisconnectProviderHandler(*ports, now=self._now, new_id=uuid7)
         self.refreshing = RefreshCredentialsHandler(ports[0], now=self._now, new_id=uuid7)
         self.reporting = ReportAccessLostHandler(ports[0], now=self._now, new_id=uuid7)

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from infrastructure.running_commands import DEADLINE
+from infrastructure.command_runner import DEADLINE
 from tests.resilience.clients.commands import Answer
 from tests.resilience.clients.subscribers import Subscriber
 from tests.resilience.population import Population

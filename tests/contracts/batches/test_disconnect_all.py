@@ -30,7 +30,7 @@ from domain.identifiers import BatchId, UserId
 from domain.ports import PageRequest
 from domain.provider_connection import ConnectionStatus, ProviderConnection
 from domain.result import Failure, Success
-from infrastructure.running_commands import DEADLINE
+from infrastructure.command_runner import DEADLINE, together
 from tests.contracts.worlds.world import NOW, World, active, attempted, failed
 from tests.support.ids import a_user
 
@@ -47,7 +47,7 @@ class Account:
             self.world.connections, self.world.bus, now=lambda: datetime.now(UTC), new_id=uuid7
         )
         return DisconnectAllProvidersHandler(
-            one, self.world.connections, self.world.bus, self.world.log
+            one, self.world.connections, self.world.bus, self.world.log, together
         )
 
     async def connect(self, count: int) -> list[ProviderConnection]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 from uuid_utils.compat import uuid7
 
@@ -12,6 +13,7 @@ from domain.commands.connect_provider import (
 )
 from domain.events import ProviderRef
 from domain.result import Success
+from infrastructure.command_runner import wait_for_grant
 from tests.contracts.revocations.revoking import (
     LATE,
     SCHWAB,
@@ -30,7 +32,10 @@ GRANT = replace(SCHWAB, ends_grant=True)
 
 
 async def connect(world: World, account_id: str | None = None) -> ConnectedProvider:
-    handler = ConnectProviderHandler(world.connections, world.bus, now=lambda: NOW, new_id=uuid7)
+    wait = partial(wait_for_grant, world.connections.grant_is_ending)
+    handler = ConnectProviderHandler(
+        world.connections, world.bus, wait, now=lambda: NOW, new_id=uuid7
+    )
     command = ConnectProvider(
         user_id=USER,
         provider=ProviderRef(id=a_provider(1), slug="schwab"),

@@ -13,6 +13,7 @@ import pytest
 from domain.events import EventCursor, ProviderEvent, RecordedEvent
 from domain.identifiers import UserId
 from domain.ports import StorageError
+from infrastructure.command_runner import DEADLINE
 from infrastructure.database.members import Write
 from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
@@ -20,7 +21,6 @@ from infrastructure.database.postgres.migrate import migrate_postgres
 from infrastructure.database.postgres.store import PostgresStore
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.persistence.writer import Writer
-from infrastructure.running_commands import DEADLINE
 from tests.contracts.worlds.world import attempted
 from tests.support.ids import a_connection, a_user
 from tests.support.servers.postgres import PostgresServer

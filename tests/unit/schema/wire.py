@@ -18,8 +18,9 @@ from domain.commands.disconnect_provider import DisconnectProviderHandler
 from domain.identifiers import UserId
 from domain.ports import AccessToken, AccessTokens, EventFeed, KeysUnavailable
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from infrastructure.command_runner import OnePerUser, together
 from infrastructure.observability.access_log import JsonAccessLog
-from infrastructure.running_commands import AttemptNotes, OnePerUser, RunningCommands
+from infrastructure.running_commands import AttemptNotes, RunningCommands
 from schema.admission.access_log import AccessLog
 from schema.admission.draining import OpenStreams
 from schema.asgi import Observers, WireSettings, graphql_app, viewer_gateway
@@ -115,7 +116,7 @@ class Wire:
         notes = AttemptNotes(InMemoryEventBus(self.world))
         handler = DisconnectProviderHandler(connections, notes, now=self.clock, new_id=self.ids)
         all_of_a_user = DisconnectAllProvidersHandler(
-            handler, connections, notes, InMemoryEventLog(self.world)
+            handler, connections, notes, InMemoryEventLog(self.world), together
         )
         self.services = Services(
             disconnect_provider=RunningCommands(

@@ -1,5 +1,7 @@
 """Commands of back ends when the database fails, or others are always faster."""
 
+from functools import partial
+
 import pytest
 from uuid_utils.compat import uuid7
 
@@ -17,6 +19,7 @@ from domain.events import FailureReason, Initiator, ProviderRef
 from domain.ports import AttemptRecorded, ConcurrentUpdate
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
 from domain.result import Failure, Success
+from infrastructure.command_runner import wait_for_grant
 from tests.support.fakes.clock_and_ids import FakeClock, FakeIds
 from tests.support.fakes.connections import InMemoryProviderConnectionRepository
 from tests.support.fakes.events import InMemoryEventBus
@@ -42,8 +45,9 @@ def world() -> World:
 
 
 def connecting(world: World) -> ConnectProviderHandler:
-    ports = InMemoryProviderConnectionRepository(world), InMemoryEventBus(world)
-    return ConnectProviderHandler(*ports, now=FakeClock(), new_id=FakeIds())
+    connections, bus = InMemoryProviderConnectionRepository(world), InMemoryEventBus(world)
+    wait = partial(wait_for_grant, connections.grant_is_ending)
+    return ConnectProviderHandler(connections, bus, wait, now=FakeClock(), new_id=FakeIds())
 
 
 def syncing(world: World) -> RecordSyncHandler:
