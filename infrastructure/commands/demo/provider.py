@@ -77,7 +77,6 @@ class DemoProvider:
         identifier, secret = self.client
         entry = ProviderEntry.model_validate(
             {
-                "name": NAME,
                 "endpoint": f"{self.url}/revoke",
                 "client_auth": "basic",
                 "client_id": identifier,

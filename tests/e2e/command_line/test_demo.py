@@ -91,7 +91,7 @@ def test_the_python_program_runs(demo: Server) -> None:
     assert "ACCEPTED" in output
 
 
-def test_each_start_has_a_user_and_a_secret_of_its_own(tmp_path: Path) -> None:
+def test_each_start_has_a_user_of_its_own_and_keeps_the_secret(tmp_path: Path) -> None:
     outputs = []
     for _ in range(2):
         with running(tmp_path, "demo", "--no-browser", LOG_LEVEL="info") as server:
@@ -104,7 +104,9 @@ def test_each_start_has_a_user_and_a_secret_of_its_own(tmp_path: Path) -> None:
         "unplug-demo.sqlite3",
         "unplug-demo.sqlite3.key",
         "unplug-demo.sqlite3.lock",
+        "unplug-demo.sqlite3.secret",
     }
+    assert (tmp_path / "unplug-demo.sqlite3.secret").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_second_demo_names_the_first(demo: Server, tmp_path: Path) -> None:
