@@ -18,12 +18,14 @@ from infrastructure.setting_types.keys import FernetKeys, PublicKey, TokenSecret
 from infrastructure.setting_types.origins import Origins
 from infrastructure.setting_types.server_urls import DatabaseUrl, KeysUrl, NatsUrls, PostgresUrl
 from infrastructure.setting_types.values import (
+    AppName,
     Leeway,
     ListenAddress,
     LogLevel,
     LongSeconds,
     Seconds,
     Switch,
+    WebUrl,
     WholeNumber,
 )
 
@@ -120,6 +122,13 @@ class Settings(BaseSettings):
     allowed_origins: Origins = frozenset()
     page: Switch | None = None
     """Serves the page at `/`. Default: on for `demo`, off for `serve`."""
+
+    app_name: AppName | None = None
+    """The app whose users see the page, as they know it."""
+    reconnect_url: WebUrl | None = None
+    """Where users connect providers. The page leads there when access was lost."""
+    privacy_url: WebUrl | None = None
+    """Where users read how data that was fetched is deleted. The page links to it."""
 
     introspection: Switch | None = None
     """Allows introspection and suggests misspelt names. Default: on for `demo`, off for `serve`."""

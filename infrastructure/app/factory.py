@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
 from uuid_utils.compat import uuid7
 
 from domain.events import Initiator, RecordedEvent
@@ -13,6 +12,7 @@ from infrastructure import adapters
 from infrastructure.app.application import App
 from infrastructure.app.back_ends import BackEndParts, back_ends
 from infrastructure.app.delivering import delivering
+from infrastructure.app.page import page
 from infrastructure.app.reading_live import reading_live
 from infrastructure.app.revoking import Revoking, revocation_worker
 from infrastructure.app.wire import wire_settings
@@ -35,7 +35,6 @@ from infrastructure.security.signing_keys import VerificationKeys
 from infrastructure.security.token_trust import TokenTrust
 from infrastructure.settings import Settings
 from infrastructure.web.ide import Ide
-from infrastructure.web.page import page_routes
 from infrastructure.web.readme import readme_route
 from schema.asgi import Observers, graphql_app, viewer_gateway
 from schema.build import build_schema, build_service_schema
@@ -125,7 +124,8 @@ async def create_app(
         gateway = viewer_gateway(
             build_schema(), services, user_tokens(trust, keys), wire, observers
         )
-        otherwise = Starlette(routes=[*health.routes(), readme_route(), *_page(settings)])
+        routes = [*health.routes(), readme_route(), *page(settings, catalogue)]
+        otherwise = Starlette(routes=routes)
         asgi = graphql_app(gateway, wire, observers, uuid7, otherwise)
         yield App(asgi=asgi, commands=writes.commands, metrics=metrics, back_ends=served)
 
@@ -185,7 +185,3 @@ async def _service_keys(
 
 def _degraded(all_keys: Sequence[VerificationKeys]) -> Sequence[str]:
     return [] if all(keys.healthy for keys in all_keys) else ["signing_keys"]
-
-
-def _page(settings: Settings) -> Sequence[BaseRoute]:
-    return page_routes() if settings.page else []

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from infrastructure.failures import SettingsError
 from infrastructure.providers.client_secrets import ClientSecrets
 from infrastructure.providers.entry import ProviderEntry
+from infrastructure.web.page import LOGO_TYPES
 
 _KEYS = [
     *(key for key in ProviderEntry.model_fields if key != "client_secret"),
@@ -22,6 +23,7 @@ _KEYS = [
     "preset",
 ]
 NO_WAY, RFC7009 = "none", "rfc7009"
+_MOST_LOGO_BYTES = 262_144
 _KNOWN = Path(__file__).with_name("known.toml")
 
 
@@ -55,7 +57,7 @@ def load_catalogue(path: Path, variable: Callable[[str], str | None]) -> Catalog
     providers: dict[str, ProviderEntry] = {}
     for slug, table in tables.items():
         try:
-            providers[slug] = _entry(table, secrets)
+            providers[slug] = _entry(table, secrets, path.parent)
         except ValidationError as error:
             found = [_described(details) for details in error.errors(include_input=False)]
         except ValueError as error:
@@ -68,7 +70,7 @@ def load_catalogue(path: Path, variable: Callable[[str], str | None]) -> Catalog
     return Catalogue(providers)
 
 
-def _entry(table: object, secrets: ClientSecrets) -> ProviderEntry:
+def _entry(table: object, secrets: ClientSecrets, folder: Path) -> ProviderEntry:
     if not isinstance(table, dict):
         raise ValueError("is not a table")  # noqa: TRY004 (a fault of a text, not of a caller)
     own = dict(table)
@@ -78,7 +80,24 @@ def _entry(table: object, secrets: ClientSecrets) -> ProviderEntry:
     if preset in {None, RFC7009} and "endpoint" not in own:
         raise ValueError('endpoint: missing; or set preset = "none" for a provider without one')
     secrets.reveal(own)
+    if "logo" in own:
+        own["logo"] = _logo(folder, own["logo"])
     return ProviderEntry.model_validate(own)
+
+
+def _logo(folder: Path, name: object) -> Path:
+    if not isinstance(name, str) or "://" in name:
+        raise ValueError("logo: is not the name of a file beside the catalogue")
+    file = folder / name
+    if file.suffix not in LOGO_TYPES:
+        raise ValueError(f"logo: must end in {', '.join(LOGO_TYPES)}")
+    try:
+        size = len(file.read_bytes())
+    except OSError:
+        raise ValueError("logo: can't be read") from None
+    if not 0 < size <= _MOST_LOGO_BYTES:
+        raise ValueError(f"logo: must have 1 to {_MOST_LOGO_BYTES} bytes")
+    return file
 
 
 def _preset(name: object) -> Mapping[str, Any]:

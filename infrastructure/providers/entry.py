@@ -1,5 +1,6 @@
 """One table of the provider catalogue."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -79,7 +80,7 @@ class ProviderEntry(BaseModel):
     ends: Literal["token", "grant"] = "token"
 
     name: str | None = None
-    logo: WebAddress | None = None
+    logo: Path | None = Field(default=None, strict=False)
     manage_url: WebAddress | None = None
     documentation: WebAddress | None = None
 

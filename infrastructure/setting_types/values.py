@@ -57,6 +57,12 @@ LongSeconds: TypeAlias = Annotated[
     Field(gt=0, le=MAX_LONG_SECONDS),
     BeforeValidator(_written(r"-?\d+(\.\d+)?", "is not a number of seconds")),
 ]
+AppName: TypeAlias = Annotated[
+    str, BeforeValidator(_written(r"[^\x00-\x1f\x7f]{1,60}", "is not a name of 1 to 60 characters"))
+]
+WebUrl: TypeAlias = Annotated[
+    str, BeforeValidator(_written(r"https://[^\s/?#@]+([/?#]\S*)?", "is not an https:// URL"))
+]
 Leeway: TypeAlias = Annotated[
     float,
     Field(ge=0, le=MAX_LEEWAY),

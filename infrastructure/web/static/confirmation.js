@@ -1,6 +1,6 @@
 /** The question before a disconnect, which says what will happen. */
 
-import { providerName } from "./words.js";
+import { providerName } from "./names.js";
 
 export class Confirmation {
   #dialog = document.getElementById("confirmation");

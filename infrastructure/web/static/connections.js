@@ -1,42 +1,99 @@
-/** The list of connections: one card each, redrawn only when something about it has changed. */
+/** The lists of connections: a card each, redrawn only when something about it has changed. */
 
-import { date, moment, clockTime } from "./dates.js";
-import { element, icon, outwardLink, refill } from "./dom.js";
-import { STATUS, endedAt, failure, fullName, providerName } from "./words.js";
+import { cardContent } from "./card.js";
+import { arrange, element, refill } from "./dom.js";
 
-const TILES = 6; // colours of the providers' initials, in connections.css
+const SHOWN = 25; // cards of a list at first, and more at a time
 
 export class Connections {
-  #list = document.getElementById("connections");
+  #open = list("connections", "more-connections");
+  #over = list("disconnected", "more-disconnected");
+  #fold = document.getElementById("fold");
+  #foldCount = document.getElementById("fold-count");
   #summary = document.getElementById("connections-summary");
   #cards = new Map(); // connection id → {card, drawn: what it shows}
+  #print = matchMedia("print");
+  #mayAsk = false;
+  #wasLooking = false;
   #store;
   #requests;
+  #finder;
+  #history;
   #actions;
 
   /** `actions`: `ask(connection)`, `retry(connection)`, `dismiss(connection)`, `reread()`. */
-  constructor(store, requests, actions) {
+  constructor(store, requests, { finder, history, actions }) {
     this.#store = store;
     this.#requests = requests;
+    this.#finder = finder;
+    this.#history = history;
     this.#actions = actions;
+    this.#print.addEventListener("change", () => this.#forPaper());
+    for (const group of [this.#open, this.#over]) {
+      group.more.addEventListener("click", () => this.#showMore(group));
+    }
   }
 
   /** `mayAsk` is false while the person is signed out. */
-  render(mayAsk) {
+  render(mayAsk = this.#mayAsk) {
+    this.#mayAsk = mayAsk;
     if (!this.#store.loaded) return;
-    const connections = [...this.#store.connections.values()];
-    this.#summary.textContent = summary(connections);
-    document.getElementById("no-connections").hidden = connections.length > 0;
-    this.#list.hidden = connections.length === 0;
-    this.#list.removeAttribute("aria-busy");
-    const cards = connections.map((connection) => this.#card(connection, mayAsk));
-    const same = cards.every((card, place) => this.#list.children[place] === card);
-    if (!same || this.#list.children.length !== cards.length) this.#list.replaceChildren(...cards);
+    const { open, over } = this.#store.groups();
+    const finds = (connection) => this.#finder.finds(connection);
+    this.#finder.offer(open.length + over.length);
+    this.#summary.textContent = summary(open.concat(over));
+    document.getElementById("no-connections").hidden = open.length + over.length > 0;
+    this.#draw(this.#open, open.filter(finds));
+    this.#foldAway(over, over.filter(finds));
+    document.getElementById("none-found").hidden =
+      !this.#finder.active || open.some(finds) || over.some(finds);
   }
 
-  #card(connection, mayAsk) {
+  #foldAway(over, found) {
+    this.#fold.hidden = found.length === 0;
+    this.#foldCount.textContent = found.length === over.length ? over.length : `${found.length} of ${over.length}`;
+    const { active } = this.#finder;
+    if (active && !this.#wasLooking) this.#fold.open = true;
+    this.#wasLooking = active;
+    this.#draw(this.#over, found);
+  }
+
+  #draw(group, connections) {
+    const shown = this.#print.matches ? connections : connections.slice(0, group.shown);
+    group.element.hidden = shown.length === 0;
+    group.element.removeAttribute("aria-busy");
+    arrange(group.element, shown.map((connection) => this.#card(connection)));
+    const rest = connections.length - shown.length;
+    group.more.hidden = rest === 0;
+    group.more.textContent = `Show ${Math.min(rest, SHOWN)} more of ${rest}`;
+  }
+
+  #showMore(group) {
+    const next = group.element.children.length;
+    group.shown += SHOWN;
+    this.render();
+    group.element.children[next]?.focus();
+  }
+
+  /** On paper everything is there. */
+  #forPaper() {
+    if (this.#print.matches) {
+      this.#fold.dataset.wasOpen = this.#fold.open;
+      this.#fold.open = true;
+    } else this.#fold.open = this.#fold.dataset.wasOpen === "true";
+    this.render();
+  }
+
+  #card(connection) {
     const phase = this.#requests.phase(connection);
-    const drawn = JSON.stringify([connection, phase, mayAsk]);
+    const shown = {
+      connection,
+      phase,
+      mayAsk: this.#mayAsk,
+      lostAt: this.#store.lostAt(connection),
+      asked: this.#store.attempt(connection.id)?.asked ?? null,
+    };
+    const drawn = JSON.stringify([shown, this.#history.shown(connection)]);
     let known = this.#cards.get(connection.id);
     if (!known) {
       known = { card: element("li", { class: "card", tabindex: "-1" }) };
@@ -45,107 +102,18 @@ export class Connections {
     if (known.drawn !== drawn) {
       known.drawn = drawn;
       known.card.dataset.phase = phase.name;
-      refill(known.card, ...this.#content(connection, phase, mayAsk));
+      refill(known.card, ...cardContent(shown, this.#actions), this.#history.element(connection));
     }
     return known.card;
   }
-
-  #content(connection, phase, mayAsk) {
-    const name = providerName(connection.provider);
-    return [
-      element("span", { class: `tile tile-${tile(name)}`, "aria-hidden": "true" }, name[0] ?? "?"),
-      element(
-        "div",
-        { class: "card-text" },
-        element("h3", {}, name),
-        connection.alias && element("p", { class: "alias" }, connection.alias),
-        element("p", { class: "facts" }, statusChip(connection, phase), ...times(connection, phase)),
-        connection.revocation && atProvider(name, connection.revocation),
-      ),
-      phase.name === "idle" ? this.#disconnectButton(connection, mayAsk) : null,
-      phase.name === "failed" ? this.#problem(connection, phase, mayAsk) : null,
-    ].filter(Boolean);
-  }
-
-  #disconnectButton(connection, mayAsk) {
-    return element(
-      "button",
-      {
-        type: "button",
-        class: "button",
-        "data-action": "disconnect",
-        disabled: !mayAsk,
-        onclick: () => this.#actions.ask(connection),
-      },
-      "Disconnect",
-      element("span", { class: "unseen" }, ` ${fullName(connection)}`),
-    );
-  }
-
-  #problem(connection, { reason }, mayAsk) {
-    const missing = reason === "CONNECTION_NOT_FOUND";
-    const again = missing ? "Reload my connections" : "Try again";
-    const act = missing ? this.#actions.reread : () => this.#actions.retry(connection);
-    return element(
-      "div",
-      { class: "problem" },
-      element("p", {}, failure(reason, providerName(connection.provider))),
-      element(
-        "p",
-        { class: "ways-on" },
-        button(again, connection, "disconnect", act, !mayAsk),
-        missing ? null : button("Dismiss", connection, "leave", () => this.#actions.dismiss(connection)),
-      ),
-    );
-  }
 }
 
-function button(text, connection, action, onclick, disabled = false) {
-  const about = element("span", { class: "unseen" }, `: ${fullName(connection)}`);
-  const attributes = { type: "button", class: "button", "data-action": action, disabled, onclick };
-  return element("button", attributes, text, about);
-}
-
-function statusChip(connection, phase) {
-  if (phase.name === "asking" || phase.name === "running") {
-    const word = phase.name === "asking" ? "Requesting…" : "Disconnecting…";
-    return element("span", { class: "chip busy" }, icon("busy"), word);
-  }
-  const status = STATUS[connection.status];
-  return element("span", { class: `chip ${status.tone}` }, icon(status.icon), status.word);
-}
-
-/** What became of the access at the provider, and where to see to it if it may be there still. */
-function atProvider(name, revocation) {
-  const { icon: symbol, tone, text, link, otherwise } = endedAt(name, revocation);
-  const there = link && outwardLink(revocation.manageUrl, link, element("span", { class: "unseen" }, ` at ${name}`));
-  const way = link ? [": ", there || otherwise] : [];
-  return element("p", { class: `at-provider ${tone}` }, icon(symbol), element("span", {}, text, ...way));
-}
-
-function times(connection, phase) {
-  if (phase.name === "asking") return [];
-  if (phase.name === "running") {
-    return [element("span", {}, "Requested at ", clockTime(phase.asked.occurredAt))];
-  }
-  const over = connection.status === "DISCONNECTED";
-  const { since, at } = STATUS[connection.status];
-  const parts = [];
-  if (connection[at]) {
-    parts.push(element("span", {}, `${since} `, (over ? moment : date)(connection[at])));
-  }
-  if (connection.lastSyncAt && !over) {
-    parts.push(element("span", {}, "Last updated ", moment(connection.lastSyncAt)));
-  }
-  return parts;
+function list(id, more) {
+  return { element: document.getElementById(id), more: document.getElementById(more), shown: SHOWN };
 }
 
 function summary(connections) {
   if (connections.length === 0) return "";
   const over = connections.filter((connection) => connection.status === "DISCONNECTED").length;
   return over ? `${connections.length} in total, ${over} disconnected` : `${connections.length} in total`;
-}
-
-function tile(name) {
-  return [...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % TILES;
 }

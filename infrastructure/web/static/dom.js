@@ -2,15 +2,29 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** `element("button", {class: "quiet", onclick: …}, "Keep it")`; null and false are left out. */
+/** `element("button", {class: "quiet", onclick: …}, "Keep it")`; what is missing or false is left out. */
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else if (value !== null && value !== false) made.setAttribute(key, value === true ? "" : value);
   }
-  made.append(...children.filter((child) => child !== null));
+  made.append(...children.filter(Boolean));
   return made;
+}
+
+/** A sentence as nodes, in which each of `names`, in any script and direction, stands for itself. */
+export function isolated(sentence, ...names) {
+  const name = names.find((one) => one && sentence.includes(one));
+  if (!name) return [sentence];
+  const [before, ...rest] = sentence.split(name);
+  const after = rest.flatMap((part) => [element("bdi", {}, name), ...isolated(part, ...names)]);
+  return [...isolated(before, ...names), ...after].filter((part) => part !== "");
+}
+
+/** The same where only text can stand: between marks of isolation (Unicode UAX #9). */
+export function isolatedText(name) {
+  return `\u2068${name}\u2069`;
 }
 
 /** One of the symbols of index.html; the words beside it say the same. */
@@ -38,4 +52,13 @@ export function refill(parent, ...children) {
   const action = focused.dataset.action;
   const again = action && parent.querySelector(`[data-action="${action}"]`);
   (again || parent).focus({ preventScroll: true });
+}
+
+/** Makes `children` the parent's children without moving those that are in place. */
+export function arrange(parent, children) {
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  children.forEach((child, place) => {
+    if (parent.children[place] !== child) parent.insertBefore(child, parent.children[place] ?? null);
+  });
 }

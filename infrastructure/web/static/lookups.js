@@ -1,7 +1,12 @@
-/** Reads again what no event says: where a provider has no way to end access, there are no events of it. */
+/**
+ * Reads again what no event says: connections that are new, or were imported; when data was last
+ * fetched; what became of the access where a provider has no way to end it.
+ */
 
 import { UnplugError } from "./unplug-client.js";
 
+const OFTEN = 60_000; // ms between two readings of all connections, while the page is looked at
+const TICK = 5_000;
 const SOON = 300; // ms, in which an answer or an event may say it after all
 
 export class LookUps {
@@ -9,13 +14,29 @@ export class LookUps {
   #client;
   #wanted = new Set(); // connection ids
   #running = false;
+  #due = Date.now() + OFTEN; // the next reading of all connections
+  live = false;
 
   constructor(store, client) {
     this.#store = store;
     this.#client = client;
+    setInterval(() => this.refresh(), TICK);
+    document.addEventListener("visibilitychange", () => this.refresh());
   }
 
-  /** A connection was disconnected: here or on another screen. */
+  /** All connections, when they are due and the page is seen and live. */
+  async refresh() {
+    if (document.hidden || !this.live || Date.now() < this.#due) return;
+    this.#due = Date.now() + OFTEN;
+    const { newest } = this.#store;
+    try {
+      this.#store.merge(await this.#client.connections(), newest);
+    } catch (error) {
+      if (!(error instanceof UnplugError)) throw error;
+    }
+  }
+
+  /** A connection was connected or disconnected: here or on another screen. */
   add(connectionId) {
     this.#wanted.add(connectionId);
     setTimeout(() => this.run(), SOON);
@@ -38,8 +59,11 @@ export class LookUps {
   }
 
   async #lookUp(id) {
+    const { newest } = this.#store;
     const found = await this.#client.connection(id);
     const known = this.#store.connections.get(id);
-    if (found && known && !known.revocation) this.#store.put(found);
+    if (!found || known?.revocation) return;
+    if (known) this.#store.merge([found], newest);
+    else this.#store.put(found); // stays in sight, also when it has ended already
   }
 }

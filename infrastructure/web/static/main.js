@@ -1,8 +1,11 @@
 /** Where the page's parts meet. */
 
 import { Announcements } from "./announcements.js";
+import { CardHistory } from "./card-history.js";
 import { Confirmation } from "./confirmation.js";
 import { Connections } from "./connections.js";
+import { DisconnectAll } from "./disconnect-all.js";
+import { Finder } from "./finder.js";
 import { LookUps } from "./lookups.js";
 import { Requests } from "./requests.js";
 import { SignIn } from "./signin.js";
@@ -30,27 +33,35 @@ const lookUps = new LookUps(store, client);
 const status = new Status(() => client.reconnect());
 const confirmation = new Confirmation((connectionId) => requests.disconnect(connectionId));
 const timeline = new Timeline(store, client);
+const disconnectAll = new DisconnectAll(store, client);
 const connections = new Connections(store, requests, {
-  ask: (connection) => confirmation.ask(connection),
-  retry: (connection) => requests.disconnect(connection.id),
-  dismiss: (connection) => requests.dismiss(connection.id),
-  reread: () => client.reread(),
+  finder: new Finder(() => connections.render()),
+  history: new CardHistory(store, client),
+  actions: {
+    ask: (connection) => confirmation.ask(connection),
+    retry: (connection) => requests.disconnect(connection.id),
+    dismiss: (connection) => requests.dismiss(connection.id),
+    reread: () => client.reread(),
+  },
 });
 const unreachable = document.getElementById("unreachable");
 let signedIn = false;
 
 function happens(event) {
   if (store.add(event)) announcements.add(event, store.asked(event));
-  if (event.__typename === SUCCEEDED) lookUps.add(event.connectionId);
   const unknown = event.provider && !store.connections.has(event.connectionId);
-  if (unknown) client.reread(); // connected after this page was opened
+  if (unknown || event.__typename === SUCCEEDED) lookUps.add(event.connectionId);
 }
 
 function show(state) {
   status.show(state);
-  if (state.name === "live") {
+  lookUps.live = state.name === "live";
+  if (lookUps.live) {
     signIn.worked();
+    requests.answering();
+    timeline.answering();
     lookUps.run();
+    lookUps.refresh();
   }
   signedIn = state.name !== "token";
   signIn.show(signedIn ? "open" : store.loaded ? "ended" : "none");
@@ -61,6 +72,7 @@ function show(state) {
 
 function render() {
   connections.render(signedIn);
+  disconnectAll.render(signedIn);
   timeline.render();
   for (const { id, status } of store.connections.values()) {
     if (status === "DISCONNECTED") confirmation.withdraw(id);

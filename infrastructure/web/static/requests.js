@@ -2,6 +2,8 @@
 
 import { UnplugError } from "./unplug-client.js";
 
+const OF_OUTAGES = new Set(["UNREACHABLE", "SERVICE_UNAVAILABLE", "UNAUTHENTICATED", "RATE_LIMITED"]);
+
 export class Requests {
   #store;
   #client;
@@ -31,6 +33,12 @@ export class Requests {
       if (!(error instanceof UnplugError)) throw error;
       this.#set(connectionId, { state: "failed", reason: error.code, before });
     }
+  }
+
+  /** The server answers again: what was said of its absence is over. */
+  answering() {
+    for (const [id, { reason }] of this.#sent) if (OF_OUTAGES.has(reason)) this.#sent.delete(id);
+    this.#store.changed();
   }
 
   /** The failure was read: the card is as before. */

@@ -13,15 +13,20 @@ export const REVOCATION_ATTEMPTED = "ProviderTokenRevocationAttempted";
 export const REVOCATION_SUCCEEDED = "ProviderTokenRevocationSucceeded";
 export const REVOCATION_FAILED = "ProviderTokenRevocationFailed";
 
+const OF_ACCESS = new Set([CONNECTED, ACCESS_LOST, ACCESS_RESTORED]);
 const OF_ATTEMPTS = new Set([ATTEMPTED, SUCCEEDED, FAILED]);
 
 export class Store {
   loaded = false;
   generation = 0; // counts the snapshots
   connections = new Map(); // id → connection, in order of creation
+  newest = 0; // the position of the newest event
   #events = new Map(); // position → event
+  #told = new Map(); // connection id → the position of its newest event
   #attempts = new Map(); // attempt id → {asked, outcome, live}
   #latest = new Map(); // connection id → its newest attempt
+  #lost = new Map(); // connection id → the newest event of losing or getting back access
+  #folded = new Set(); // ids of connections that were disconnected already when they were read
   #reach = new Map(); // filter → {from: the oldest position that is known without a gap, whole}
   #listeners = [];
   #notifying = false;
@@ -34,7 +39,10 @@ export class Store {
   /** A snapshot takes the place of everything. */
   replace({ connections, events, hasEarlier }) {
     this.connections = new Map(connections.map((connection) => [connection.id, connection]));
-    for (const map of [this.#events, this.#attempts, this.#latest, this.#reach]) map.clear();
+    const ofEvents = [this.#events, this.#told, this.#attempts, this.#latest, this.#lost, this.#reach];
+    for (const map of ofEvents) map.clear();
+    this.newest = 0;
+    this.#folded = new Set(connections.filter(isOver).map(({ id }) => id));
     this.loaded = true;
     this.generation += 1;
     this.addHistory({ events, hasEarlier }, "");
@@ -44,9 +52,11 @@ export class Store {
   add(event, live = true) {
     if (this.#events.has(event.position)) return false;
     this.#events.set(event.position, event);
+    this.newest = Math.max(this.newest, event.position);
+    this.#told.set(event.connectionId, Math.max(this.#told.get(event.connectionId) ?? 0, event.position));
     if (OF_ATTEMPTS.has(event.__typename)) this.#attempted(event, live);
+    if (OF_ACCESS.has(event.__typename)) this.#access(event, live);
     if (event.__typename === SUCCEEDED) this.#disconnected(event);
-    else if (live) this.#access(event);
     this.#revocation(event);
     this.changed();
     return true;
@@ -71,6 +81,38 @@ export class Store {
     const revocation = later(known, connection.revocation);
     this.connections.set(connection.id, { ...connection, revocation });
     this.changed();
+  }
+
+  /** Connections that were read again. `since`: `newest` before; what later events say takes precedence. */
+  merge(connections, since) {
+    for (const read of connections) {
+      const known = this.connections.get(read.id);
+      const told = (this.#told.get(read.id) ?? 0) > since;
+      if (known && !isOver(read) && (isOver(known) || told)) continue;
+      if (!known && isOver(read)) this.#folded.add(read.id);
+      this.put(read);
+    }
+  }
+
+  /** Those that are shown first, and the disconnected ones. One that ends while it is watched stays. */
+  groups() {
+    const all = [...this.connections.values()];
+    return {
+      open: all.filter(({ id }) => !this.#folded.has(id)),
+      over: all.filter(({ id }) => this.#folded.has(id)),
+    };
+  }
+
+  /** Connections that "Disconnect all" is about. */
+  remaining() {
+    return [...this.connections.values()].filter((connection) => !isOver(connection));
+  }
+
+  /** Since when there is no access: null unless it was observed. */
+  lostAt({ id, status, expiresAt }) {
+    const event = this.#lost.get(id);
+    if (event?.__typename === ACCESS_LOST && event.status === status) return event.occurredAt;
+    return status === "EXPIRED" && new Date(expiresAt ?? Infinity) < new Date() ? expiresAt : null;
   }
 
   /** What is known without a gap, newest first, and whether there is more before it. */
@@ -112,7 +154,10 @@ export class Store {
   }
 
   /** A back end connected a provider, or lost or got back access. A disconnection is final. */
-  #access({ __typename, connectionId, occurredAt, status }) {
+  #access(event, live) {
+    const { __typename, connectionId, occurredAt, status } = event;
+    if (!(this.#lost.get(connectionId)?.position > event.position)) this.#lost.set(connectionId, event);
+    if (!live) return; // the connection was read later than this
     const known = this.connections.get(connectionId);
     if (!known || known.status === "DISCONNECTED") return;
     const changes = {
@@ -120,10 +165,10 @@ export class Store {
       [ACCESS_LOST]: { status },
       [ACCESS_RESTORED]: { status: "ACTIVE" },
     }[__typename];
-    if (changes) this.put({ ...known, ...changes, updatedAt: occurredAt });
+    if (changes) this.put({ ...known, ...changes });
   }
 
-  /** What became of the access at the provider. */
+  /** What became of the access at the provider; a connection that was renewed keeps its own. */
   #revocation({ __typename, connectionId, occurredAt, evidence, reason, manageUrl = null }) {
     const known = this.connections.get(connectionId);
     const status = {
@@ -132,7 +177,7 @@ export class Store {
       [REVOCATION_FAILED]: reason === "SHARED_GRANT" ? reason : "FAILED",
     }[__typename];
     const before = known?.revocation;
-    if (!known || !status) return;
+    if (!status || !known || !isOver(known)) return;
     const revocation = { status, since: occurredAt, manageUrl: manageUrl ?? before?.manageUrl ?? null };
     this.put({ ...known, revocation });
   }
@@ -140,8 +185,16 @@ export class Store {
   #disconnected({ connectionId, occurredAt }) {
     const known = this.connections.get(connectionId);
     if (!known || known.status === "DISCONNECTED") return;
-    this.put({ ...known, status: "DISCONNECTED", disconnectedAt: known.disconnectedAt ?? occurredAt });
+    this.put({ ...known, ...ended(known, occurredAt) });
   }
+}
+
+function isOver({ status }) {
+  return status === "DISCONNECTED";
+}
+
+function ended({ disconnectedAt }, at) {
+  return { status: "DISCONNECTED", disconnectedAt: disconnectedAt ?? at };
 }
 
 /** The later of two revocations; either may be missing. */

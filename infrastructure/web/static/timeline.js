@@ -1,9 +1,10 @@
 /** What happened, newest first, by day; earlier days are fetched as the person gets there. */
 
 import { clockTime, dayName } from "./dates.js";
-import { element, icon } from "./dom.js";
+import { arrange, element, icon, isolated, isolatedText } from "./dom.js";
+import { fullName, providerName } from "./names.js";
 import { UnplugError } from "./unplug-client.js";
-import { fullName, happened } from "./words.js";
+import { happened } from "./words.js";
 
 const LIST = { role: "list" }; // WebKit forgets it when list-style is none
 
@@ -45,6 +46,11 @@ export class Timeline {
     this.#start.hidden = events.length === 0 || !whole;
     this.#earlier.hidden = whole;
     if (whole) this.#trouble.hidden = true;
+  }
+
+  /** The server answers again: what was said of its absence is over. */
+  answering() {
+    this.#trouble.hidden = true;
   }
 
   /** Adds what is new and takes away what isn't wanted; the rest stays where it is. */
@@ -89,9 +95,9 @@ export class Timeline {
       element(
         "div",
         { class: "entry-text" },
-        element("p", { class: "title" }, title),
-        detail && element("p", { class: "alias" }, detail),
-        reason ? element("p", { class: "reason" }, reason) : null,
+        element("p", { class: "title" }, ...isolated(title, event.provider && providerName(event.provider))),
+        detail && element("p", { class: "alias", dir: "auto" }, detail),
+        reason ? element("p", { class: "reason", dir: "auto" }, reason) : null,
       ),
       clockTime(event.occurredAt),
     );
@@ -108,7 +114,7 @@ export class Timeline {
     const chosen = this.#filter.value;
     this.#filter.replaceChildren(
       element("option", { value: "" }, "All connections"),
-      ...connections.map((one) => element("option", { value: one.id }, fullName(one))),
+      ...connections.map((one) => element("option", { value: one.id }, isolatedText(fullName(one)))),
     );
     if (this.#store.connections.has(chosen)) this.#filter.value = chosen;
   }
@@ -147,13 +153,4 @@ export class Timeline {
     this.render();
     requestAnimationFrame(() => this.#loadIfNear());
   }
-}
-
-/** Makes `children` the parent's children without moving those that are in place. */
-function arrange(parent, children) {
-  const wanted = new Set(children);
-  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
-  children.forEach((child, place) => {
-    if (parent.children[place] !== child) parent.insertBefore(child, parent.children[place] ?? null);
-  });
 }

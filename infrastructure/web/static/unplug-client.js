@@ -17,8 +17,8 @@
  *     const result = await client.disconnect(connectionId);
  *
  * @typedef {{id: string, provider: {id: string, slug: string}, alias: ?string, status: string,
- *   connectedAt: ?string, disconnectedAt: ?string, lastSyncAt: ?string, createdAt: string,
- *   updatedAt: string, revocation: ?Revocation}} Connection
+ *   connectedAt: ?string, disconnectedAt: ?string, lastSyncAt: ?string, expiresAt: ?string,
+ *   createdAt: string, updatedAt: string, revocation: ?Revocation}} Connection
  * @typedef {{status: string, since: string, manageUrl: ?string}} Revocation what became of the access
  *   at the provider; null until the connection is disconnected
  * @typedef {{__typename: string, id: string, position: number, cursor: string, occurredAt: string,
@@ -39,8 +39,8 @@ const FIRST_DELAY = 1_000;
 const LONGEST_DELAY = 30_000;
 
 const CONNECTION = `fragment Connection on ConnectedProvider {
-  id provider { id slug } alias status connectedAt disconnectedAt lastSyncAt createdAt updatedAt
-  revocation { status since manageUrl }
+  id provider { id slug } alias status connectedAt disconnectedAt lastSyncAt expiresAt createdAt
+  updatedAt revocation { status since manageUrl }
 }`;
 const EVENT = `fragment Event on ProviderEvent {
   __typename id position cursor occurredAt attemptId connectionId provider { id slug }
@@ -63,6 +63,11 @@ const HISTORY = `query History($last: Int!, $before: String, $connectionId: ID) 
     edges { node { ...Event } } pageInfo { hasPreviousPage }
   }
 } ${EVENT}`;
+const LIST = `query List($largest: Int!, $after: String) {
+  connectedProviders(first: $largest, after: $after) {
+    edges { node { ...Connection } } pageInfo { hasNextPage endCursor }
+  }
+} ${CONNECTION}`;
 const LOOK_UP = `query LookUp($id: ID!) { node(id: $id) { ...Connection } } ${CONNECTION}`;
 const FOLLOW = `subscription Follow($after: String!) {
   providerEvents(after: $after) { ...Event }
@@ -75,6 +80,14 @@ const DISCONNECT = `mutation Disconnect($input: DisconnectProviderInput!) {
     ... on DisconnectionFailed { attemptId message }
   }
 } ${CONNECTION}`;
+const DISCONNECT_ALL = `mutation DisconnectAll($input: DisconnectAllProvidersInput!) {
+  disconnectAllProviders(input: $input) {
+    __typename
+    ... on DisconnectAllProvidersSuccess { disconnected failed }
+    ... on ConnectionCountChanged { count }
+    ... on DisconnectionFailed { message }
+  }
+}`;
 
 /**
  * `code` is the API's `extensions.code`, or `UNREACHABLE` when no answer came, or `NO_TOKEN` when the
@@ -196,15 +209,8 @@ export class UnplugClient {
   async #takeSnapshot() {
     const variables = { largest: LARGEST_PAGE, last: PAGE, after: null };
     const first = await this.request(SNAPSHOT, variables);
-    const connections = nodes(first.connectedProviders);
-    let { pageInfo } = first.connectedProviders;
-    while (pageInfo.hasNextPage) {
-      const next = await this.request(SNAPSHOT, { ...variables, after: pageInfo.endCursor });
-      connections.push(...nodes(next.connectedProviders));
-      pageInfo = next.connectedProviders.pageInfo;
-    }
     this.#onSnapshot({
-      connections,
+      connections: await this.#allPages(first.connectedProviders),
       events: nodes(first.providerEvents),
       hasEarlier: first.providerEvents.pageInfo.hasPreviousPage,
     });
@@ -298,6 +304,33 @@ export class UnplugClient {
     return data.disconnectProvider;
   }
   // guide: end
+
+  /**
+   * Disconnects everything; resolves with the API's `DisconnectAllProvidersResult`. `expectedCount`
+   * is how many connections the user was shown. When an answer was lost, repeat the same `batchId`.
+   */
+  async disconnectAll(expectedCount, batchId) {
+    const data = await this.request(DISCONNECT_ALL, { input: { expectedCount, batchId } });
+    return data.disconnectAllProviders;
+  }
+
+  /** All connections as they are now: some changes have no event. */
+  async connections() {
+    const first = await this.request(LIST, { largest: LARGEST_PAGE, after: null });
+    return this.#allPages(first.connectedProviders);
+  }
+
+  async #allPages(first) {
+    const connections = nodes(first);
+    let { pageInfo } = first;
+    while (pageInfo.hasNextPage) {
+      const variables = { largest: LARGEST_PAGE, after: pageInfo.endCursor };
+      const { connectedProviders } = await this.request(LIST, variables);
+      connections.push(...nodes(connectedProviders));
+      pageInfo = connectedProviders.pageInfo;
+    }
+    return connections;
+  }
 
   /** One connection as it is now; null when the user has none with this id. */
   async connection(id) {

@@ -1,5 +1,6 @@
 """Right for screen readers, without a mouse, on small screens, in the dark and without motion."""
 
+import re
 from typing import Literal, TypeAlias, Unpack
 
 import pytest
@@ -45,6 +46,7 @@ async def with_everything(visitor: Visitor, api: ScriptedApi, **device: Unpack[D
     await expect(card(page, "Fidelity")).to_contain_text("Try again")
     await expect(card(page, "Schwab")).to_contain_text("Disconnecting…")
     await expect(page.get_by_role("link", name="check here")).to_be_visible()
+    await expect(page.locator("main")).not_to_contain_text(re.compile("undefined|null|false"))
     return page
 
 
@@ -121,7 +123,7 @@ async def test_everything_is_reached_by_tab_in_reading_order(visitor: Visitor) -
     page = await open_page(visitor)
     await is_up_to_date(page)
     reached = []
-    for _ in range(6):
+    for _ in range(10):
         await page.keyboard.press("Tab")
         text = await page.evaluate("document.activeElement.id || document.activeElement.innerText")
         reached.append(" ".join(text.split()))
@@ -130,9 +132,13 @@ async def test_everything_is_reached_by_tab_in_reading_order(visitor: Visitor) -
     assert reached == [
         "Skip to your connections",
         "sign-out",
+        "disconnect-all",
         "Disconnect Schwab, My IRA",
+        "History : Schwab, My IRA",
         "Disconnect Wells Fargo, Household",
+        "History : Wells Fargo, Household",
         "Disconnect Fidelity",
+        "History : Fidelity",
         "filter",
     ]
 

@@ -4,7 +4,15 @@ import pytest
 from playwright.async_api import expect
 
 from tests.e2e.page.visiting.browser import Visitor
-from tests.e2e.page.visiting.screen import card, entries, is_up_to_date, open_page, sign_in, status
+from tests.e2e.page.visiting.screen import (
+    card,
+    confirm,
+    entries,
+    is_up_to_date,
+    open_page,
+    sign_in,
+    status,
+)
 from tests.e2e.page.visiting.scripted_api import ORIGIN, TOKEN, ScriptedApi, problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -234,6 +242,21 @@ async def test_the_browser_that_is_back_online_does_not_wait(
     api.endings = []
     await page.evaluate("dispatchEvent(new Event('online'))")
     await is_up_to_date(page)
+
+
+async def test_old_errors_go_when_the_server_answers_again(
+    visitor: Visitor, api: ScriptedApi
+) -> None:
+    visitor.network_may_fail = True
+    api.next_answers["Disconnect"].append(None)
+    page = await open_page(visitor)
+    await is_up_to_date(page)
+    await confirm(page, "Schwab")
+    await expect(card(page, "Schwab")).to_contain_text("The connection was lost")
+    await api.cut()
+    await is_up_to_date(page)
+    await expect(card(page, "Schwab")).not_to_contain_text("The connection was lost")
+    await expect(card(page, "Schwab").get_by_role("button", name="Disconnect")).to_be_enabled()
 
 
 async def test_a_problem_of_the_request_is_not_fatal(visitor: Visitor, api: ScriptedApi) -> None:

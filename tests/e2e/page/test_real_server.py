@@ -124,6 +124,41 @@ async def test_two_tabs_and_another_device_agree_within_a_second(
                 await expect(card(screen, "Fidelity").get_by_role("button")).to_be_enabled()
 
 
+async def test_the_real_server_disconnects_all(browser: Browser, tmp_path: Path) -> None:
+    connected(tmp_path, "schwab", "fidelity", "chase")
+    with running(tmp_path, PAGE="on", APP_NAME="Acme Money") as server:
+        async with visit(browser, server.url) as visitor:
+            page = await open_page(visitor, bearer(OWNER), server.url)
+            await is_up_to_date(page)
+            await expect(page.locator(".brand")).to_have_text("Acme Money")
+            await page.get_by_role("button", name="Disconnect all").click()
+            await page.get_by_role("button", name="Disconnect all 3").click()
+            await expect(page.locator("#all-words")).to_have_text(
+                "3 connections were disconnected."
+            )
+            for name in ("Schwab", "Fidelity", "Chase"):
+                await expect(card(page, name)).to_contain_text("Ended by you")
+
+
+async def test_a_demos_tab_survives_its_server(browser: Browser, tmp_path: Path) -> None:
+    with running(tmp_path, "demo", "--no-browser", LOG_LEVEL="info") as server:
+        output = await asyncio.to_thread(server.output_with, "with a token")
+        address = re.search(r"http\S+#token=\S+", output)
+        assert address is not None
+        async with visit(browser, server.url) as visitor:
+            visitor.network_may_fail = True
+            page = await visitor.page()
+            await page.goto(address[0])
+            await is_up_to_date(page)
+            server.kill()
+            await expect(status(page)).to_have_text("Reconnecting…")
+            port = server.url.rpartition(":")[2]
+            with running(tmp_path, "demo", "--no-browser", PORT=port, LOG_LEVEL="info"):
+                await is_up_to_date(page)
+                await confirm(page, "Chase")
+                await expect(card(page, "Chase")).to_contain_text("Disconnected")
+
+
 async def test_strangers_see_nothing_of_it(browser: Browser, tmp_path: Path) -> None:
     connected(tmp_path, "schwab")
     with running(tmp_path, PAGE="on") as server:

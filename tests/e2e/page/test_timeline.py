@@ -6,7 +6,13 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.e2e.page.visiting.browser import Visitor
-from tests.e2e.page.visiting.screen import card, entries, is_up_to_date, open_page
+from tests.e2e.page.visiting.screen import (
+    card,
+    choose_activity,
+    entries,
+    is_up_to_date,
+    open_page,
+)
 from tests.e2e.page.visiting.scripted_api import Json, ScriptedApi
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -71,7 +77,7 @@ async def test_a_filter_shows_one_connections_whole_history(
     a_long_history(api)
     page = await open_page(visitor)
     await is_up_to_date(page)
-    await page.get_by_label("Show the activity of").select_option("Wells Fargo, Household")
+    await choose_activity(page, "Wells Fargo, Household")
     await expect(entries(page).first).to_have_text("Wells Fargo was not disconnected")
     await scroll_to_the_start(page)
     assert await shown(page) == list(range(60, 0, -1))
@@ -93,7 +99,7 @@ async def test_an_empty_filter_says_so(visitor: Visitor, api: ScriptedApi) -> No
     for attempt in range(100):
         api.fail(SCHWAB, attempt, "INTERRUPTED")
     page = await open_page(visitor)
-    await page.get_by_label("Show the activity of").select_option("Fidelity")
+    await choose_activity(page, "Fidelity")
     await expect(page.get_by_role("heading", name="No activity yet")).to_be_visible()
     await expect(entries(page)).to_have_count(0)
 

@@ -20,12 +20,23 @@ async def open_page(
 def card(page: Page, name: str) -> Locator:
     """A connection, by its provider's name."""
     heading = page.get_by_role("heading", name=name, exact=True)
-    return page.locator("#connections > li").filter(has=heading)
+    return page.locator(":is(#connections, #disconnected) > li").filter(has=heading)
+
+
+async def unfold(page: Page) -> None:
+    """Opens the list of disconnected connections."""
+    await page.locator("#fold > summary").click()
 
 
 def entries(page: Page) -> Locator:
     """What was done, newest first."""
     return page.locator("#days .title")
+
+
+async def choose_activity(page: Page, connection: str) -> None:
+    """Shows what happened to one connection; its name stands between marks of isolation."""
+    activity = page.get_by_label("Show the activity of")
+    await activity.select_option(f"\N{FIRST STRONG ISOLATE}{connection}\N{POP DIRECTIONAL ISOLATE}")
 
 
 def status(page: Page) -> Locator:

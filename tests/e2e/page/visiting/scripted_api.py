@@ -13,7 +13,7 @@ from graphql import build_schema, get_operation_ast, parse, validate
 from playwright.async_api import Page, Route, WebSocketRoute
 from starlette.applications import Starlette
 
-from infrastructure.web.page import page_routes
+from infrastructure.web.page import PageContent, page_routes
 
 ORIGIN = "http://unplug.test"
 TOKEN = "token-1"
@@ -32,7 +32,7 @@ class ScriptedApi:
     `next_answers[operation]` are used up before it answers by itself, `endings` before it follows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, content: PageContent | None = None) -> None:
         self.connections: list[Json] = []
         self.events: list[Json] = []
         self.tokens = {TOKEN}
@@ -45,7 +45,8 @@ class ScriptedApi:
         self.streams: dict[WebSocketRoute, str] = {}
         self._generation = 0
         self._web = httpx.AsyncClient(
-            transport=httpx.ASGITransport(Starlette(routes=page_routes())), base_url=ORIGIN
+            transport=httpx.ASGITransport(Starlette(routes=page_routes(content or PageContent()))),
+            base_url=ORIGIN,
         )
 
     async def serve(self, page: Page) -> None:
@@ -66,6 +67,7 @@ class ScriptedApi:
                 "connectedAt": None if status == "PENDING" else at,
                 "disconnectedAt": at if status == "DISCONNECTED" else None,
                 "lastSyncAt": (START - timedelta(hours=number)).isoformat(),
+                "expiresAt": None,
                 "createdAt": at,
                 "updatedAt": at,
                 "revocation": None,
@@ -164,6 +166,10 @@ class ScriptedApi:
                 return self.snapshot(variables)
             case "History":
                 return self.history(variables)
+            case "List":
+                return {"data": {"connectedProviders": self._listed(variables)}}
+            case "DisconnectAll":
+                return self.all_disconnected(variables)
             case "Disconnect":
                 return self.disconnected(variables)
             case "LookUp":
@@ -174,15 +180,18 @@ class ScriptedApi:
     def snapshot(self, variables: Json) -> Json:
         """The answer to the page's first query."""
         history = self.history({"last": variables["last"], "before": None})
-        start = int(variables["after"] or 0)
-        end = start + variables["largest"]
-        connections = {
-            "edges": [{"node": connection} for connection in self.connections[start:end]],
-            "pageInfo": {"hasNextPage": end < len(self.connections), "endCursor": str(end)},
-        }
+        connections = self._listed(variables)
         cursor = self._cursor(len(self.events))
         return {
             "data": {**history["data"], "connectedProviders": connections, "eventCursor": cursor}
+        }
+
+    def _listed(self, variables: Json) -> Json:
+        start = int(variables["after"] or 0)
+        end = start + variables["largest"]
+        return {
+            "edges": [{"node": connection} for connection in self.connections[start:end]],
+            "pageInfo": {"hasNextPage": end < len(self.connections), "endCursor": str(end)},
         }
 
     def history(self, variables: Json) -> Json:
@@ -205,6 +214,17 @@ class ScriptedApi:
         self.disconnect(connection_id, attempt=len(self.events))
         connection = next(c for c in self.connections if c["id"] == connection_id)
         return result("DisconnectProviderSuccess", connectedProvider=connection)
+
+    def all_disconnected(self, variables: Json) -> Json:
+        """Disconnects everything, when the count is right."""
+        remaining = [c["id"] for c in self.connections if c["status"] != "DISCONNECTED"]
+        kind, fields = "ConnectionCountChanged", {"count": len(remaining), "message": "For people."}
+        if variables["input"]["expectedCount"] == len(remaining):
+            for connection_id in remaining:
+                self.happen("Attempted", connection_id, len(self.events), initiator="USER")
+                self.happen("Succeeded", connection_id, len(self.events) - 1)
+            kind, fields = "DisconnectAllProvidersSuccess", {"disconnected": len(remaining)}
+        return {"data": {"disconnectAllProviders": {"__typename": kind, "failed": 0, **fields}}}
 
     async def _socket(self, socket: WebSocketRoute) -> None:
         async def message(text: str | bytes) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from infrastructure.web.page import page_routes
+from infrastructure.web.page import Logo, PageContent, ShownProvider, page_routes
 
 WEB = Path(str(files("infrastructure") / "web" / "static"))
 
@@ -29,7 +29,28 @@ async def test_every_file_is_served_as_what_it_is(client: httpx.AsyncClient) -> 
             assert answer.headers["content-type"].startswith(types[file.suffix[1:]])
     answer = await client.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert answer.content == (WEB / "index.html").read_bytes()
+    assert b"{{" not in answer.content
+
+
+async def test_what_operators_say_is_text_and_never_markup() -> None:
+    odd = "\"'><img src=x onerror=alert(1)>{{privacy}}"
+    picture = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    content = PageContent(
+        app_name=odd,
+        reconnect_url=f"https://a.example/{odd}",
+        privacy_url=f"https://a.example/{odd}",
+        providers={"../x": ShownProvider(name=odd, logo=Logo(suffix=".svg", content=picture))},
+    )
+    transport = httpx.ASGITransport(Starlette(routes=page_routes(content)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://unplug.test") as client:
+        page = (await client.get("/")).text
+        assert "<img src=x" not in page
+        (logo,) = re.findall(r"page/logos/[0-9a-f]{24}\.svg", page)
+        answer = await client.get(f"/{logo}")
+    assert answer.content == picture
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("path", ["/", "/page/main.js", "/page/theme.css"])

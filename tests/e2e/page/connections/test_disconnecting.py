@@ -47,7 +47,7 @@ async def test_the_confirmation_says_what_will_happen_and_no_means_no(
     await card(page, "Schwab").get_by_role("button", name="Disconnect Schwab, My IRA").click()
     dialog = page.get_by_role("dialog", name="Disconnect Schwab?")
     await expect(dialog).to_contain_text("The stored credentials are destroyed permanently")
-    await expect(dialog).to_contain_text("Schwab is asked to end the app’s access")
+    await expect(dialog).to_contain_text("Schwab is asked to end the access of the app")
     await expect(dialog).to_contain_text("My IRA")
     await dialog.get_by_role("button", name="Keep it").click()
     await expect(dialog).to_be_hidden()
@@ -207,5 +207,13 @@ async def test_a_long_list_is_read_to_its_end(visitor: Visitor, api: ScriptedApi
     for number in range(150):
         api.connect(f"bank-{number}")
     page = await open_page(visitor)
-    await expect(page.locator("#connections > li.card:not(.ghost)")).to_have_count(153)
+    await expect(page.locator("#connections-summary")).to_have_text("153 in total")
+    cards = page.locator("#connections > li.card:not(.ghost)")
+    for shown, rest in ((25, 128), (50, 103), (75, 78), (100, 53), (125, 28), (150, 3)):
+        await expect(cards).to_have_count(shown)
+        more = page.get_by_role("button", name=f"Show {min(rest, 25)} more of {rest}")
+        await more.click()
+        await expect(cards.nth(shown)).to_be_focused()
+    await expect(cards).to_have_count(153)
     await expect(card(page, "Bank 149")).to_be_visible()
+    await expect(page.get_by_role("button", name="more of")).to_have_count(0)

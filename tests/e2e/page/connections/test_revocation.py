@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.e2e.page.visiting.browser import Visitor
-from tests.e2e.page.visiting.screen import card, confirm, entries, is_up_to_date, open_page
+from tests.e2e.page.visiting.screen import card, confirm, entries, is_up_to_date, open_page, unfold
 from tests.e2e.page.visiting.scripted_api import Json, ScriptedApi, result
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -43,6 +43,7 @@ async def test_every_status_has_its_words(visitor: Visitor, api: ScriptedApi) ->
     for number, (status, manage_url, _) in enumerate(STATUSES):
         ended(api, f"bank-{number}", status, manage_url)
     page = await open_page(visitor)
+    await unfold(page)
     for number, (_, _, sentence) in enumerate(STATUSES):
         name = f"Bank {number}"
         words = card(page, name).locator(".at-provider")
@@ -68,6 +69,7 @@ async def test_only_https_leads_away(visitor: Visitor, api: ScriptedApi) -> None
     for number, address in enumerate(addresses):
         ended(api, f"bank-{number}", "FAILED", address)
     page = await open_page(visitor)
+    await unfold(page)
     for number in range(len(addresses)):
         words = card(page, f"Bank {number}").locator(".at-provider")
         await expect(words).to_contain_text("check in your account")
@@ -78,6 +80,7 @@ async def test_an_address_is_text_and_never_markup(visitor: Visitor, api: Script
     odd = 'https://id.example/"onmouseover="x&<img src=x onerror=document.title=1>'
     ended(api, "google", "FAILED", odd)
     page = await open_page(visitor)
+    await unfold(page)
     link = card(page, "Google").get_by_role("link")
     await expect(link).to_have_attribute("href", odd)
     await expect(card(page, "Google").locator("img")).to_have_count(0)
@@ -134,6 +137,7 @@ async def test_tokens_that_came_late_are_waited_for_again(
 ) -> None:
     late = ended(api, "google", "ACCEPTED", MANAGE)
     page = await open_page(visitor)
+    await unfold(page)
     await is_up_to_date(page)
     api.revoke("Attempted", late, 2)
     await expect(card(page, "Google")).to_contain_text("Waiting for Google")

@@ -1,0 +1,112 @@
+/** "Disconnect all": a question that lists and counts, and what came of it. */
+
+import { element } from "./dom.js";
+import { fullName } from "./names.js";
+import { UnplugError } from "./unplug-client.js";
+
+export class DisconnectAll {
+  #button = document.getElementById("disconnect-all");
+  #dialog = document.getElementById("all-confirmation");
+  #list = document.getElementById("all-list");
+  #notice = document.getElementById("all-notice");
+  #words = document.getElementById("all-words");
+  #again = document.getElementById("all-again");
+  #asked = "";
+  #batch = null; // {batchId, expectedCount}, until it is known what became of it
+  #store;
+  #client;
+
+  constructor(store, client) {
+    this.#store = store;
+    this.#client = client;
+    const dialog = this.#dialog;
+    this.#button.addEventListener("click", () => this.#ask());
+    this.#again.addEventListener("click", () => this.#send());
+    dialog.querySelector("[data-action=keep]").addEventListener("click", () => dialog.close());
+    dialog.querySelector("[data-action=disconnect]").addEventListener("click", () => {
+      dialog.close();
+      this.#batch = { batchId: uuid(), expectedCount: this.#list.children.length };
+      this.#send();
+    });
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog) dialog.close(); // the backdrop: the content fills the rest
+    });
+  }
+
+  render(mayAsk) {
+    const remaining = this.#store.remaining();
+    this.#button.hidden = remaining.length < 2;
+    this.#button.disabled = !mayAsk;
+    this.#again.disabled = !mayAsk;
+    if (this.#dialog.open) this.#question(remaining);
+    if (this.#dialog.open && remaining.length === 0) this.#dialog.close();
+  }
+
+  #ask() {
+    this.#notice.hidden = true;
+    this.#question(this.#store.remaining());
+    this.#dialog.showModal();
+  }
+
+  /** What is asked stays true while the question is open. */
+  #question(remaining) {
+    const asked = JSON.stringify(remaining.map(({ id, alias }) => [id, alias]));
+    if (asked === this.#asked) return;
+    this.#asked = asked;
+    for (const place of this.#dialog.querySelectorAll("[data-count]")) {
+      place.textContent = remaining.length;
+    }
+    const names = remaining.map((one) => element("li", {}, element("bdi", {}, fullName(one))));
+    this.#list.replaceChildren(...names);
+  }
+
+  async #send() {
+    const { batchId, expectedCount } = this.#batch;
+    this.#say(`Disconnecting ${expectedCount} connections…`);
+    try {
+      await this.#answered(await this.#client.disconnectAll(expectedCount, batchId));
+    } catch (error) {
+      if (!(error instanceof UnplugError)) throw error;
+      this.#say(
+        "No answer arrived. What was disconnected appears below. It is safe to try again.",
+        "Try again",
+      );
+    }
+  }
+
+  async #answered(result) {
+    switch (result.__typename) {
+      case "DisconnectAllProvidersSuccess":
+        if (result.failed === 0) this.#say(`${result.disconnected} connections were disconnected.`);
+        else {
+          const all = result.disconnected + result.failed;
+          this.#say(`${result.failed} of ${all} connections could not be disconnected.`, "Try again");
+        }
+        return;
+      case "ConnectionCountChanged":
+        this.#say(
+          `Nothing was disconnected: there are ${result.count} connections now. ` +
+            "Look through the list and ask again.",
+        );
+        this.#store.merge(await this.#client.connections(), this.#store.newest);
+        return;
+      default:
+        this.#say("A server error occurred. It is safe to try again.", "Try again");
+    }
+  }
+
+  #say(words, again = "") {
+    this.#notice.hidden = false;
+    this.#words.textContent = words;
+    this.#again.hidden = !again;
+  }
+}
+
+/** A random UUID, also where `crypto.randomUUID` is missing: on pages without TLS. */
+function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+}
