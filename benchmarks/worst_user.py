@@ -9,7 +9,7 @@ from benchmarks.processes import Server, ws_load
 from benchmarks.streams import init
 from benchmarks.unplug import token
 from benchmarks.ws_load import Plan
-from infrastructure.server.unread_budget import MOST_UNREAD
+from infrastructure.server.client_limits import MOST_UNREAD
 
 SOCKETS, SUBSCRIPTIONS, SELECTIONS = 100, 50, 20
 """As many as the settings permit one user."""

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infrastructure.database.location import DatabaseLocation
 from infrastructure.failures import SettingsError
-from infrastructure.server.unread_budget import MOST_UNREAD
+from infrastructure.server.client_limits import MOST_UNREAD
 from infrastructure.setting_types.keys import FernetKeys, PublicKey, TokenSecret
 from infrastructure.setting_types.origins import Origins
 from infrastructure.setting_types.server_urls import DatabaseUrl, KeysUrl, NatsUrls, PostgresUrl
@@ -57,6 +57,7 @@ OPTION_VARIABLES = frozenset(
         "SKIP",
         "TYPE",
         "USER",
+        "WORKERS",
     )
 )
 """Variables of the command line's options, which Typer reads."""

@@ -1,8 +1,8 @@
 """Where all parts meet."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 
 from starlette.applications import Starlette
 from uuid_utils.compat import uuid7
@@ -12,24 +12,21 @@ from infrastructure import adapters
 from infrastructure.app.application import App
 from infrastructure.app.back_ends import BackEndParts, back_ends
 from infrastructure.app.delivering import delivering
+from infrastructure.app.opening import credentials_cipher, current_database
 from infrastructure.app.page import page
 from infrastructure.app.reading_live import reading_live
 from infrastructure.app.revoking import Revoking, revocation_worker
 from infrastructure.app.wire import wire_settings
 from infrastructure.app.writing import writing
-from infrastructure.database.database import Database, open_database
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.store import Abandoned
-from infrastructure.failures import OperatorError, SchemaOutdated
 from infrastructure.live.sweep import Sweep
 from infrastructure.observability.access_log import JsonAccessLog
 from infrastructure.observability.health import Health
 from infrastructure.observability.metrics import Metrics, metrics_server
-from infrastructure.persistence.credentials_keys import CredentialsKeys
 from infrastructure.persistence.event_log import TortoiseEventLog
 from infrastructure.providers.catalogue import Catalogue
 from infrastructure.providers.worker import turns
-from infrastructure.security.credentials_cipher import CredentialsCipher
 from infrastructure.security.identity import user_tokens, verification_keys
 from infrastructure.security.signing_keys import VerificationKeys
 from infrastructure.security.token_trust import TokenTrust
@@ -61,11 +58,15 @@ async def create_app(
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         stack.enter_context(_metrics_address(settings, metrics))
-        database = await stack.enter_async_context(_current_database(settings, metrics))
+        database = await stack.enter_async_context(current_database(settings))
+        if isinstance(database, PostgresDatabase):
+            await database.check_timeouts()
+            metrics.watch_pool(database.connections_used, database.connections_idle)
         log = TortoiseEventLog(database.client)
         catalogue = catalogue or adapters.catalogue(settings)
         needs_keys = service_port is not None or bool(turns(catalogue))
-        cipher = await _cipher(settings, database) if needs_keys else None
+        # Before the writer starts: on PostgreSQL they share a connection.
+        cipher = await credentials_cipher(settings, database) if needs_keys else None
         revoking = Revoking(catalogue=catalogue, cipher=cipher, due=asyncio.Event())
         keys = await stack.enter_async_context(
             verification_keys(trust.keys, proxies=settings.proxies)
@@ -135,38 +136,10 @@ def sdl(*, service: bool = False) -> str:
     return (build_service_schema() if service else build_schema()).as_str()
 
 
-async def _cipher(settings: Settings, database: Database) -> CredentialsCipher:
-    """Before the writer starts: on PostgreSQL they share a connection."""
-    return await CredentialsKeys(database).open(adapters.given_keys(settings))
-
-
-@asynccontextmanager
-async def _current_database(settings: Settings, metrics: Metrics) -> AsyncIterator[Database]:
-    """An open database whose schema is not older than the code."""
-    url = settings.database_url.get_secret_value()
-    async with open_database(url, adapters.postgres_options(settings)) as database:
-        if not await database.schema_is_current():
-            raise SchemaOutdated
-        if settings.database_file is not None or settings.credentials_keys:
-            await CredentialsKeys(database).check(adapters.given_keys(settings))
-        if isinstance(database, PostgresDatabase):
-            await database.check_timeouts()
-            metrics.watch_pool(database.connections_used, database.connections_idle)
-        yield database
-
-
-@contextmanager
-def _metrics_address(settings: Settings, metrics: Metrics) -> Iterator[None]:
+def _metrics_address(settings: Settings, metrics: Metrics) -> AbstractContextManager[object]:
     """Serves metrics on an address of their own, if they have one."""
-    with ExitStack() as stack:
-        if settings.metrics_address is not None:
-            host, port = settings.metrics_address
-            try:
-                stack.enter_context(metrics_server(metrics, host, port))
-            except OSError as error:
-                reason = error.strerror or error
-                raise OperatorError(f"Can't serve metrics on {host}:{port}: {reason}.") from None
-        yield
+    address = settings.metrics_address
+    return nullcontext() if address is None else metrics_server(metrics.registry, *address)
 
 
 @asynccontextmanager

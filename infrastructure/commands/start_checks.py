@@ -12,6 +12,9 @@ from infrastructure.settings import Settings
 OTHER_FILES = 100
 """Open files of a server besides its sockets and its database connections."""
 
+OTHER_CONNECTIONS = 3
+"""To PostgreSQL, besides the pool: the writer's, the wake-ups' and that of revocations."""
+
 _ANY = {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
 _LOOPBACK = "127.0.0.1"
 _LOOPBACKS = {_LOOPBACK, "localhost"}
@@ -67,6 +70,20 @@ def described(settings: Settings) -> dict[str, str]:
         "version": version("unplug"),
         "database": _database(settings),
         "wake_ups": _wake_ups(settings),
+    }
+
+
+def totals(settings: Settings, workers: int) -> dict[str, int]:
+    """What all workers may use together: each has a pool and limits of its own."""
+    return {
+        "workers": workers,
+        "database_connections": workers * (settings.database_pool_size + OTHER_CONNECTIONS),
+        "max_sockets": workers * settings.max_sockets,
+        "max_sockets_per_user": workers * settings.max_sockets_per_user,
+        "max_mutations_per_second": workers * settings.max_mutations_per_second,
+        "max_rows_per_second": workers * settings.max_rows_per_second,
+        "max_bodies_bytes": workers * settings.max_bodies_bytes,
+        "max_unread_bytes": workers * settings.max_unread_bytes,
     }
 
 

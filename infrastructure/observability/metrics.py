@@ -10,6 +10,8 @@ from uuid import UUID
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.core import HistogramMetricFamily, Metric
 
+from infrastructure.failures import OperatorError
+
 COMMAND_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300)
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -178,12 +180,16 @@ class Metrics:
 
 
 @contextmanager
-def metrics_server(metrics: Metrics, host: str, port: int) -> Iterator[int]:
+def metrics_server(registry: CollectorRegistry, host: str, port: int) -> Iterator[int]:
     """Serves `/metrics` on its own address, from its own thread; yields the port.
 
-    Raises `OSError` when it can't listen on the address.
+    Raises `OperatorError` when it can't listen on the address.
     """
-    server, thread = start_http_server(port, host, registry=metrics.registry)
+    try:
+        server, thread = start_http_server(port, host, registry=registry)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OperatorError(f"Can't serve metrics on {host}:{port}: {reason}.") from None
     try:
         yield server.server_port
     finally:

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from contextlib import ExitStack
 
 from infrastructure.failures import InUse, OperatorError
 
@@ -12,9 +13,28 @@ the process knows nothing."""
 
 def listen(host: str, port: int) -> socket.socket:
     """A bound socket; port 0 takes a free one. Raises `OperatorError`, `InUse` for a port."""
+    return _bound(host, port, shared=False)
+
+
+def listen_together(host: str, port: int, count: int) -> list[socket.socket]:
+    """Bound sockets of one port: each connection goes to one of those that listen.
+
+    Port 0 takes a free one. Raises as `listen` does.
+    """
+    # A port of another server of this user that is shared as well would be no error.
+    with listen(host, port) as alone, ExitStack() as stack:
+        port = alone.getsockname()[1]
+        bound = [stack.enter_context(_bound(host, port, shared=True)) for _ in range(count)]
+        stack.pop_all()
+        return bound
+
+
+def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server = socket.socket(family)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # connections inherit it
     try:
         server.bind((host, port))

@@ -10,6 +10,7 @@ from infrastructure.observability.logging import configure_logging
 from infrastructure.settings import load_settings
 
 LAST_PORT = 65535
+MOST_WORKERS = 64
 
 
 def _port(written: object) -> int:
@@ -17,6 +18,13 @@ def _port(written: object) -> int:
     text = str(written).strip()
     if not re.fullmatch("[0-9]{1,5}", text) or int(text) > LAST_PORT:
         raise typer.BadParameter(f"a port is a whole number from 0 to {LAST_PORT}")
+    return int(text)
+
+
+def _workers(written: object) -> int:
+    text = str(written).strip()
+    if not re.fullmatch("[0-9]{1,2}", text) or not 1 <= int(text) <= MOST_WORKERS:
+        raise typer.BadParameter(f"a whole number from 1 to {MOST_WORKERS}")
     return int(text)
 
 
@@ -58,14 +66,31 @@ def demo(
 
 
 @command()
-def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Annotated[
+        int,
+        typer.Option(
+            envvar="UNPLUG_WORKERS",
+            metavar="N",
+            parser=_workers,
+            help="Processes that share the port, on PostgreSQL; limits and pools are per process.",
+        ),
+    ] = 1,
+) -> None:
     """Run the server until SIGTERM or Ctrl-C.
 
     Requires UNPLUG_TOKEN_SECRET (or ..._PUBLIC_KEY or ..._JWKS_URL).
     The database is UNPLUG_DATABASE_URL; by default the file ./unplug.sqlite3.
     """
-    from infrastructure.commands.serve import run_node
-
     settings = load_settings()
     configure_logging(settings.log_level or "info")
-    run_node(settings, host, port)
+    if workers == 1:
+        from infrastructure.commands.serve import run_node
+
+        run_node(settings, host, port)
+    else:
+        from infrastructure.commands.serve_workers import run_workers
+
+        raise typer.Exit(run_workers(settings, host, port, workers))

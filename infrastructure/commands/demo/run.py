@@ -18,8 +18,8 @@ from infrastructure.commands.demo.connections import demo_connections
 from infrastructure.commands.demo.instructions import DemoUser, instructions, page_address
 from infrastructure.commands.demo.provider import DemoProvider
 from infrastructure.commands.demo.settings import TOKEN_LIFE
-from infrastructure.commands.serve import Content, Sockets, serve_on
-from infrastructure.commands.start_checks import refuse_shared_address
+from infrastructure.commands.serve import Content, NodeEvents, Sockets, log_started, serve_on
+from infrastructure.commands.start_checks import allow_open_files, refuse_shared_address
 from infrastructure.commands.stop_deadline import stop_deadline
 from infrastructure.database.database import serving
 from infrastructure.persistence.credentials_keys import CredentialsKeys
@@ -42,21 +42,19 @@ def run_demo(settings: Settings, host: str, port: int, *, browser: bool) -> None
     ):
         user_id, now = UserId(uuid7()), datetime.now(UTC)
         connections = asyncio.run(_insert(settings, user_id, provider, now))
+        sockets = Sockets(server)
         token, origin = issue(user_trust(settings), str(user_id), TOKEN_LIFE), origin_of(server)
 
         def started() -> None:
+            log_started(sockets, settings)
             user = DemoUser(id=user_id, token=token, connections=connections)
             typer.echo(instructions(origin, provider.url, user))
             if browser:
                 _open(page_address(origin, token))
 
-        serve_on(
-            Sockets(server),
-            settings,
-            Content(catalogue=provider.catalogue(), ide=ide(token)),
-            started=started,
-            stopping=stopping,
-        )
+        allow_open_files(settings)
+        content = Content(catalogue=provider.catalogue(), ide=ide(token))
+        serve_on(sockets, settings, content, NodeEvents(started=started, stopping=stopping))
     _log.info("stopped")
 
 

@@ -8,9 +8,15 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
-from infrastructure.server.client_limits import FRAMES, STALLED, UNREAD, ClientLimits
+from infrastructure.server.client_limits import (
+    FRAMES,
+    MOST_UNREAD,
+    STALLED,
+    UNREAD,
+    ClientLimits,
+    UnreadBudget,
+)
 from infrastructure.server.listening import listen
-from infrastructure.server.unread_budget import MOST_UNREAD, UnreadBudget
 from infrastructure.server.uvicorn_server import server_config
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from infrastructure.observability.metrics import Metrics
+from infrastructure.observability.worker_metrics import WorkerMetrics
 from infrastructure.webhooks.messages import EVENT_TYPES, TEST_TYPE
 from schema.errors import ErrorCode
 from schema.execution.document_limits import DocumentLimits
@@ -71,7 +72,8 @@ def test_results_for_back_ends_exist() -> None:
 
 
 def test_every_metric_is_listed() -> None:
-    families = Metrics().registry.collect()
+    registries = (Metrics().registry, WorkerMetrics({}).registry)
+    families = [family for registry in registries for family in registry.collect()]
     kept = {family.name + "_total" * (family.type == "counter") for family in families}
     assert {row[0].strip("`") for row in OPERATORS.table("metric")} == kept
 

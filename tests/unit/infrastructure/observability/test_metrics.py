@@ -15,7 +15,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def port(metrics: Metrics) -> Iterator[int]:
-    with metrics_server(metrics, "127.0.0.1", 0) as port:
+    with metrics_server(metrics.registry, "127.0.0.1", 0) as port:
         yield port
 
 
