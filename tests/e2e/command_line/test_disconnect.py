@@ -187,9 +187,12 @@ def test_a_server_that_starts_meanwhile_closes_none_of_its_attempts(tmp_path: Pa
         for _ in range(2):
             with running(site.folder, **site.settings):
                 pass
+        site.connect(1)
         output, errors = process.communicate(timeout=DEADLINE)
     assert (process.returncode, errors) == (0, "")
     assert f"{count} disconnected, 0 failed" in output
+    assert "1 more match that were connected meanwhile" in output
+    assert site.left() == 1
     assert len(site.assert_one_outcome_each()) == count
 
 

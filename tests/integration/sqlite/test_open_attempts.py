@@ -1,17 +1,41 @@
 """Attempts whose process will not finish them."""
 
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 
 from structlog.testing import capture_logs
+from uuid_utils.compat import uuid7
 
-from domain.events import FailureReason, Initiator, ProviderDisconnectionFailed
+from domain.commands.disconnect_all_providers import (
+    DisconnectAllProviders,
+    DisconnectAllProvidersHandler,
+    Together,
+)
+from domain.commands.errors import DatabaseError
+from domain.events import (
+    EventCursor,
+    FailureReason,
+    Initiator,
+    ProviderDisconnectionAttempted,
+    ProviderDisconnectionFailed,
+    ProviderDisconnectionSucceeded,
+)
+from domain.identifiers import BatchId
+from domain.provider_connection import ConnectionStatus
+from domain.result import Failure, Success
+from infrastructure.command_runner import CommandRunner, together
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.store import Abandoned
-from tests.contracts.worlds.world import attempted, failed
+from tests.contracts.worlds.world import active, attempted, failed
 from tests.integration.sqlite.node import Node
 from tests.support.ids import a_connection, a_user
+
+COUNT, IN_TIME = 30, 10
 
 
 async def test_open_attempts_are_closed_and_announced(node: Node) -> None:
@@ -91,3 +115,52 @@ async def test_full_log_keeps_no_other_attempt_from_being_closed(node: Node) -> 
     assert named == [str(last.attempt_id)]
     for user in others:
         assert (await node.log.head(user)).position == 2
+
+
+async def test_what_does_not_fit_into_the_deadline_is_recorded_as_failed(node: Node) -> None:
+    command = DisconnectAllProviders(user_id=a_user(), batch_id=BatchId(uuid7()))
+    await node.database.store.insert([active(command.user_id) for _ in range(COUNT)])
+    late = asyncio.Event()
+
+    async def some(work: Iterable[Awaitable[object]]) -> None:
+        await together(islice(work, IN_TIME))
+        late.set()
+        await asyncio.Event().wait()
+
+    def handler(at_once: Together) -> DisconnectAllProvidersHandler:
+        return DisconnectAllProvidersHandler(
+            node.handler, node.connections, node.bus, node.log, at_once
+        )
+
+    async def seen() -> tuple[Counter[type], Counter[ConnectionStatus]]:
+        events = await node.log.read(EventCursor.start(command.user_id), 1000)
+        connections = await node.connections.find_by_user_id(command.user_id)
+        return Counter(type(r.event) for r in events), Counter(c.status for c in connections)
+
+    runner = CommandRunner(lambda *_: None)
+    answer = asyncio.create_task(
+        runner.run(handler(some).handle, command, lambda: Failure(error=DatabaseError()))
+    )
+    await late.wait()
+    await runner.drain(0)  # the deadline passes
+    assert await answer == Failure(error=DatabaseError())
+    assert await node.open_attempts.close_all(Abandoned()) == COUNT - IN_TIME
+
+    events, statuses = await seen()
+    assert events == {
+        ProviderDisconnectionAttempted: COUNT,
+        ProviderDisconnectionSucceeded: IN_TIME,
+        ProviderDisconnectionFailed: COUNT - IN_TIME,
+    }
+    assert statuses == {
+        ConnectionStatus.DISCONNECTED: IN_TIME,
+        ConnectionStatus.ACTIVE: COUNT - IN_TIME,
+    }
+
+    done = await handler(together).handle(command)
+    assert isinstance(done, Success)
+    assert (done.value.disconnected, done.value.failed) == (COUNT, 0)
+    events, statuses = await seen()
+    assert (
+        events[ProviderDisconnectionSucceeded] == statuses[ConnectionStatus.DISCONNECTED] == COUNT
+    )
