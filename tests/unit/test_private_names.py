@@ -5,6 +5,7 @@ import inspect
 import re
 import textwrap
 import tomllib
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -19,15 +20,19 @@ from infrastructure.server.uvicorn_server import _Server
 from infrastructure.server.websocket_protocol import WebSocketProtocol
 
 ROOT = Path(__file__).parents[2]
+PARTS = ("domain", "schema", "infrastructure")
 PAGE = (ROOT / "docs" / "decisions" / "0021-private-names.md").read_text()
 PACKAGES = [
-    (package, re.findall(r"^- `([\w.]+):(\w+)`: (.+)$", lists, re.MULTILINE))
+    (package, re.findall(r"^- `([\w.]+):?(\w*)`: (.+)$", lists, re.MULTILINE))
     for package, lists in re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
 ]
 LISTED = {
     (module, name): set(re.findall(r"`(\w+)`", names))
     for _, classes in PACKAGES
     for module, name, names in classes
+}
+DOCUMENTED = {
+    *re.findall(r"`([\w.]+)`", PAGE.partition("Documented modules")[2].partition("###")[0])
 }
 SUBCLASSES = (
     *(HttpProtocol, StrictHttpProtocol, _Flow, WebSocketProtocol, _Server),
@@ -38,7 +43,10 @@ SUBCLASSES = (
 def names_of(base: type) -> set[str]:
     """Its methods and attributes."""
     attributes = re.findall(r"self\.(\w+)(?:: [^=\n]+)? =", inspect.getsource(base))
-    return {name for name in dir(base) if not name.startswith("__")} | set(attributes)
+    return {name for name in dir(base) if not name.startswith("__")} | {
+        *attributes,
+        *inspect.get_annotations(base),
+    }
 
 
 def used_in(subclass: type) -> set[str]:
@@ -52,8 +60,11 @@ def used_in(subclass: type) -> set[str]:
 
 @pytest.mark.parametrize(("module", "name"), LISTED)
 def test_every_name_exists(module: str, name: str) -> None:
-    found = getattr(import_module(module), name)
-    known = set().union(*(names_of(base) for base in found.__mro__ if base is not object))
+    found = getattr(import_module(module), name) if name else import_module(module)
+    if isinstance(found, type):
+        known = set().union(*(names_of(base) for base in found.__mro__[:-1] if base is not tuple))
+    else:
+        known = set(dir(found))
     assert LISTED[module, name] - known == set()
 
 
@@ -64,6 +75,30 @@ def test_no_other_name_of_a_base_is_used(subclass: type) -> None:
     listed = set().union(*(LISTED.get((b.__module__, b.__name__), set()) for b in theirs))
     for base in theirs:
         assert (used_in(subclass) & names_of(base)) - listed == set()
+
+
+def imported(path: Path) -> Iterator[tuple[str, str]]:
+    """Modules, and the names that are imported from them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield from ((str(node.module), alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+
+
+def test_no_other_module_is_imported() -> None:
+    roots = {module.partition(".")[0] for module, _ in LISTED}
+    product = [path for part in PARTS for path in (ROOT / part).rglob("*.py")]
+    touched = {
+        (module, name)
+        for path in product
+        for module, name in imported(path)
+        if module.partition(".")[0] in roots and module not in DOCUMENTED
+    }
+    promised = LISTED.keys() | {
+        (module, name) for (module, of), names in LISTED.items() if not of for name in names
+    }
+    assert touched - promised == set()
 
 
 @pytest.mark.parametrize("package", [package for package, _ in PACKAGES])
