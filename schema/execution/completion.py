@@ -6,12 +6,13 @@ completes it, with the errors that belong to it.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CoroutineType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLAbstractType,
     GraphQLID,
     GraphQLLeafType,
     GraphQLList,
@@ -67,7 +68,7 @@ class Selections:
     def completed(self, type_: GraphQLOutputType, nodes: Sequence[FieldNode]) -> Complete:
         """For a field of this type. Raises `Unplanned`."""
         if isinstance(type_, GraphQLNonNull):
-            return _required(self._nullable(type_.of_type, nodes))
+            return self._nullable(type_.of_type, nodes)  # none of these completes None
         complete = self._nullable(type_, nodes)
         return lambda value, failures: None if value is None else complete(value, failures)
 
@@ -99,8 +100,6 @@ class Selections:
                     fragment = self._fragments[selection.name.value]
                     if selection.name.value in seen:
                         continue
-                    if fragment.directives or fragment.variable_definitions:
-                        raise Unplanned
                     if self._applies(fragment.type_condition.name.value, type_):
                         seen.add(selection.name.value)
                         yield from self._collected(type_, fragment.selection_set, seen)
@@ -118,11 +117,9 @@ class Selections:
             return _leaf(type_)
         if is_object_type(type_):
             return self._object(type_, nodes)
-        if not is_abstract_type(type_):
-            raise Unplanned
         members = {
             _class_of(member): (self._object(member, nodes), member.extensions.get(FAILURE))
-            for member in self._schema.get_possible_types(type_)
+            for member in self._schema.get_possible_types(cast("GraphQLAbstractType", type_))
         }
         return _member(members)
 
@@ -149,15 +146,6 @@ def _class_of(type_: GraphQLObjectType) -> type:
         raise Unplanned
     found: type = values
     return found
-
-
-def _required(complete: Complete) -> Complete:
-    def completed(value: Any, failures: list[str]) -> Any:  # noqa: ANN401
-        if value is None:
-            raise Unplanned
-        return complete(value, failures)
-
-    return completed
 
 
 def _leaf(type_: GraphQLLeafType) -> Complete:
@@ -200,10 +188,7 @@ def _attributes(values: type, fields: Sequence[tuple[str, str, Complete]]) -> Co
 
 def _member(members: Mapping[type, tuple[Complete, str | None]]) -> Complete:
     def completed(value: Any, failures: list[str]) -> Any:  # noqa: ANN401
-        member = members.get(value.__class__)
-        if member is None:
-            raise Unplanned
-        complete, failure = member
+        complete, failure = members[value.__class__]
         if failure is not None:
             failures.append(failure)
         return complete(value, failures)

@@ -130,9 +130,6 @@ class Documents:
         if errors:
             raise Refused(*[_with_code(error) for error in errors])
         operations = operations_of(self._schema, text, document)
-        if not operations:
-            message = "The document has no operation."
-            raise Refused(request_error(ErrorCode.GRAPHQL_VALIDATION_FAILED, message))
         return {operation.name: operation for operation in operations}
 
     def _parse(self, text: str) -> DocumentNode:

@@ -58,8 +58,14 @@ class Covering:
         return list(self._seconds)
 
     def tests(self, module: Path, line: int) -> list[tuple[str, float]]:
-        """With their durations in seconds; the shortest first."""
-        contexts = self._data.contexts_by_lineno(str(module)).get(line, [])
+        """With their durations in seconds; the shortest first.
+
+        A line that also runs outside of tests, when modules are imported, has all its module's.
+        """
+        by_line = self._data.contexts_by_lineno(str(module))
+        contexts = set(by_line.get(line, ()))
+        if "" in contexts:
+            contexts.update(*by_line.values())
         return sorted(
             ((test, self._seconds[test]) for test in contexts if test in self._seconds),
             key=lambda found: found[1],

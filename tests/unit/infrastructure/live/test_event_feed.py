@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from domain.events import EventCursor, RecordedEvent
 from infrastructure.live.event_feed import TURN
-from infrastructure.live.user_feed import MOST_AT_ONCE
+from infrastructure.live.user_feed import MOST_AT_ONCE, UserFeed
 from tests.support.following import Subscriber
 from tests.support.ids import a_user
 from tests.unit.infrastructure.live.feed_node import START, USER, Node, idle
@@ -265,6 +265,24 @@ async def test_nothing_is_delivered_after_detaching(node: Node) -> None:
     attachment.resume()
     await idle()
     assert subscriber.positions == []
+
+
+async def test_one_who_detaches_before_its_turn_gets_nothing(node: Node) -> None:
+    first, second = Subscriber(), Subscriber()
+    attachment = node.feed.attach(START, first)
+    node.feed.attach(START, second)
+    await idle()
+    node.commit()
+    attachment.detach()
+    await idle()
+    assert (first.positions, second.positions) == ([], [1])
+
+
+async def test_a_follower_waits_for_one_turn_however_often_it_is_woken(node: Node) -> None:
+    feed = UserFeed(USER, node.tail, node.reader, schedule=lambda _: None, left=lambda _: None)
+    feed.add(Subscriber(), START)
+    feed.outdated()
+    assert not feed.serve()  # no one else waits
 
 
 async def test_no_burst_of_one_user_holds_up_another(node: Node) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated, Any, cast
 
 import pytest
 import strawberry
-from graphql import ExecutionResult, parse, validate
+from graphql import ExecutionResult, Executor, parse, validate
+from strawberry.scalars import JSON
 
 from domain.identifiers import UserId
 from schema.build import UnplugSchema, viewer_schema
@@ -35,6 +36,9 @@ FAULTS = (
     "hole",
     "stranger",
     "later",
+    "late data",
+    "no data",
+    "broken data",
 )
 """What the resolvers of the faulty schema do, beside nothing wrong."""
 
@@ -109,6 +113,7 @@ class Thing:
     status: ConnectionStatus
     note: str | None
     words: list[str]
+    data: JSON
     inner: "Thing | None"
 
 
@@ -143,8 +148,15 @@ def _thing(fault: str) -> Json:
         status=ConnectionStatus.ACTIVE,
         note=None,
         words=["a", "b"],
+        data=cast("JSON", {"a": 1}),
         inner=Thing(
-            name="b", amount=0, status=ConnectionStatus.FAILED, note="n", words=[], inner=None
+            name="b",
+            amount=0,
+            status=ConnectionStatus.FAILED,
+            note="n",
+            words=[],
+            data=cast("JSON", []),
+            inner=None,
         ),
     )
     match fault:
@@ -160,6 +172,12 @@ def _thing(fault: str) -> Json:
             thing.words = ["a", None]
         case "later":
             thing.name = _later()
+        case "late data":
+            thing.data = _later()
+        case "no data":
+            thing.data = None
+        case "broken data":
+            thing.data = ValueError("broken")
     return thing
 
 
@@ -206,7 +224,7 @@ class FaultyQuery:
 
 
 FAULTY = UnplugSchema(query=FaultyQuery)
-THING = "name amount status words note inner { name status inner { name } }"
+THING = "name amount status words note data inner { name status inner { name } }"
 
 
 @pytest.mark.filterwarnings("ignore:coroutine")  # graphql-core awaits each only in one of the runs
@@ -248,6 +266,18 @@ async def test_what_is_not_as_the_schema_says(
         else:
             answers.append((encode(result), list(failures)))
     assert answers[0] == answers[1]
+
+
+async def test_graphql_core_is_not_asked_to_run_what_is_planned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(Executor, "build")
+    (operation,) = _operations(FAULTY, "{ thing { name } }")
+    schema: ExecutableSchema[UserId] = ExecutableSchema(
+        schema=FAULTY.executable, context_for=lambda *_: FaultyContext("")
+    )
+    result, _ = await _executor(schema).execute(operation, {}, ADA)
+    assert result.formatted == {"data": {"thing": {"name": "a"}}}
 
 
 @pytest.mark.parametrize(
