@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import ExitStack
 
 import asyncpg
 
@@ -43,12 +43,12 @@ async def lock_rows(cluster: Cluster, lasts: float) -> None:
 async def fill_connections(cluster: Cluster, lasts: float) -> None:
     """Others take all connections while the nodes' own are cut."""
     assert cluster.proxy is not None
-    async with AsyncExitStack() as stack:
+    with ExitStack() as stack:
         await cluster.proxy.cut_all()
         try:
             while True:
                 connection = await asyncpg.connect(postgres(cluster).url("postgres"))
-                stack.push_async_callback(connection.close, timeout=5)
+                stack.callback(connection.terminate)  # a busy server takes its time to say good-bye
         except (asyncpg.TooManyConnectionsError, OSError):
             await asyncio.sleep(lasts)
 
