@@ -17,6 +17,7 @@ from benchmarks.floods import floods
 from benchmarks.growth import growth
 from benchmarks.incident import incident
 from benchmarks.mutations import durable, graphql_path, latency
+from benchmarks.peers.figure import peers
 from benchmarks.revocation import revocation
 from benchmarks.services import services
 from benchmarks.streams import delay, delivery, memory
@@ -37,6 +38,7 @@ FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "worst-user": worst_user,
     "webhooks": webhooks,
     "revocation": revocation,
+    "peers": peers,
     "incident": incident,
 }
 

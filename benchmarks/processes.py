@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -63,6 +64,10 @@ class Server:
         lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
+    def cpu(self) -> float:
+        """Seconds of user and system time that it and its children have used so far."""
+        return sum(map(_cpu, (self.pid, *_children(self.pid))))
+
 
 def http_load(plan: HttpPlan) -> HttpReport:
     """Runs the plan in a process of its own; raises when an answer was wrong."""
@@ -101,6 +106,19 @@ def _load(
             raise RuntimeError(f"{module} failed, see above")
     report: dict[str, Any] = json.loads(rest or line)
     return report
+
+
+def _children(pid: int) -> Iterator[int]:
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, file.read_text().split()):
+            yield child
+            yield from _children(child)
+
+
+def _cpu(pid: int) -> float:
+    """Fields 14 and 15 of /proc/PID/stat; the name before them may hold anything."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int) -> None:

@@ -82,7 +82,8 @@ def delivery(settings: Settings) -> list[Row]:
     ]
 
 
-def _fan_out(server: Server, bearer: str, ids: list[str], expect: str) -> float:
+def fan_out(server: Server, bearer: str, ids: list[str], expect: str) -> float:
+    """Frames a second: each of some commands is told to all subscribers, with two events."""
     plan = Plan(
         port=server.port,
         sockets=SUBSCRIBERS,
@@ -96,12 +97,12 @@ def _fan_out(server: Server, bearer: str, ids: list[str], expect: str) -> float:
 
 def _pre_encoded() -> float:
     with serving("benchmarks.floors:pre_encoded") as server:
-        return _fan_out(server, "no request", ["1"], "DisconnectProviderSuccess")
+        return fan_out(server, "no request", ["1"], "DisconnectProviderSuccess")
 
 
 def _one_user() -> float:
     with Sqlite().installation(users=1, connections=COMMANDS) as unplug, unplug.serving() as server:
-        return _fan_out(server, token(0), unplug.connection_ids, EXPECTED)
+        return fan_out(server, token(0), unplug.connection_ids, EXPECTED)
 
 
 def _spread(server: Server, bearers: list[str], ids: list[str], commands: int) -> Plan:

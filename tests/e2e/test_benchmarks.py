@@ -25,6 +25,7 @@ ROWS = {
     "worst-user": 1,
     "webhooks": 2,
     "revocation": 2,
+    "peers": 6,
     "incident": 2,
 }
 

