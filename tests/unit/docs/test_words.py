@@ -14,7 +14,13 @@ PARTS = ("domain", "schema", "infrastructure", "benchmarks", ".ci")
 
 
 def _read() -> list[Path]:
-    sources = [path for part in PARTS for kind in KINDS for path in (ROOT / part).rglob(kind)]
+    sources = [
+        path
+        for part in PARTS
+        for kind in KINDS
+        for path in (ROOT / part).rglob(kind)
+        if "node_modules" not in path.parts
+    ]
     return [*FILES, *sources, *(ROOT / ".ci").iterdir(), ROOT / "pyproject.toml"]
 
 
