@@ -65,10 +65,10 @@ class Provider:
         """How often each token was asked about."""
         return Counter(asked.token for asked in self.asked)
 
-    def wait_for(self, requests: int) -> None:
+    def wait_for(self, requests: int, within: float = DEADLINE) -> None:
         """Until it has answered so many."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.asked) >= requests, DEADLINE)
+            assert self._changed.wait_for(lambda: len(self.asked) >= requests, within)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         provider = self
