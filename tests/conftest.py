@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.secrecy import files_with_credentials, without_secrets
 from tests.support.servers.fixtures import (
     iam,
     nats_server,
@@ -55,7 +56,22 @@ def pytest_runtest_makereport(
     if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped in CI: {report.longrepr}"
+    if report.passed and report.when == "teardown":  # and it has what was captured before
+        try:
+            without_secrets(report.capstdout + report.capstderr + report.caplog)
+        except AssertionError as error:
+            report.outcome, report.longrepr = "failed", f"{item.nodeid} wrote {error}"
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """All that tests left in their folders, databases and logs, has no credential in the clear."""
+    factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
+    if leaks := files_with_credentials(factory.getbasetemp()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter = session.config.pluginmanager.getplugin("terminalreporter")
+        reporter.write_line(f"credentials in the clear: {', '.join(map(str, leaks))}", red=True)
 
 
 @pytest.hookimpl(wrapper=True)

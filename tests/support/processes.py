@@ -17,7 +17,7 @@ from uuid import UUID
 import jwt
 from uuid_utils.compat import uuid7
 
-from tests.support.secrecy import CREDENTIAL, without_credentials
+from tests.support.secrecy import CREDENTIAL, without_credentials, without_secrets
 
 UNPLUG = Path(sys.executable).parent / "unplug"
 SECRET = "a secret for tests, long enough for HS256"
@@ -167,7 +167,8 @@ class Server:
             self._process = None
         for reader in self._readers:
             reader.join(DEADLINE)
-        without_credentials(f"{self.log} {self.output}")
+        without_secrets(str(self.log))
+        without_credentials("".join(self.output))
         return status
 
     def output_with(self, text: str) -> str:

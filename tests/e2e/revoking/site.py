@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from tests.e2e.client import User
 from tests.support.processes import Server, connection_line, running, unplug
+from tests.support.secrecy import CREDENTIAL
 from tests.support.servers.oauth import CLIENT
 
 OUTCOMES = ("ProviderTokenRevocationSucceeded", "ProviderTokenRevocationFailed")
@@ -49,7 +50,7 @@ class Site:
                 user,
                 id_,
                 provider_slug=slug,
-                credentials={"type": "oauth2", "data": dict(tokens)},
+                credentials={"type": "oauth2", "data": {**tokens, "note": CREDENTIAL}},
             )
             for id_, (user, slug, tokens) in zip(ids, connections, strict=True)
         ]

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 from tests.e2e.revoking.client import User
 from tests.e2e.revoking.killed import LEASE, STEPS
-from tests.support.network.revoking_provider import Provider
+from tests.support.network.revoking_provider import Provider, marked
 from tests.support.processes import Server, connection_line, running, unplug
 from tests.support.servers.postgres import PostgresServer
 
@@ -27,7 +27,7 @@ OWNER = UUID(int=1)
 USER = User(OWNER)
 KEY = Fernet.generate_key().decode()
 CATALOGUE = "providers.toml"
-TOKENS = {"refresh_token": "refresh", "access_token": "access"}
+TOKENS = {"refresh_token": marked("refresh"), "access_token": marked("access")}
 ASKED_TWICE = {"after its first answer", "after all answers"}
 
 

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from infrastructure.failures import ExitCode
 from tests.e2e.revoking.client import User
-from tests.support.network.revoking_provider import Provider, Reply
+from tests.support.network.revoking_provider import Provider, Reply, marked
 from tests.support.processes import Server, connection_line, running, unplug
 
 OWNER = UUID(int=1)
@@ -23,7 +23,7 @@ CATALOGUE = "providers.toml"
 def add_connection(folder: Path, slug: str, name: str, **settings: str) -> UUID:
     """The user's, with two tokens."""
     found: UUID = uuid7()
-    tokens = {"refresh_token": f"{name}-refresh", "access_token": f"{name}-access"}
+    tokens = {f"{kind}_token": marked(f"{name}-{kind}") for kind in ("refresh", "access")}
     credentials = {"type": "oauth2", "data": tokens}
     line = connection_line(OWNER, found, provider_slug=slug, credentials=credentials)
     assert unplug("import", "-", cwd=folder, stdin=line, **settings).returncode == 0

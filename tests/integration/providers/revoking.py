@@ -10,9 +10,11 @@ from infrastructure.providers.catalogue import Catalogue
 from infrastructure.providers.entry import ProviderEntry
 from infrastructure.providers.revoker import Revoker
 from tests.support.network.quirk_server import QuirkServer
+from tests.support.secrecy import CREDENTIAL
 from tests.unit.infrastructure.providers.entries import entry
 
-DATA = {"refresh_token": "r-1", "access_token": "a-1"}
+REFRESH, ACCESS = f"r-1.{CREDENTIAL}", f"a-1.{CREDENTIAL}"
+DATA = {"refresh_token": REFRESH, "access_token": ACCESS}
 ACCEPTED, GONE = Ended(RevocationEvidence.ACCEPTED), Ended(RevocationEvidence.ALREADY_GONE)
 SHORT = OutboundLimits(total=0.3, body=65_536)
 

@@ -8,7 +8,15 @@ from domain.token_revocation import Answer, TryLater
 from infrastructure.outbound_http import OutboundHttp
 from infrastructure.providers.catalogue import Catalogue
 from infrastructure.providers.revoker import Revoker
-from tests.integration.providers.revoking import ACCEPTED, DATA, GONE, SHORT, revoker
+from tests.integration.providers.revoking import (
+    ACCEPTED,
+    ACCESS,
+    DATA,
+    GONE,
+    REFRESH,
+    SHORT,
+    revoker,
+)
 from tests.support.network.quirk_server import hang, quirk_server, reply
 from tests.unit.infrastructure.providers.entries import known
 
@@ -17,7 +25,7 @@ async def test_each_token_is_ended_and_answered_for_itself() -> None:
     async with quirk_server() as server, revoker(server) as revoke:
         server.answers = [reply(503, headers={"retry-after": "7"}), reply(200)]
         answers = await revoke.revoke("acme", DATA)
-    assert [request.form["token"] for request in server.received] == ["r-1", "a-1"]
+    assert [request.form["token"] for request in server.received] == [REFRESH, ACCESS]
     assert answers == {"refresh_token": TryLater("http_503", 7), "access_token": ACCEPTED}
 
 
@@ -60,7 +68,7 @@ async def test_a_provider_is_asked_by_few_at_a_time() -> None:
         quirk_server(count) as server,
         revoker(server, OutboundHttp(), concurrency=3, per_second=1000) as revoke,
     ):
-        data = {"refresh_token": "r-1"}
+        data = {"refresh_token": REFRESH}
         answers = await asyncio.gather(*[revoke.revoke("acme", data) for _ in range(40)])
     assert answers == [{"refresh_token": ACCEPTED}] * 40
     assert most == 3
@@ -77,7 +85,7 @@ async def test_a_provider_is_asked_at_its_pace() -> None:
         quirk_server(note) as server,
         revoker(server, OutboundHttp(), concurrency=10, per_second=50) as revoke,
     ):
-        data = {"refresh_token": "r-1"}
+        data = {"refresh_token": REFRESH}
         began = loop.time()
         await asyncio.gather(*[revoke.revoke("acme", data) for _ in range(11)])
         assert loop.time() - began >= 10 / 50
@@ -87,7 +95,7 @@ async def test_a_provider_is_asked_at_its_pace() -> None:
 
 async def test_a_cancelled_wait_gives_its_place_back() -> None:
     async with quirk_server(hang()) as server, revoker(server, concurrency=1) as revoke:
-        data = {"refresh_token": "r-1"}
+        data = {"refresh_token": REFRESH}
         tasks = [asyncio.create_task(revoke.revoke("acme", data)) for _ in range(5)]
         await asyncio.sleep(0)
         for task in tasks:
@@ -106,5 +114,5 @@ async def test_github_as_it_answers() -> None:
             server.answer = quirk
             answers += (await revoke.revoke("github", DATA)).values()
     assert answers == [ACCEPTED, GONE]
-    assert server.received[0].json == {"access_token": "a-1"}
+    assert server.received[0].json == {"access_token": ACCESS}
     assert server.received[0].target == "/applications/the-client/grant"

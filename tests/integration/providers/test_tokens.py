@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from domain.token_revocation import LeasedRevocation, TokensInUse, UnreadableCredentials
 from infrastructure.providers.tokens import EncryptedTokens
 from infrastructure.security.credentials_cipher import CredentialsCipher
-from tests.integration.providers.revoking import ACCEPTED, DATA, revoker
+from tests.integration.providers.revoking import ACCEPTED, ACCESS, DATA, REFRESH, revoker
 from tests.support.ids import a_connection, a_provider, a_user, an_attempt
 from tests.support.network.quirk_server import quirk_server
 
@@ -37,7 +37,7 @@ async def test_replaced_tokens_are_ended_unless_one_of_them_is_in_use() -> None:
     async with quirk_server() as server, revoker(server) as revoke:
         tokens = EncryptedTokens(revoke, CredentialsCipher([KEY]), lasts=1.0)
         with pytest.raises(TokensInUse):
-            await tokens.revoke(leased({"refresh_token": "r-1", "access_token": "a-2"}))
+            await tokens.revoke(leased({"refresh_token": REFRESH, "access_token": "a-2"}))
         with pytest.raises(UnreadableCredentials):
             await tokens.revoke(leased({"refresh_token": "r-2"}, GONE))  # can't be compared
         assert server.received == []
@@ -45,4 +45,4 @@ async def test_replaced_tokens_are_ended_unless_one_of_them_is_in_use() -> None:
         for current in ({"refresh_token": "r-2", "access_token": "a-2"}, None):
             answers = await tokens.revoke(leased(current))
             assert answers == {"refresh_token": ACCEPTED, "access_token": ACCEPTED}
-    assert [request.form["token"] for request in server.received] == ["r-1", "a-1"] * 2
+    assert [request.form["token"] for request in server.received] == [REFRESH, ACCESS] * 2

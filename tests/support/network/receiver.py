@@ -11,6 +11,7 @@ from uuid import UUID
 from standardwebhooks.webhooks import Webhook
 
 from tests.support.network.quirk_server import Answer, QuirkServer, Received, quirk_server, reply
+from tests.support.secrecy import without_credentials
 
 
 class Receiver:
@@ -71,3 +72,5 @@ async def receiver(answer: Answer | None = None) -> AsyncIterator[Receiver]:
     """Runs until the end of the block."""
     async with quirk_server(answer or reply(204)) as server:
         yield Receiver(server)
+        for request in server.received:
+            without_credentials(f"{request.headers} {request.body!r}")

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple, Self
 from urllib.parse import parse_qsl
 
+from tests.support.secrecy import CREDENTIAL
+
 DEADLINE = 30.0
 
 
@@ -19,11 +21,22 @@ class Reply(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request to end a token, when it began and when it was answered."""
+    """A request to end a token, when it began and when it was answered.
+
+    The token is as tests call it: without the mark that `marked` puts behind it.
+    """
 
     token: str
     began: float
     ended: float
+
+
+def marked(token: str) -> str:
+    """The token as it is handed in."""
+    return f"{token}{_MARK}"
+
+
+_MARK = f".{CREDENTIAL}"
 
 
 class _Server(ThreadingHTTPServer):
@@ -77,7 +90,7 @@ class Provider:
             def do_POST(self) -> None:
                 began = time.monotonic()
                 body = self.rfile.read(int(self.headers["content-length"]))
-                token = dict(parse_qsl(body.decode()))["token"]
+                token = dict(parse_qsl(body.decode()))["token"].removesuffix(_MARK)
                 try:
                     reply = provider.answer(token)
                     self.send_response(reply.status)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.secrecy import without_secrets
 from tests.support.servers.process import STARTS_WITHIN, UNPRIVILEGED, free_port, wait_until
 
 
@@ -88,6 +89,7 @@ class PostgresServer:
 
     def remove(self) -> None:
         self.stop(crash=True)
+        without_secrets(self.log())
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def log(self) -> str:
