@@ -144,7 +144,7 @@ class ConnectProviderHandler:
         if isinstance(outcome, Failure):
             return outcome
         verify = await self._wait_for_grant(outcome.value.connection)
-        return Success(value=replace(outcome.value, verify=verify))
+        return Success(value=replace(outcome.value, verify=True)) if verify else outcome
 
     async def _add(
         self, command: ConnectProvider, previous_id: ConnectionId | None

@@ -53,7 +53,9 @@ async def writing(
     """Takes commands until the context ends; those that are running then are finished first."""
     async with AsyncExitStack() as stack:
         writer = await stack.enter_async_context(Writer(database.store, on_committed=on_committed))
-        repository = TortoiseProviderConnectionRepository(database.client, writer)
+        repository = TortoiseProviderConnectionRepository(
+            database.client, writer, database.revocations
+        )
         attempts = OpenAttempts(database.store, writer, now=now, new_id=uuid7)
         notes = AttemptNotes(WriterEventBus(database.client, writer))
         handler = DisconnectProviderHandler(repository, notes, now=now, new_id=uuid7)

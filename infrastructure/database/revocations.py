@@ -103,6 +103,10 @@ class ProviderBacklog:
 class RevocationQueue(Protocol):
     """Pending revocations. Every method raises `StorageError`, and nothing was written then."""
 
+    @property
+    def may_hold_leases(self) -> bool:
+        """False when nothing that has been committed is leased now, by any process."""
+
     async def declare(self, providers: Sequence[CatalogueProvider]) -> None:
         """A server's catalogue. A provider that could be revoked stays so until it is forgotten."""
 

@@ -104,18 +104,22 @@ _NOW = {
 class EndingGrants:
     """Grants that workers are about to end: as many as there are leases, which are few.
 
-    Callers that ask while a query is under way share the next one, which begins after all of them
-    have asked. One that hangs holds up the next for `PATIENCE` only.
+    Nothing is read while `queue` says that there are none. Callers that ask while a query is under
+    way share the next one, which begins after all of them have asked. One that hangs holds up the
+    next for `PATIENCE` only.
     """
 
-    def __init__(self, client: BaseDBAsyncClient) -> None:
+    def __init__(self, client: BaseDBAsyncClient, queue: RevocationQueue) -> None:
         self._client = client
+        self._queue = queue
         self._sql = _ENDING.format(_NOW[client.capabilities.dialect])
         self._running: asyncio.Task[Sequence[Grant]] | None = None
         self._next: asyncio.Task[Sequence[Grant]] | None = None
 
     async def include(self, connection: ProviderConnection) -> bool:
         """Whether this connection may share one of them. Raises `StorageError`."""
+        if not self._queue.may_hold_leases:
+            return False
         if self._next is None:
             self._next = asyncio.create_task(self._read())
         account_id = connection.provider_account_id

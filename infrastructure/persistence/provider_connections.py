@@ -21,6 +21,7 @@ from domain.provider_connection import ConnectionStatus, ProviderConnection, Pro
 from infrastructure.database.driver_errors import reading
 from infrastructure.database.members import Write
 from infrastructure.database.paging import Listing, read_page
+from infrastructure.database.revocations import RevocationQueue
 from infrastructure.database.rows.connections import CIPHERTEXT, READ_COLUMNS, connection_of
 from infrastructure.database.rows.models import ProviderConnectionRow
 from infrastructure.database.rows.values import as_uuid
@@ -32,11 +33,13 @@ from infrastructure.persistence.writer import Writer
 class TortoiseProviderConnectionRepository:
     """`ProviderConnectionRepository`, and what lists connections or reads their secrets."""
 
-    def __init__(self, client: BaseDBAsyncClient, writer: Writer) -> None:
+    def __init__(
+        self, client: BaseDBAsyncClient, writer: Writer, revocations: RevocationQueue
+    ) -> None:
         self._client = client
         self._writer = writer
         self._lookup = ConnectionLookup(client)
-        self._ending_grants = EndingGrants(client)
+        self._ending_grants = EndingGrants(client, revocations)
 
     async def find_by_id(self, connection_id: ConnectionId) -> ProviderConnection | None:
         found = await self._lookup.find(connection_id)

@@ -125,6 +125,11 @@ class PostgresRevocationQueue:
         self._connection: asyncpg.Connection | None = None
         self._lock = asyncio.Lock()
 
+    @property
+    def may_hold_leases(self) -> bool:
+        """Other nodes may."""
+        return True
+
     async def declare(self, providers: Sequence[CatalogueProvider]) -> None:
         columns = zip(
             *(

@@ -1,9 +1,10 @@
 """A whole batch as one transaction on a SQLite file, in the store's thread."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -202,14 +203,10 @@ def text_row(connection: ProviderConnection) -> Row:
 
 def _text(row: Row) -> Row:
     """UUIDs and times as Tortoise binds them, so that its filters find them."""
-    return tuple([v if v is None or isinstance(v, str) else _bound(v) for v in row])
+    return tuple([bind(v) if (bind := _BOUND.get(type(v))) else v for v in row])
 
 
-def _bound(value: object) -> object:
-    match value:
-        case UUID():
-            return orjson.dumps(value, default=str)[1:-1].decode()
-        case datetime():
-            return value.isoformat(" ")
-        case _:
-            return value
+_BOUND: Mapping[type, Callable[[Any], str]] = {
+    UUID: lambda value: orjson.dumps(value)[1:-1].decode(),  # twice as fast as `str`
+    datetime: lambda value: value.isoformat(" "),
+}

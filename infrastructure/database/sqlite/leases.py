@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -82,6 +83,12 @@ class SqliteRevocationQueue:
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
+        self._leases_end = float("-inf")
+
+    @property
+    def may_hold_leases(self) -> bool:
+        """This process is the only one that takes leases, in the thread that commits."""
+        return monotonic() < self._leases_end
 
     async def declare(self, providers: Sequence[CatalogueProvider]) -> None:
         await self._store.run_alone(lambda db: _declare(db, providers))
@@ -90,8 +97,15 @@ class SqliteRevocationQueue:
         return await self._store.run_alone(lambda db: db.execute(_FORGET, (slug,)).rowcount > 0)
 
     async def lease(self, turns: Sequence[Turn], lasts: float) -> Sequence[LeasedRevocation]:
-        rows = await self._store.run_alone(lambda db: _lease(db, turns, lasts))
+        rows = await self._store.run_alone(lambda db: self._lease(db, turns, lasts))
         return [leased_revocation(row) for row in rows]
+
+    def _lease(self, db: sqlite3.Connection, turns: Sequence[Turn], lasts: float) -> Sequence[Row]:
+        """`may_hold_leases` is true before a commit that follows can be answered."""
+        rows = _lease(db, turns, lasts)
+        if rows:
+            self._leases_end = monotonic() + lasts
+        return rows
 
     async def postpone(self, leased: LeasedRevocation, progress: Progress) -> None:
         answers = encoded(progress.answers)

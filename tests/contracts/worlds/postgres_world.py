@@ -36,7 +36,9 @@ class PostgresWorld(World):
         self._database = database
         self._name = name
         self._writer = Writer(database.store, self.committed)
-        self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
+        self.connections = TortoiseProviderConnectionRepository(
+            database.client, self._writer, database.revocations
+        )
         self.bus = WriterEventBus(database.client, self._writer)
         self.log = self.heads = TortoiseEventLog(database.client)
         self.all_events = TortoiseAllEvents(database.client)

@@ -149,7 +149,9 @@ class SqliteWorld(World):
         self._database = database
         self._path, self._backup = path, path.with_suffix(".backup")
         self._writer = Writer(database.store, self.committed)
-        self.connections = TortoiseProviderConnectionRepository(database.client, self._writer)
+        self.connections = TortoiseProviderConnectionRepository(
+            database.client, self._writer, database.revocations
+        )
         self.bus = WriterEventBus(database.client, self._writer)
         self.log = self.heads = TortoiseEventLog(database.client)
         self.all_events = TortoiseAllEvents(database.client)

@@ -51,7 +51,9 @@ class Node:
         self.writer = writer
         self.db = db
         self.others: list[ProviderConnection] = []
-        connections = TortoiseProviderConnectionRepository(database.client, writer)
+        connections = TortoiseProviderConnectionRepository(
+            database.client, writer, database.revocations
+        )
         self.bus = WriterEventBus(database.client, writer)
         self.log = TortoiseEventLog(database.client)
         self.attempts = OpenAttempts(database.store, writer, now=now, new_id=uuid7)

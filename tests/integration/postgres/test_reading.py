@@ -97,7 +97,7 @@ async def test_a_connection_that_leads_nowhere_holds_up_its_own_lookup_only(
     database: PostgresDatabase, proxy: TcpProxy
 ) -> None:
     connections = TortoiseProviderConnectionRepository(
-        database.client, Writer(database.store, lambda _: None)
+        database.client, Writer(database.store, lambda _: None), database.revocations
     )
     first, second = active(USER), active(USER)
     await database.store.insert([first, second])

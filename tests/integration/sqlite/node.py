@@ -29,7 +29,9 @@ class Node:
         self.database = database
         self.announced: list[RecordedEvent] = []
         self.writer = Writer(database.store, self.announced.extend)
-        self.connections = TortoiseProviderConnectionRepository(database.client, self.writer)
+        self.connections = TortoiseProviderConnectionRepository(
+            database.client, self.writer, database.revocations
+        )
         self.bus = WriterEventBus(database.client, self.writer)
         self.log = TortoiseEventLog(database.client)
         self.open_attempts = OpenAttempts(database.store, self.writer, now=now, new_id=uuid7)

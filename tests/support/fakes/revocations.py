@@ -138,6 +138,8 @@ class Revocations:
 class InMemoryRevocationQueue:
     """`RevocationQueue`."""
 
+    may_hold_leases = True
+
     def __init__(
         self, revocations: Revocations, connections: dict[ConnectionId, ProviderConnection]
     ) -> None:
