@@ -52,8 +52,9 @@ const NOT_CONFIRMED = {
   UNREADABLE_CREDENTIALS: () => "The stored credentials could not be read, so there was nothing to send.",
 };
 
-/** An entry of the timeline. */
-export function revocation(event, name) {
+/** An entry of the timeline. `replaced`: it is about the access that a connection had before it was renewed. */
+export function revocation(event, name, replaced) {
+  if (replaced) return ofReplaced(event, name);
   switch (event.__typename) {
     case REVOCATION_ATTEMPTED:
       return { title: `${name} is asked to end access`, icon: "arrow", tone: "quiet" };
@@ -66,5 +67,23 @@ export function revocation(event, name) {
       const { text, icon, tone } = endedAt(name, { status: shared ? event.reason : "FAILED" });
       return { title: text, reason: NOT_CONFIRMED[event.reason]?.(name), icon, tone };
     }
+  }
+}
+
+function ofReplaced(event, name) {
+  switch (event.__typename) {
+    case REVOCATION_ATTEMPTED:
+      return { title: `${name} is asked to end the earlier access`, icon: "arrow", tone: "quiet" };
+    case REVOCATION_SUCCEEDED:
+      return { title: `The earlier access at ${name} ended`, icon: "check", tone: "quiet" };
+    default:
+      return event.reason === "SHARED_GRANT"
+        ? { title: `The earlier access at ${name} stays: it is the one in use`, icon: "clock", tone: "quiet" }
+        : {
+            title: `${name} did not confirm that the earlier access ended`,
+            reason: NOT_CONFIRMED[event.reason]?.(name),
+            icon: "warning",
+            tone: "warn",
+          };
   }
 }

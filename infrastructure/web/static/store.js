@@ -57,12 +57,16 @@ export class Store {
     if (OF_ATTEMPTS.has(event.__typename)) this.#attempted(event, live);
     if (OF_ACCESS.has(event.__typename)) this.#access(event, live);
     if (event.__typename === SUCCEEDED) this.#disconnected(event);
+    if (event.__typename === REVOCATION_ATTEMPTED) this.#replacing(event);
     this.#revocation(event);
     this.changed();
     return true;
   }
 
-  /** The event that began the attempt of an outcome, if it is known. */
+  /**
+   * The event that began the attempt of an outcome, if it is known. A revocation of what new credentials
+   * have replaced began with `ProviderConnected`.
+   */
   asked(event) {
     return this.#attempts.get(event.attemptId)?.asked ?? null;
   }
@@ -168,8 +172,16 @@ export class Store {
     if (changes) this.put({ ...known, ...changes });
   }
 
+  /** It stands directly behind `ProviderConnected`: the connection goes on with other credentials. */
+  #replacing(event) {
+    const before = this.#events.get(event.position - 1);
+    if (before?.__typename === CONNECTED && before.connectionId === event.connectionId)
+      this.#attempts.set(event.attemptId, { asked: before, outcome: null });
+  }
+
   /** What became of the access at the provider; a connection that was renewed keeps its own. */
-  #revocation({ __typename, connectionId, occurredAt, evidence, reason, manageUrl = null }) {
+  #revocation(event) {
+    const { __typename, connectionId, occurredAt, evidence, reason, manageUrl = null } = event;
     const known = this.connections.get(connectionId);
     const status = {
       [REVOCATION_ATTEMPTED]: "PENDING",
@@ -177,7 +189,7 @@ export class Store {
       [REVOCATION_FAILED]: reason === "SHARED_GRANT" ? reason : "FAILED",
     }[__typename];
     const before = known?.revocation;
-    if (!status || !known || !isOver(known)) return;
+    if (!status || !known || !isOver(known) || this.asked(event)) return;
     const revocation = { status, since: occurredAt, manageUrl: manageUrl ?? before?.manageUrl ?? null };
     this.put({ ...known, revocation });
   }

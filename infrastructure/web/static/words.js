@@ -100,7 +100,7 @@ export function happened(event, connection, asked = null) {
     case REVOCATION_ATTEMPTED:
     case REVOCATION_SUCCEEDED:
     case REVOCATION_FAILED:
-      return { ...revocation(event, name), detail };
+      return { ...revocation(event, name, asked?.__typename === CONNECTED), detail };
     default: // of a newer version
       return { title: "Something changed", detail, icon: "clock", tone: "quiet" };
   }

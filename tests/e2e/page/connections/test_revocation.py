@@ -184,3 +184,23 @@ async def test_a_provider_without_a_way_is_known_on_the_other_screen_too(
     await expect(card(page, "Schwab")).to_contain_text("Schwab has no way for apps to end access")
     await expect(card(page, "Schwab").get_by_role("link")).to_have_attribute("href", MANAGE)
     assert [name for name, _ in api.operations].count("LookUp") == 2
+
+
+async def test_what_a_renewed_connection_had_before_is_not_its_end(
+    visitor: Visitor, api: ScriptedApi
+) -> None:
+    page = await open_page(visitor)
+    await is_up_to_date(page)
+    api.happen("ProviderConnected", SCHWAB, 1, created=False)
+    api.happen("ProviderTokenRevocationAttempted", SCHWAB, 2)
+    await expect(entries(page).first).to_have_text("Schwab is asked to end the earlier access")
+    at_provider = card(page, "Schwab").locator(".at-provider")
+    await expect(at_provider).to_have_count(0)
+
+    api.disconnect(SCHWAB, 3)
+    api.revoke("Attempted", SCHWAB, 4)
+    api.happen("ProviderTokenRevocationSucceeded", SCHWAB, 2, evidence="ACCEPTED")
+    await expect(entries(page).first).to_have_text("The earlier access at Schwab ended")
+    await expect(at_provider).to_have_text("Waiting for Schwab")
+    api.revoke("Succeeded", SCHWAB, 4, evidence="ACCEPTED")
+    await expect(at_provider).to_have_text("Access ended at Schwab")
