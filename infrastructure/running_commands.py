@@ -43,7 +43,10 @@ class AttemptNotes:
         return await self._event_bus.publish(event)
 
     async def publish_all(self, events: Sequence[ProviderEvent]) -> Sequence[RecordedEvent]:
-        """Not noted: what a batch leaves open is closed by a sweep, or finished by a repetition."""
+        """Notes none of the attempts.
+
+        Those that a batch leaves open are closed by the sweep, or carried out by its repetition.
+        """
         return await self._event_bus.publish_all(events)
 
     async def of_attempt(self, attempt_id: AttemptId) -> Sequence[RecordedEvent]:

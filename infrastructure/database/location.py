@@ -29,5 +29,5 @@ class DatabaseLocation:
             return cls(file=None)
         name = unquote(rest.partition("?")[0])
         if name.startswith(":memory:"):
-            raise ValueError("needs a file: a database in memory ends with its process")
+            raise ValueError("needs a file: a database in memory is lost when its process ends")
         return cls(file=Path(name).resolve())

@@ -64,7 +64,7 @@ class Turn:
 
     @property
     def most(self) -> int:
-        """As many as fit into a burst; a worker spreads them over it."""
+        """The most that may be leased at once; a worker spreads their requests over `BURST`."""
         return min(self.concurrency, max(1, int(BURST / self.seconds)))
 
 
@@ -133,7 +133,7 @@ class RevocationQueue(Protocol):
 
 
 def leased_revocation(row: Sequence[Any]) -> LeasedRevocation:
-    """From `LEASED_COLUMNS` and the two."""
+    """From a row of `LEASED_COLUMNS`, followed by `overdue` and `shared`."""
     attempt_id, lease, user_id, connection_id, provider_id, slug, begun_at, *rest = row
     encrypted, current, manage_url, answers, tries, overdue, shared = rest
     return LeasedRevocation(

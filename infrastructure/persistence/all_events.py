@@ -77,8 +77,8 @@ class CommittedEvent:
 class Horizon:
     """How far the order can be read now.
 
-    Below `settled` no event can become visible any more. All that was committed until now is below
-    `begun`; in between, transactions are under way.
+    Below `settled`, no more events can appear. Everything that is committed now is below `begun`;
+    transactions between the two may still be running.
     """
 
     settled: int

@@ -20,7 +20,10 @@ def new_secret() -> str:
 def signed_headers(
     message: Message, signing_secrets: Sequence[str], now: datetime
 ) -> Mapping[str, str]:
-    """For one try, `now`. A signature by each secret: receivers may know any of them."""
+    """The headers of one request, sent at `now`.
+
+    Each secret makes a signature: while secrets are rotated, a receiver knows one of them.
+    """
     time = str(int(now.timestamp()))
     signed = b".".join((str(message.id).encode(), time.encode(), message.body))
     return {

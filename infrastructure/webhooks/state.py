@@ -55,7 +55,7 @@ class EndpointStatus:
 
 
 async def status_of(store: Store, endpoint_id: UUID) -> EndpointStatus:
-    """Raises `StorageError`."""
+    """How deliveries to an endpoint are doing. Raises `StorageError`."""
     (behind,) = await store.execute(_BEHIND, endpoint_id, MOST_COUNTED)
     stopped = await store.execute(_STOPPED, endpoint_id, SHOWN)
     found = await store.execute(_LAST, endpoint_id)

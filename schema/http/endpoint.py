@@ -51,7 +51,7 @@ class HttpRules:
 
 
 class HttpTransport(Generic[CallerT]):
-    """Answers every request at the GraphQL address, in GraphQL's form."""
+    """Answers every request to `/graphql` with a GraphQL response, errors included."""
 
     def __init__(
         self,

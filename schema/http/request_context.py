@@ -82,7 +82,7 @@ class Exchange(Generic[CallerT]):
             async with asyncio.timeout(timeout):
                 return await self._body(limit, share)
         except TimeoutError:
-            error = bad_user_input("The body did not come in time.")
+            error = bad_user_input("The request body did not arrive in time.")
             raise HttpRefused(408, [error], [CLOSE]) from None
 
     async def _body(self, limit: int, share: BodyShare) -> bytes:

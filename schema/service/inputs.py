@@ -89,7 +89,7 @@ class AccessLostStatus(Enum):
 class ConnectProviderInput:
     """Begins a connection, or begins one again."""
 
-    user_id: strawberry.ID = strawberry.field(description="The user. Any UUID is a user.")
+    user_id: strawberry.ID = strawberry.field(description="The user's id. Any UUID is accepted.")
     provider: ProviderInput = strawberry.field(description="The connected provider.")
     credentials: CredentialsInput = strawberry.field(description="What the provider issued.")
     alias: str | None = strawberry.field(
@@ -152,7 +152,7 @@ class ServiceDisconnectProviderInput:
 class ServiceDisconnectAllProvidersInput:
     """Account deletion."""
 
-    user_id: strawberry.ID = strawberry.field(description="The user. Any UUID is a user.")
+    user_id: strawberry.ID = strawberry.field(description="The user's id. Any UUID is accepted.")
     batch_id: strawberry.ID = strawberry.field(
         description="A new UUID for each request; repeat it when an answer was lost."
     )

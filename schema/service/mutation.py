@@ -60,7 +60,8 @@ class Mutation:
         self,
         info: ServiceInfo,
         input: Annotated[  # noqa: A002 (the contract's name)
-            ConnectProviderInput, strawberry.argument(description="What was connected.")
+            ConnectProviderInput,
+            strawberry.argument(description="The connected provider and its credentials."),
         ],
     ) -> ConnectProviderResult:
         """A connection begins, or begins again."""
@@ -95,7 +96,7 @@ class Mutation:
         self,
         info: ServiceInfo,
         input: Annotated[  # noqa: A002 (the contract's name)
-            RefreshCredentialsInput, strawberry.argument(description="What was refreshed.")
+            RefreshCredentialsInput, strawberry.argument(description="The new credentials.")
         ],
     ) -> RefreshCredentialsResult:
         """On condition of `credentialsVersion`."""
@@ -120,7 +121,8 @@ class Mutation:
         self,
         info: ServiceInfo,
         input: Annotated[  # noqa: A002 (the contract's name)
-            ReportAccessLostInput, strawberry.argument(description="What was refused.")
+            ReportAccessLostInput,
+            strawberry.argument(description="The credentials that were refused."),
         ],
     ) -> ReportAccessLostResult:
         """On condition of `credentialsVersion`."""

@@ -15,9 +15,9 @@ class LateCredentials(Enum):
     """They are never stored as a connection's credentials."""
 
     REVOKING = strawberry.enum_value(
-        "revoking", description="They are kept until the provider has been asked to end them."
+        "revoking", description="Kept until the provider has been asked to revoke them."
     )
-    DESTROYED = strawberry.enum_value("destroyed", description="They were not stored at all.")
+    DESTROYED = strawberry.enum_value("destroyed", description="Not stored.")
 
 
 @strawberry.type(description="There is no such connection, or it is another user's.")

@@ -96,7 +96,7 @@ class SocketOperations(Generic[CallerT]):
             running.stop()
 
     def stop_all(self) -> None:
-        """Ends everything."""
+        """Ends all operations of this socket."""
         for id_ in tuple(self._running):
             self.stop(id_)
 

@@ -25,7 +25,7 @@ def events(
         typer.Option(
             envvar="UNPLUG_AFTER",
             metavar="CURSOR",
-            help="Only events after this cursor, the `cursor` of a line that was printed.",
+            help="Only events after this cursor, the `cursor` of an earlier line.",
         ),
     ] = None,
     follow: Annotated[

@@ -148,7 +148,7 @@ def resume(
         typer.Option(
             envvar="UNPLUG_SKIP",
             metavar="EVENT",
-            help="Never send this event, which `list` shows as refused.",
+            help="Skip this event, which `list` shows as refused.",
         ),
     ] = None,
 ) -> None:

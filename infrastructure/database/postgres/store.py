@@ -88,8 +88,8 @@ class PostgresStore:
     """`Store` on a server.
 
     A statement that was under way when its connection broke may still arrive at the server after
-    a read-back that found nothing. Its events are in doubt then: when they are refused later, what
-    they collided with may be themselves.
+    a read-back that found nothing. Its events are then in doubt: when the database later refuses
+    them as duplicates, they may have collided with themselves.
     """
 
     def __init__(self, options: PostgresOptions, client: BaseDBAsyncClient) -> None:

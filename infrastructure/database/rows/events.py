@@ -48,7 +48,7 @@ EVENT_COLUMNS = (
 
 
 class Row(Protocol):
-    """A tuple, or asyncpg's record, which is no `Sequence` to type checkers."""
+    """A tuple or a record of asyncpg, which type checkers do not take for a `Sequence`."""
 
     def __getitem__(self, index: slice, /) -> Sequence[Any]: ...
 

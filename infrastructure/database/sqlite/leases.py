@@ -79,7 +79,7 @@ _RETRY = f"UPDATE pending_revocations SET due_at = {_CLOCK}, tries = 0"
 
 
 class SqliteRevocationQueue:
-    """`RevocationQueue`. The only server declares its catalogue at its start: leases are void."""
+    """`RevocationQueue`. A file has one server: when it declares its catalogue, leases are void."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
