@@ -21,7 +21,7 @@ from benchmarks.peers.figure import peers
 from benchmarks.revocation import revocation
 from benchmarks.services import services
 from benchmarks.streams import delay, delivery, memory
-from benchmarks.webhooks import webhooks
+from benchmarks.webhooks import everything, webhooks
 from benchmarks.worst_user import worst_user
 
 FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
@@ -37,6 +37,7 @@ FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "services": services,
     "worst-user": worst_user,
     "webhooks": webhooks,
+    "everything": everything,
     "revocation": revocation,
     "peers": peers,
     "incident": incident,

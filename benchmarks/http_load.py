@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +21,9 @@ class Plan:
     time on each of `connections`, body `n` with the token `n % len(tokens)`.
 
     `expect` stands in every good answer. `seconds` are measured after `warm_up` seconds.
+
+    With `rate` requests come at so many a second, and not when the one before is answered: one that
+    finds no free connection waits for one, and its wait counts.
     """
 
     port: int
@@ -31,6 +35,7 @@ class Plan:
     expect: str
     path: str = "/graphql"
     repeat: bool = False
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +90,15 @@ class _Client(asyncio.Protocol):
         self._next()
 
     def _next(self) -> None:
+        if self._run.plan.rate:
+            self._run.free.put_nowait(self)
+        elif (request := self._run.request()) is not None:
+            self.send(request, time.perf_counter())
+
+    def send(self, request: bytes, since: float) -> None:
+        """The client has waited for an answer `since` then."""
         assert self._transport is not None
-        request = self._run.request()
-        if request is None:
-            return
-        self._sent = time.perf_counter()
+        self._sent = since
         self._transport.write(request)
 
 
@@ -105,15 +114,16 @@ class _Run:
         self.expect = plan.expect.encode()
         self.latencies: list[float] = []
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.free: asyncio.Queue[_Client] = asyncio.Queue()
         self._sent = 0
-        self._plan = plan
+        self.plan = plan
         self._from = time.perf_counter() + plan.warm_up
         self._until = self._from + plan.seconds
 
     def request(self) -> bytes | None:
         if time.perf_counter() >= self._until or self.failure.done():
             return None
-        if self._sent == len(self.requests) and self._plan.repeat:
+        if self._sent == len(self.requests) and self.plan.repeat:
             self._sent = 0
         if self._sent == len(self.requests):
             self.fail(WrongAnswer("every body has been sent, and there is time left"))
@@ -129,13 +139,25 @@ class _Run:
         if not self.failure.done() and time.perf_counter() < self._until:
             self.failure.set_exception(error)
 
+    async def _arrive(self) -> None:
+        began = time.perf_counter()
+        for n in count() if self.plan.rate else ():
+            due = began + n / self.plan.rate
+            await asyncio.sleep(due - time.perf_counter())
+            client = await self.free.get()
+            if (request := self.request()) is None:
+                return
+            client.send(request, due)
+
     async def __call__(self) -> Report:
-        loop, plan = asyncio.get_running_loop(), self._plan
+        loop, plan = asyncio.get_running_loop(), self.plan
         clients = [
             await loop.create_connection(lambda: _Client(self), "127.0.0.1", plan.port)
             for _ in range(plan.connections)
         ]
+        arriving = loop.create_task(self._arrive())
         await asyncio.wait([self.failure], timeout=self._until - time.perf_counter() + 0.5)
+        arriving.cancel()
         if self.failure.done():
             self.failure.result()
         for transport, _ in clients:

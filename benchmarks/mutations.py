@@ -41,6 +41,7 @@ def mutate(
     tokens: list[str],
     *,
     repeat: bool = False,
+    rate: float = 0.0,
 ) -> Report:
     """Load of mutations, each on another connection, or in turn on all of them without end."""
     return http_load(
@@ -53,6 +54,7 @@ def mutate(
             bodies=[json.dumps({"query": MUTATION, "variables": {"id": id_}}) for id_ in ids],
             expect=EXPECTED,
             repeat=repeat,
+            rate=rate,
         )
     )
 

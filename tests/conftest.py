@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--resilience-seconds", default="15", help="How long faults go on per set-up.")
     group.addoption("--webhook-users", default="8", help="Users in the test of killed nodes.")
     group.addoption("--webhook-commands", default="4", help="Disconnections of each of them.")
+    group.addoption("--silent-users", default="20000", help="Whose logs no follower may read.")
     group.addoption("--revocations", default="300", help="Pending at a slow provider at once.")
     group.addoption("--resilience-seed", help="Faults and load as in the run with this seed.")
 

@@ -24,7 +24,8 @@ ROWS = {
     "services": 2,
     "worst-user": 1,
     "webhooks": 2,
-    "revocation": 2,
+    "everything": 2,
+    "revocation": 4,
     "peers": 6,
     "incident": 2,
 }

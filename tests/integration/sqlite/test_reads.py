@@ -80,11 +80,17 @@ async def test_nothing_is_written_through_the_readers(node: Node) -> None:
         await node.database.client.execute_query("DELETE FROM open_attempts")
 
 
-async def test_silent_users_cost_a_follower_nothing(node: Node) -> None:
-    """Counted in steps of SQLite's machine: as many beside 20,000 silent users as beside 10."""
+async def test_silent_users_cost_a_follower_nothing(
+    node: Node, request: pytest.FixtureRequest
+) -> None:
+    """Counted in steps of SQLite's machine: as many beside 20,000 silent users as beside 10.
+
+    Larger: `--silent-users 1000000`.
+    """
+    many = int(request.config.getoption("--silent-users"))
     events = TortoiseAllEvents(node.database.client)
     steps = []
-    for silent in (10, 20_000):
+    for silent in (10, many):
         with closing(connect(node.path)) as db:
             db.execute(SILENT, {"count": silent})
         cursor = await last_cursor(events)
