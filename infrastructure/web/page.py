@@ -106,6 +106,7 @@ def _rendered(template: str, content: PageContent) -> bytes:
         "privacy": privacy or "",
         "providers": html.escape(json.dumps(shown)),
         "the_app": html.escape(app or "the app"),
+        "The_app": html.escape(app or "The app"),
     }
     return re.sub(r"{{(\w+)}}", lambda place: values[place[1]], template).encode()
 

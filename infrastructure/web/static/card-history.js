@@ -2,7 +2,7 @@
 
 import { moment } from "./dates.js";
 import { element, isolated } from "./dom.js";
-import { fullName, providerName } from "./names.js";
+import { fullName } from "./names.js";
 import { UnplugError } from "./unplug-client.js";
 import { happened } from "./words.js";
 
@@ -34,13 +34,13 @@ export class CardHistory {
     return details;
   }
 
-  #content({ id, alias }) {
+  #content(connection) {
+    const { id } = connection;
     const { events, whole } = this.#store.timeline(id);
     const entries = events.map((event) => {
-      const { title, reason } = happened(event, { alias }, this.#store.asked(event));
-      const words = isolated(title, event.provider && providerName(event.provider));
-      const why = reason && element("span", { class: "reason", dir: "auto" }, reason);
-      return element("li", {}, element("span", {}, ...words), moment(event.occurredAt), why || null);
+      const { title, reason } = happened(event, connection, this.#store.asked(event));
+      const why = reason && element("span", { class: "reason", dir: "auto" }, ...isolated(reason));
+      return element("li", {}, element("span", {}, ...isolated(title)), moment(event.occurredAt), why);
     });
     const list = entries.length ? [element("ol", { role: "list" }, ...entries)] : [];
     if (this.#failed.has(id)) return [...list, element("p", {}, "The history can’t be loaded right now.")];

@@ -2,7 +2,7 @@
 
 import { clockTime, date, moment } from "./dates.js";
 import { element, icon, isolated, outwardLink } from "./dom.js";
-import { APP, RECONNECT_URL, fullName, logo, providerName } from "./names.js";
+import { APP, RECONNECT_URL, fullName, logo, nameInSentence, providerName } from "./names.js";
 import { endedAt } from "./revocation-words.js";
 import { STATUS, endedBy, failure, reconnect } from "./words.js";
 
@@ -24,8 +24,8 @@ export function cardContent({ connection, phase, mayAsk, lostAt, asked }, action
       connection.alias && element("p", { class: "alias", dir: "auto" }, connection.alias),
       element("p", { class: "facts" }, statusChip(connection, phase), ...times(connection, phase, lostAt)),
       over && asked && ending(asked),
-      STATUS[connection.status].lost && phase.name === "idle" && reconnectHint(connection.status, name),
-      connection.revocation && atProvider(name, connection.revocation),
+      STATUS[connection.status].lost && phase.name === "idle" && reconnectHint(connection),
+      connection.revocation && atProvider(connection),
     ),
     phase.name === "idle" ? disconnectButton(connection, mayAsk, actions) : null,
     phase.name === "failed" ? problem(connection, phase, mayAsk, actions) : null,
@@ -62,11 +62,10 @@ function problem(connection, { reason }, mayAsk, actions) {
   const missing = reason === "CONNECTION_NOT_FOUND";
   const again = missing ? "Reload my connections" : "Try again";
   const act = missing ? actions.reread : () => actions.retry(connection);
-  const name = providerName(connection.provider);
   return element(
     "div",
     { class: "problem" },
-    element("p", {}, ...isolated(failure(reason, name), name)),
+    element("p", {}, ...isolated(failure(reason, nameInSentence(connection.provider)))),
     element(
       "p",
       { class: "ways-on" },
@@ -111,20 +110,22 @@ function times(connection, phase, lostAt) {
 /** By whom and why it was ended. */
 function ending(asked) {
   const note = asked.note && element("span", { class: "note" }, "“", element("bdi", {}, asked.note), "”");
-  return element("p", { class: "ending" }, ...isolated(endedBy(asked), APP), note && ": ", note);
+  return element("p", { class: "ending" }, ...isolated(endedBy(asked)), note && ": ", note);
 }
 
-function reconnectHint(status, name) {
-  const link = outwardLink(RECONNECT_URL, "Open ", element("bdi", {}, APP));
-  return element("p", { class: "hint" }, ...isolated(reconnect(status, name), name, APP), link && " ", link);
+function reconnectHint({ status, provider }) {
+  const link = outwardLink(RECONNECT_URL, ...isolated(`Open ${APP}`));
+  const words = isolated(reconnect(status, nameInSentence(provider)));
+  return element("p", { class: "hint" }, ...words, link && " ", link);
 }
 
 /** What became of the access at the provider, and where to see to it if it may be there still. */
-function atProvider(name, revocation) {
+function atProvider({ provider, revocation }) {
+  const name = nameInSentence(provider);
   const { icon: symbol, tone, text, link, otherwise } = endedAt(name, revocation);
-  const unseen = () => element("span", { class: "unseen" }, " at ", element("bdi", {}, name));
+  const unseen = () => element("span", { class: "unseen" }, ...isolated(` at ${name}`));
   const there = link && outwardLink(revocation.manageUrl, link, unseen());
-  const way = link ? [": ", ...(there ? [there] : isolated(otherwise, name))] : [];
-  const sentence = element("span", {}, ...isolated(text, name), ...way);
+  const way = link ? [": ", ...(there ? [there] : isolated(otherwise))] : [];
+  const sentence = element("span", {}, ...isolated(text), ...way);
   return element("p", { class: `at-provider ${tone}` }, icon(symbol), sentence);
 }

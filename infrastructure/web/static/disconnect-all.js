@@ -11,7 +11,9 @@ export class DisconnectAll {
   #notice = document.getElementById("all-notice");
   #words = document.getElementById("all-words");
   #again = document.getElementById("all-again");
+  #changed = this.#dialog.querySelector("[data-changed]");
   #asked = "";
+  #lost = false; // no answer has come
   #batch = null; // {batchId, expectedCount}, until it is known what became of it
   #store;
   #client;
@@ -42,8 +44,14 @@ export class DisconnectAll {
     if (this.#dialog.open && remaining.length === 0) this.#dialog.close();
   }
 
-  #ask() {
+  /** The server answers again: what was said of its absence is over. */
+  answering() {
+    if (this.#lost) this.#notice.hidden = true;
+  }
+
+  #ask(changed = false) {
     this.#notice.hidden = true;
+    this.#changed.hidden = !changed;
     this.#question(this.#store.remaining());
     this.#dialog.showModal();
   }
@@ -53,20 +61,23 @@ export class DisconnectAll {
     const asked = JSON.stringify(remaining.map(({ id, alias }) => [id, alias]));
     if (asked === this.#asked) return;
     this.#asked = asked;
-    for (const place of this.#dialog.querySelectorAll("[data-count]")) {
-      place.textContent = remaining.length;
-    }
+    const count = remaining.length;
+    this.#dialog.querySelector("[data-connections]").textContent =
+      count === 1 ? "1 connection" : `all ${count} connections`;
+    this.#dialog.querySelector("[data-all]").textContent = count === 1 ? "it" : `all ${count}`;
     const names = remaining.map((one) => element("li", {}, element("bdi", {}, fullName(one))));
     this.#list.replaceChildren(...names);
   }
 
   async #send() {
     const { batchId, expectedCount } = this.#batch;
-    this.#say(`Disconnecting ${expectedCount} connections…`);
+    this.#lost = false;
+    this.#say(`Disconnecting ${connections(expectedCount)}…`);
     try {
       await this.#answered(await this.#client.disconnectAll(expectedCount, batchId));
     } catch (error) {
       if (!(error instanceof UnplugError)) throw error;
+      this.#lost = true;
       this.#say(
         "No answer arrived. What was disconnected appears below. It is safe to try again.",
         "Try again",
@@ -77,29 +88,42 @@ export class DisconnectAll {
   async #answered(result) {
     switch (result.__typename) {
       case "DisconnectAllProvidersSuccess":
-        if (result.failed === 0) this.#say(`${result.disconnected} connections were disconnected.`);
+        if (result.failed === 0) this.#say(done(result.disconnected));
         else {
-          const all = result.disconnected + result.failed;
-          this.#say(`${result.failed} of ${all} connections could not be disconnected.`, "Try again");
+          const all = connections(result.disconnected + result.failed);
+          this.#say(`${result.failed} of ${all} could not be disconnected.`, "Try again");
         }
         return;
       case "ConnectionCountChanged":
-        this.#say(
-          `Nothing was disconnected: there are ${result.count} connections now. ` +
-            "Look through the list and ask again.",
-        );
-        this.#store.merge(await this.#client.connections(), this.#store.newest);
+        await this.#askAgain();
         return;
       default:
         this.#say("A server error occurred. It is safe to try again.", "Try again");
     }
   }
 
+  /** The list isn't the one that the person said yes to. */
+  async #askAgain() {
+    const { newest } = this.#store;
+    this.#store.merge(await this.#client.connections(), newest);
+    if (this.#store.remaining().length > 0) this.#ask(true);
+    else this.#say("Everything was disconnected already.");
+  }
+
   #say(words, again = "") {
     this.#notice.hidden = false;
     this.#words.textContent = words;
     this.#again.hidden = !again;
+    this.#notice.classList.toggle("calm", !again);
   }
+}
+
+function connections(count) {
+  return count === 1 ? "1 connection" : `${count} connections`;
+}
+
+function done(count) {
+  return count === 1 ? "1 connection was disconnected." : `${count} connections were disconnected.`;
 }
 
 /** A random UUID, also where `crypto.randomUUID` is missing: on pages without TLS. */

@@ -13,18 +13,15 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** A sentence as nodes, in which each of `names`, in any script and direction, stands for itself. */
-export function isolated(sentence, ...names) {
-  const name = names.find((one) => one && sentence.includes(one));
-  if (!name) return [sentence];
-  const [before, ...rest] = sentence.split(name);
-  const after = rest.flatMap((part) => [element("bdi", {}, name), ...isolated(part, ...names)]);
-  return [...isolated(before, ...names), ...after].filter((part) => part !== "");
+/** A name of any script and direction as it stands in a sentence: between marks of isolation (UAX #9). */
+export function isolatedText(name) {
+  return `\u2068${name.replace(/[\u2066-\u2069]/g, "")}\u2069`;
 }
 
-/** The same where only text can stand: between marks of isolation (Unicode UAX #9). */
-export function isolatedText(name) {
-  return `\u2068${name}\u2069`;
+/** A sentence as nodes, in which each isolated name is an element of its own. */
+export function isolated(sentence) {
+  const parts = sentence.split(/\u2068([^\u2069]*)\u2069/);
+  return parts.map((part, place) => (place % 2 ? element("bdi", {}, part) : part)).filter(Boolean);
 }
 
 /** One of the symbols of index.html; the words beside it say the same. */

@@ -48,7 +48,9 @@ const unreachable = document.getElementById("unreachable");
 let signedIn = false;
 
 function happens(event) {
-  if (store.add(event)) announcements.add(event, store.asked(event));
+  if (store.add(event)) {
+    announcements.add(event, store.connections.get(event.connectionId), store.asked(event));
+  }
   const unknown = event.provider && !store.connections.has(event.connectionId);
   if (unknown || event.__typename === SUCCEEDED) lookUps.add(event.connectionId);
 }
@@ -60,6 +62,7 @@ function show(state) {
     signIn.worked();
     requests.answering();
     timeline.answering();
+    disconnectAll.answering();
     lookUps.run();
     lookUps.refresh();
   }

@@ -1,5 +1,6 @@
 /** Every sentence about ending the access at the provider. */
 
+import { CAPITAL_APP } from "./names.js";
 import { REVOCATION_ATTEMPTED, REVOCATION_SUCCEEDED } from "./store.js";
 
 /** What became of the access at the provider: an icon, a tone, words, and those of a link if it has one. */
@@ -12,7 +13,7 @@ export function endedAt(name, { status }) {
     case "ALREADY_GONE":
       return { icon: "check", tone: "good", text: `Access had already ended at ${name}` };
     case "NOTHING_TO_REVOKE":
-      return { icon: "check", tone: "quiet", text: `The app had no access at ${name}` };
+      return { icon: "check", tone: "quiet", text: `${CAPITAL_APP} had no access at ${name}` };
     case "SHARED_GRANT":
       return {
         icon: "clock",

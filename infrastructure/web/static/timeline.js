@@ -2,7 +2,7 @@
 
 import { clockTime, dayName } from "./dates.js";
 import { arrange, element, icon, isolated, isolatedText } from "./dom.js";
-import { fullName, providerName } from "./names.js";
+import { fullName } from "./names.js";
 import { UnplugError } from "./unplug-client.js";
 import { happened } from "./words.js";
 
@@ -95,9 +95,9 @@ export class Timeline {
       element(
         "div",
         { class: "entry-text" },
-        element("p", { class: "title" }, ...isolated(title, event.provider && providerName(event.provider))),
+        element("p", { class: "title" }, ...isolated(title)),
         detail && element("p", { class: "alias", dir: "auto" }, detail),
-        reason ? element("p", { class: "reason", dir: "auto" }, reason) : null,
+        reason && element("p", { class: "reason", dir: "auto" }, ...isolated(reason)),
       ),
       clockTime(event.occurredAt),
     );

@@ -1,7 +1,7 @@
 /** Every sentence that depends on what happened. */
 
 import { ACCESS_LOST, ACCESS_RESTORED, ATTEMPTED, CONNECTED, FAILED, SUCCEEDED } from "./store.js";
-import { APP, providerName } from "./names.js";
+import { APP, CAPITAL_APP, nameInSentence } from "./names.js";
 import { revocation } from "./revocation-words.js";
 import { REVOCATION_ATTEMPTED, REVOCATION_FAILED, REVOCATION_SUCCEEDED } from "./store.js";
 
@@ -24,8 +24,8 @@ export const STATUS = {
 const FAILURES = {
   CONNECTION_NOT_FOUND: () => "It is no longer among your connections, so nothing was disconnected.",
   DATABASE_ERROR: (name) =>
-    `A server error occurred. Nothing has changed: ${name} is still connected.`,
-  INTERRUPTED: (name) => `The request was interrupted. Nothing has changed: ${name} is still connected.`,
+    `A server error occurred. Nothing has changed: ${name} was not disconnected.`,
+  INTERRUPTED: (name) => `The request was interrupted. Nothing has changed: ${name} was not disconnected.`,
   UNREACHABLE: () =>
     "The connection was lost before the answer arrived. If the request was received, its result " +
     "appears here in a moment. It is safe to try again.",
@@ -39,8 +39,6 @@ const FAILURES = {
 export function failure(reason, name) {
   return (FAILURES[reason] ?? FAILURES.DATABASE_ERROR)(name);
 }
-
-const CAPITAL_APP = APP[0].toUpperCase() + APP.slice(1);
 
 const ASKED = {
   USER: "You asked",
@@ -65,9 +63,9 @@ const LOST = {
   FAILED: "The provider refuses the access. Connect again to renew it.",
 };
 
-/** An entry of the timeline. `asked` is the event that began an outcome's attempt, if it is known. */
+/** An entry of the timeline; names in it are isolated. `asked` is the event that began an outcome's attempt, if it is known. */
 export function happened(event, connection, asked = null) {
-  const name = event.provider && providerName(event.provider);
+  const name = event.provider && nameInSentence(event.provider);
   const detail = connection?.alias ?? null;
   switch (event.__typename) {
     case CONNECTED: {

@@ -30,21 +30,28 @@ async def test_it_says_whose_app_it_is_and_what_providers_are_called(browser: Br
                     name="Charles Schwab", logo=Logo(suffix=".png", content=PNG)
                 ),
                 "chase": ShownProvider(name="בנק דוגמה"),
+                "indigo": ShownProvider(name="in"),
             },
         )
     )
     api.connect("schwab", status="EXPIRED")
     api.connect("chase")
+    api.connect("indigo", status="EXPIRED")
     async with visiting(browser, ORIGIN, api.serve) as visitor:
         page = await open_page(visitor)
         await expect(page).to_have_title(re.compile("Your connected providers . Möney & <Friends>"))
-        await expect(page.locator(".intro")).to_contain_text("Only Möney & <Friends> reads")
+        await expect(page.locator(".intro")).to_contain_text(
+            "They read nothing from Möney & <Friends>"
+        )
         privacy = page.get_by_role("link", name="How to have it deleted")
         await expect(privacy).to_have_attribute("href", "https://money.example/privacy?a=1&b=2")
         schwab = card(page, "Charles Schwab")
         await expect(schwab).to_contain_text("Connect it again in Möney & <Friends>")
         await expect(schwab.get_by_role("link", name="Open Möney & <Friends>")).to_have_attribute(
             "href", "https://money.example/connect"
+        )
+        await expect(card(page, "in").locator(".hint bdi")).to_have_text(
+            ["in", "Möney & <Friends>", "Möney & <Friends>"]
         )
         picture = schwab.locator("img")
         await expect(picture).to_have_js_property("naturalWidth", 1)

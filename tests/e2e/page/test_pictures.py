@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
+from infrastructure.web.page import Logo, PageContent, ShownProvider
 from tests.e2e.page.visiting.browser import Device, Visitor
 from tests.e2e.page.visiting.screen import card
 from tests.e2e.page.visiting.scripted_api import ORIGIN, TOKEN, ScriptedApi
@@ -25,6 +26,31 @@ PICTURES: dict[str, Device] = {
     "page-dark": {**WIDE, "color_scheme": "dark"},
     "page-phone": {"viewport": {"width": 390, "height": 840}, "color_scheme": "light"},
 }
+
+
+LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
+<rect width="32" height="32" rx="7" fill="#0b7fab"/>
+<path d="M7 21c4-1 4-9 9-9s5 8 9 9" fill="none" stroke="#fff" stroke-width="3"/></svg>"""
+CONTENT = PageContent(
+    app_name="Acme Money",
+    reconnect_url="https://money.example/connect",
+    privacy_url="https://money.example/privacy",
+    providers={
+        "schwab": ShownProvider(
+            name="Charles Schwab", logo=Logo(suffix=".svg", content=LOGO.encode())
+        )
+    },
+)
+
+
+@pytest.fixture
+def api() -> ScriptedApi:
+    """The API of an app with a name, whose operator described one provider."""
+    api = ScriptedApi(CONTENT)
+    api.connect("schwab", "My IRA")
+    api.connect("wells-fargo", "Household", status="EXPIRED")
+    api.connect("fidelity")
+    return api
 
 
 async def an_eventful_day(visitor: Visitor, api: ScriptedApi, device: Device) -> Page:
@@ -42,11 +68,11 @@ async def an_eventful_day(visitor: Visitor, api: ScriptedApi, device: Device) ->
     page = await visitor.page(**device)
     await page.clock.set_fixed_time(NOW)
     await page.goto(f"{ORIGIN}/#token={TOKEN}")
-    await expect(card(page, "Schwab")).to_be_visible()
+    await expect(card(page, "Charles Schwab")).to_be_visible()
     api.disconnect(fidelity, 3)
     api.revoke("Attempted", fidelity, 6)
     api.happen("Attempted", schwab, 4)
-    await expect(card(page, "Schwab")).to_contain_text("Disconnecting…")
+    await expect(card(page, "Charles Schwab")).to_contain_text("Disconnecting…")
     return page
 
 

@@ -157,6 +157,15 @@ async def test_a_demos_tab_survives_its_server(browser: Browser, tmp_path: Path)
                 await is_up_to_date(page)
                 await confirm(page, "Chase")
                 await expect(card(page, "Chase")).to_contain_text("Disconnected")
+            secret = tmp_path / "unplug-demo.sqlite3.secret"
+            assert secret.stat().st_mode & 0o777 == 0o600
+            secret.unlink()
+            with running(tmp_path, "demo", "--no-browser", PORT=port, LOG_LEVEL="info"):
+                await expect(status(page)).to_have_text("Signed out")
+                await expect(page.locator("#sign-in")).to_contain_text(
+                    "Your access token has expired, or the server no longer accepts it."
+                )
+                await expect(card(page, "Chase")).to_contain_text("Disconnected")
 
 
 async def test_strangers_see_nothing_of_it(browser: Browser, tmp_path: Path) -> None:

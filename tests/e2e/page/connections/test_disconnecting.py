@@ -107,7 +107,7 @@ async def test_the_keyboard_is_enough(visitor: Visitor, api: ScriptedApi) -> Non
         ("DATABASE_ERROR", "A server error occurred. Nothing has changed"),
         (
             "INTERRUPTED",
-            "The request was interrupted. Nothing has changed: Schwab is still connected.",
+            "The request was interrupted. Nothing has changed: Schwab was not disconnected.",
         ),
     ],
 )
