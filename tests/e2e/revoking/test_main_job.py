@@ -8,9 +8,10 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tests.e2e.client import Stream, User
+from tests.e2e.revoking import client
 from tests.e2e.revoking.site import Site, disconnect, revocations
 from tests.e2e.serving.test_back_ends import CONNECT, Services
-from tests.support.processes import Server
+from tests.support.processes import Server, running
 from tests.support.servers.oauth import CLIENT, OAuthServer, OidcProvider
 
 USER = UUID(int=1)
@@ -81,6 +82,33 @@ def test_a_shared_grant_ends_with_the_last_connection(
     assert server.refresh(siblings["refresh_token"]) == "invalid_grant"
     assert not server.is_active(tokens["access_token"])
     assert [found[each]["status"] for each in (first, last)] == ["SHARED_GRANT", "ACCEPTED"]  # type: ignore[index] # both are there
+
+
+def test_a_grant_outlives_a_revocation_that_was_pending_when_it_was_connected_again(
+    tmp_path: Path, oidc_provider: OidcProvider
+) -> None:
+    site, server = Site(tmp_path), oidc_provider.server()
+    site.catalogue(oidc={"endpoint": server.revocation, "ends": "grant"})
+    tokens = oidc_provider.grant()
+    siblings = oidc_provider.grant(of=tokens["grant"])
+    (first,) = site.connect((USER, "oidc", tokens))
+    with site.serve():
+        pass  # it has the provider in its catalogue
+    with running(tmp_path, SERVICE_ADDRESS="127.0.0.1:0") as node:  # this one hasn't
+        User(node, USER).disconnect(first)
+        command = {
+            "userId": str(USER),
+            "provider": {"id": str(UUID(int=1)), "slug": "oidc"},
+            "credentials": {"type": "oauth2", "data": dict(siblings)},
+            "attemptId": str(uuid7()),
+        }
+        again = Services(node).data(CONNECT, input=command)["connection"]["id"]
+    with site.serve() as node:
+        user = User(node, USER)
+        assert client.User(USER).settled(node, first)["status"] == "SHARED_GRANT"
+        assert server.is_active(siblings["access_token"])
+        assert disconnect(user, UUID(again))["evidence"] == "ACCEPTED"
+    assert server.refresh(siblings["refresh_token"]) == "invalid_grant"
 
 
 def connect_again(node: Server, id_: UUID, slug: str, tokens: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 from cryptography.fernet import Fernet
 from uuid_utils.compat import uuid7
@@ -126,6 +127,8 @@ def test_a_refusal_of_our_client_is_no_outcome(tmp_path: Path) -> None:
         with running(tmp_path, PROVIDERS_FILE=CATALOGUE) as server:
             USER.disconnect(server, connection_id)
             provider.wait_for(2)
+            ready = httpx.get(f"{server.url}/readyz")
+        assert ready.json() == {"status": "ready", "degraded": []}
         assert any(line["event"] == "provider_misconfigured" for line in server.log)
         shown = unplug("revocations", cwd=tmp_path).stdout
         assert shown.startswith("schwab: 1 pending, oldest 0:00:")

@@ -33,6 +33,15 @@ def leased(current: Mapping[str, object] | None, key: str = KEY) -> LeasedRevoca
     )
 
 
+async def test_what_can_not_be_read_is_not_asked_about() -> None:
+    ciphers = (CredentialsCipher([GONE]), None)
+    async with quirk_server() as server, revoker(server) as revoke:
+        for cipher in ciphers:
+            with pytest.raises(UnreadableCredentials):
+                await EncryptedTokens(revoke, cipher, lasts=1.0).revoke(leased(None))
+    assert server.received == []
+
+
 async def test_replaced_tokens_are_ended_unless_one_of_them_is_in_use() -> None:
     async with quirk_server() as server, revoker(server) as revoke:
         tokens = EncryptedTokens(revoke, CredentialsCipher([KEY]), lasts=1.0)

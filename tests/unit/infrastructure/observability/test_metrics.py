@@ -40,6 +40,9 @@ def test_operators_see_what_a_node_does(metrics: Metrics, port: int) -> None:
     metrics.wake_ups_received(3)
     metrics.wake_ups_missed(1)
     metrics.attempts_open(4)
+    metrics.revocation_tried("acme", "accepted", 0.2)
+    metrics.revocation_tried("acme", "postponed", 3.5)
+    metrics.revocations_pending(7, 90.5)
     metrics.watch_pool(lambda: 5, lambda: 6)
 
     seen = scrape(port)
@@ -57,5 +60,10 @@ def test_operators_see_what_a_node_does(metrics: Metrics, port: int) -> None:
     assert seen['unplug_wake_ups_total{way="received"}'] == 3
     assert seen['unplug_wake_ups_total{way="missed"}'] == 1
     assert seen["unplug_open_attempts"] == 4
+    tried = "unplug_revocation_seconds"
+    assert seen[f'{tried}_count{{outcome="accepted",provider="acme"}}'] == 1
+    assert seen[f'{tried}_sum{{outcome="postponed",provider="acme"}}'] == 3.5
+    assert seen["unplug_revocations_pending"] == 7
+    assert seen["unplug_revocations_oldest_seconds"] == 90.5
     assert seen['unplug_database_connections{state="used"}'] == 5
     assert seen['unplug_database_connections{state="idle"}'] == 6
