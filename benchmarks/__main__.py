@@ -20,8 +20,10 @@ from benchmarks.mutations import durable, graphql_path, latency
 from benchmarks.peers.figure import peers
 from benchmarks.revocation import revocation
 from benchmarks.services import services
+from benchmarks.start import start
 from benchmarks.streams import delay, delivery, memory
 from benchmarks.webhooks import everything, webhooks
+from benchmarks.workers import workers
 from benchmarks.worst_user import worst_user
 
 FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
@@ -41,6 +43,8 @@ FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "revocation": revocation,
     "peers": peers,
     "incident": incident,
+    "workers": workers,
+    "start": start,
 }
 
 

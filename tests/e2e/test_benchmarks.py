@@ -28,12 +28,14 @@ ROWS = {
     "revocation": 4,
     "peers": 6,
     "incident": 2,
+    "workers": 1,
+    "start": 2,
 }
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_figure_is_measured(figure: str) -> None:
-    if figure in {"postgres", "webhooks", "incident"}:
+    if figure in {"postgres", "webhooks", "incident", "workers"}:
         postgres_programs()  # skips the test where there is none
     command = [sys.executable, "-m", "benchmarks", "--rounds", "1", "--seconds", "0.2"]
     done = subprocess.run(
