@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from infrastructure.commands.command_line.application import command
+from infrastructure.commands.command_line.preparing import configure_logging, load_settings
 from infrastructure.failures import ExitCode
-from infrastructure.observability.logging import configure_logging
-from infrastructure.settings import load_settings
 
 
 @command()

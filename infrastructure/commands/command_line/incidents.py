@@ -15,9 +15,8 @@ from domain.identifiers import ConnectionId, UserId
 from domain.ports import ConnectionFilter
 from domain.provider_connection import EARLIEST, LATEST
 from infrastructure.commands.command_line.application import command
+from infrastructure.commands.command_line.preparing import configure_logging, load_settings
 from infrastructure.failures import ExitCode, OperatorError
-from infrastructure.observability.logging import configure_logging
-from infrastructure.settings import load_settings
 
 
 @command()

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from infrastructure.commands.command_line.application import command
-from infrastructure.observability.logging import configure_logging
-from infrastructure.settings import load_settings
+from infrastructure.commands.command_line.preparing import configure_logging, load_settings
 
 
 @command()

@@ -8,8 +8,7 @@ import typer
 
 from domain.identifiers import UserId
 from infrastructure.commands.command_line.application import command
-from infrastructure.observability.logging import configure_logging
-from infrastructure.settings import load_settings
+from infrastructure.commands.command_line.preparing import configure_logging, load_settings
 
 
 @command()

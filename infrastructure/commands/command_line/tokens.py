@@ -8,8 +8,7 @@ from uuid import UUID
 import typer
 
 from infrastructure.commands.command_line.application import command
-from infrastructure.security.callers import MAX_NAME_LENGTH
-from infrastructure.settings import load_settings
+from infrastructure.commands.command_line.preparing import load_settings
 
 SCOPE_FORM = r"[\x21\x23-\x5B\x5D-\x7E]+"  # RFC 6749, section 3.3
 
@@ -67,6 +66,8 @@ def token(
 
 
 def _name(service: str) -> str:
+    from infrastructure.security.callers import MAX_NAME_LENGTH
+
     if not service.strip() or len(service) > MAX_NAME_LENGTH:
         message = f"a service's name has 1 to {MAX_NAME_LENGTH} characters"
         raise typer.BadParameter(message, param_hint="--service")

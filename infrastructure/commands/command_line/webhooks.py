@@ -10,8 +10,7 @@ import typer
 
 from infrastructure.commands.command_line.application import app
 from infrastructure.commands.command_line.help_texts import NAMES, PlainCommand, PlainGroup
-from infrastructure.observability.logging import configure_logging
-from infrastructure.settings import load_settings
+from infrastructure.commands.command_line.preparing import configure_logging, load_settings
 
 webhooks = typer.Typer(
     cls=PlainGroup, no_args_is_help=True, context_settings=NAMES, pretty_exceptions_enable=False
