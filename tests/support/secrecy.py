@@ -29,5 +29,12 @@ def without_secrets(text: str) -> str:
 def files_with_credentials(folder: Path) -> list[Path]:
     """Those that the product wrote: databases, logs, what is left of both."""
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    mark = CREDENTIAL.encode()
-    return [p for p in files if p.suffix not in HANDED_IN and mark in p.read_bytes()]
+    return [path for path in files if path.suffix not in HANDED_IN and _has_mark(path)]
+
+
+def _has_mark(path: Path) -> bool:
+    """False for what is gone, or another user's."""
+    try:
+        return CREDENTIAL.encode() in path.read_bytes()
+    except OSError:
+        return False
