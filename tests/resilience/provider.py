@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 
 from tests.resilience.cluster import Cluster
 from tests.resilience.truth import Truth
@@ -65,7 +66,13 @@ async def end_all(cluster: Cluster, provider: FailingProvider) -> list[str]:
 def judge_revocations(truth: Truth, provider: FailingProvider) -> Iterator[str]:
     """Each disconnection has revoked what it took, and no success is made up."""
     events = [event for log in truth.logs.values() for event in log]
-    begun = {event.connection_id for event in events if event.kind == "revocation_attempted"}
+    begun = {
+        event.connection_id  # directly behind: what was replaced stands behind `connected`
+        for log in truth.logs.values()
+        for before, event in pairwise(log)
+        if (before.kind, event.kind) == ("succeeded", "revocation_attempted")
+        and before.connection_id == event.connection_id
+    }
     ended = {event.connection_id for event in events if event.kind == "succeeded"}
     if missing := ended - begun:
         yield f"{len(missing)} disconnected connections have no revocation: {list(missing)[:3]}"
