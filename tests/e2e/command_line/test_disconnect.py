@@ -181,13 +181,13 @@ def test_ctrl_c_lets_running_attempts_end(tmp_path: Path) -> None:
 
 
 def test_a_server_that_starts_meanwhile_closes_none_of_its_attempts(tmp_path: Path) -> None:
-    site, count = Site(tmp_path), 1_500
+    site, count = Site(tmp_path), 2_000
     site.connect(count)
     with site.begun(count) as process:
+        site.connect(1)
         for _ in range(2):
             with running(site.folder, **site.settings):
                 pass
-        site.connect(1)
         output, errors = process.communicate(timeout=DEADLINE)
     assert (process.returncode, errors) == (0, "")
     assert f"{count} disconnected, 0 failed" in output

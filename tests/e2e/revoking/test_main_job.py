@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
-import pytest
 from uuid_utils.compat import uuid7
 
 from tests.e2e.client import Stream, User
@@ -22,13 +21,6 @@ STEPS = [
     "ProviderTokenRevocationSucceeded",
 ]
 BEGUN = ["ProviderConnected", "ProviderTokenRevocationAttempted"]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
-    if request.param == "sqlite":
-        return Site(tmp_path)
-    return Site(tmp_path, request.getfixturevalue("postgres_url"))
 
 
 def test_tokens_end_at_the_provider(

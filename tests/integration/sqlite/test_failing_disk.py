@@ -21,7 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from domain.ports import StorageError
 from infrastructure.database.sqlite.store import SqliteStore
-from infrastructure.database.store import OutcomeUnknown, Write
+from infrastructure.database.members import Write
+from infrastructure.database.store import OutcomeUnknown
 from infrastructure.persistence.writer import Writer
 from tests.contracts.worlds.world import attempted
 from tests.support.failing_disk import fail_every_fsync
