@@ -1,7 +1,7 @@
 """How connections to PostgreSQL are made, for the pool and for the writer alike."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -88,12 +88,17 @@ def is_read_only(error: Exception) -> bool:
     )
 
 
-async def connect_to_write(options: PostgresOptions) -> asyncpg.Connection:
+async def connect_to_write(
+    options: PostgresOptions, settings: Mapping[str, str] | None = None
+) -> asyncpg.Connection:
     """To the first host that takes writes, within the connect timeout.
 
-    Raises what the driver does.
+    `settings` are the session's, in addition; a proxy that pools transactions has none. Raises what
+    the driver does.
     """
     arguments = options.connect_arguments() | _WRITABLE
+    if settings and "server_settings" in arguments:
+        arguments["server_settings"] = arguments["server_settings"] | settings
 
     async def connect(timeout: float) -> asyncpg.Connection:
         return await asyncpg.connect(**arguments | {"timeout": timeout})

@@ -19,14 +19,8 @@ from infrastructure.database.driver_errors import reading, words
 from infrastructure.database.error_sentences import explain_error
 from infrastructure.database.members import Member, event_ids
 from infrastructure.database.postgres.client import PostgresClient
-from infrastructure.database.postgres.commit import (
-    ACCOUNT,
-    COMMIT,
-    arrays,
-    outcomes,
-    parameters,
-    waves,
-)
+from infrastructure.database.postgres.commit import commit, outcomes, waves
+from infrastructure.database.postgres.commit_sql import ACCOUNT, arrays
 from infrastructure.database.postgres.connection import (
     LOST,
     PostgresOptions,
@@ -56,6 +50,9 @@ ATTEMPT_RECORDED = "provider_events_one_beginning"
 """The index by which an attempt has at most one beginning."""
 
 MOST_IN_DOUBT = 10_000
+
+PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
+"""What the arrays hold changes no plan, and to plan a commit costs as much as to run it."""
 
 _RECORD_KEY = "INSERT INTO credentials_keys (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING"
 _FORGET_KEY = "DELETE FROM credentials_keys WHERE fingerprint = $1"
@@ -174,10 +171,10 @@ class PostgresStore:
 
     async def _commit(self, wave: Sequence[Member]) -> Sequence[Outcome]:
         connection = await self._connected()
-        arguments = parameters(wave)
+        statement, arguments = commit(wave)
         for _ in range(TRIES):
             try:
-                rows = await connection.fetch(COMMIT, *arguments)
+                rows = await connection.fetch(statement, *arguments)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
                 log.warning("commit_retried", error=words(error))
             except asyncpg.UniqueViolationError as error:
@@ -249,7 +246,7 @@ class PostgresStore:
         if self._connection is None or self._connection.is_closed():
             self._drop_connection()
             try:
-                self._connection = await connect_to_write(self._options)
+                self._connection = await connect_to_write(self._options, PLANNED_ONCE)
             except Exception as error:  # noqa: BLE001 (no driver's exception leaves here)
                 log.warning("connect_failed", error=words(error))
                 self._was_read_only |= isinstance(error, asyncpg.TargetServerAttributeNotMatched)

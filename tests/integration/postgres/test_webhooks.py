@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from infrastructure.database.members import Write
-from infrastructure.database.postgres.commit import COMMIT, parameters
+from infrastructure.database.postgres.commit import commit
 from infrastructure.webhooks.endpoints import EndpointState
 from tests.contracts.webhooks.outbox import Outbox
 from tests.contracts.worlds.postgres_world import PostgresWorld
@@ -31,7 +31,8 @@ async def test_a_commit_that_was_under_way_arrives_and_in_order(outbox: Outbox) 
     under_way = other_node.transaction()
     await under_way.start()
     write = Write(events=(attempted(ALICE, a_connection()),))
-    await other_node.fetch(COMMIT, *parameters([write]))
+    statement, arguments = commit([write])
+    await other_node.fetch(statement, *arguments)
     async with receiver() as there:
         endpoint_id, _ = await outbox.add(there.url)
         async with outbox.node() as node:
