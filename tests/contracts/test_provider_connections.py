@@ -146,6 +146,27 @@ async def test_save_of_an_outdated_connection_writes_nothing(world: World) -> No
     assert recorded.position == 4
 
 
+@pytest.mark.parametrize("later", [active(USER), active(USER).mark_disconnected(LATER)])
+async def test_a_disconnection_is_final_for_what_was_read_before_a_restore(
+    world: World, later: ProviderConnection
+) -> None:
+    """The row has the same version again, and another history."""
+    connection = active(USER)
+    await world.add(connection)
+    first, second = attempted(USER, connection.id), attempted(USER, connection.id)
+    await world.bus.publish(first)
+    await world.bus.publish(second)
+    await world.connections.save(connection.mark_disconnected(NOW), succeeded(first))
+    before = await found(world, connection)
+    read_before = replace(as_read(later), id=connection.id, version=before.version)
+
+    with pytest.raises(ConcurrentUpdate):
+        await world.connections.save(read_before, succeeded(second))
+
+    assert await found(world, connection) == before
+    assert (await world.log.head(USER)).position == 3
+
+
 async def test_save_of_a_connection_that_is_gone_is_a_concurrent_update(world: World) -> None:
     attempt = attempted(USER, a_connection())
     await world.bus.publish(attempt)

@@ -160,7 +160,7 @@ WITH patience AS MATERIALIZED (
     WHERE (SELECT count(*) FROM patience) > 0 -- before any lock: a batch may have no connection
 --[changes]
 ), locked AS MATERIALIZED (
-    SELECT id, version FROM provider_connections
+    SELECT id, version, status, disconnected_at FROM provider_connections
     WHERE id = ANY ({locked})
         AND (SELECT count(*) FROM patience) > 0 -- and it may have no event
     ORDER BY id FOR UPDATE
@@ -198,7 +198,12 @@ WITH patience AS MATERIALIZED (
     WHERE kind IN ({_kinds(CLOSING)}) AND attempt_id NOT IN (SELECT attempt_id FROM open)
     UNION ALL
     SELECT saved.n, 'stale' FROM saved LEFT JOIN locked ON locked.id = saved.id
-    WHERE locked.version IS DISTINCT FROM saved.version
+    WHERE (
+            locked.version IS DISTINCT FROM saved.version
+            OR locked.status = 'disconnected' -- for good, also if a restore gave the version again
+                AND (saved.status, saved.disconnected_at)
+                    IS DISTINCT FROM (locked.status, locked.disconnected_at)
+        )
 --[any]
         AND NOT saved.is_new
     UNION ALL

@@ -209,4 +209,11 @@ class _State:
         if new:
             return connection.id not in self.rows and account_of(connection) not in self.accounts
         stored = self.rows.get(connection.id)
-        return stored is not None and stored[-1] == connection.version
+        if stored is None or stored[-1] != connection.version:
+            return False
+        # Disconnected is final, also if a restore gave this version to the row a second time.
+        return stored[_STATUS] != "disconnected" or stored == self._written(connection)
+
+    def _written(self, connection: ProviderConnection) -> Row:
+        new = dict(zip(CONNECTION_COLUMNS, self.row_of(connection), strict=True))
+        return tuple(new[column] for column in WRITTEN_COLUMNS)

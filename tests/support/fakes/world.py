@@ -241,6 +241,8 @@ class World:
         stored = self.connections.get(connection.id)
         if stored is None or stored.version != connection.version:
             raise ConcurrentUpdate
+        if stored.status is DISCONNECTED and connection != stored:
+            raise ConcurrentUpdate
 
     def _store(self, connection: ProviderConnection) -> None:
         stored = self.connections[connection.id]
