@@ -106,10 +106,18 @@ class RevocationWorker:
                 self._running.add(task)
                 task.add_done_callback(self._ended)
             # Commits tell of new ones all the time, also when the provider is not to be asked yet.
-            await asyncio.sleep(GATHER if taken or not self._running else BUSY)
+            await asyncio.sleep(self._pause(taken))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BUSY if self._running else _interval()):
                     await self._due.wait()
+
+    def _pause(self, taken: Sequence[LeasedRevocation]) -> float:
+        """Seconds until a provider may be asked again, after what was just taken."""
+        if not taken:
+            return BUSY if self._running else GATHER
+        counts = Counter(leased.provider_slug for leased in taken)
+        again = (turn.seconds * counts[turn.slug] for turn in self._turns if turn.slug in counts)
+        return max(GATHER, min((BUSY, *again)))
 
     async def _take(self) -> Sequence[LeasedRevocation]:
         loop = asyncio.get_running_loop()
