@@ -42,7 +42,8 @@ class Node:
         found = {}
         for pid in children(self.server.pid):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            found[int(json.loads(words[-2])["worker"])] = pid
+            if b"infrastructure.commands.worker" in words:  # else it has not begun yet
+                found[int(json.loads(words[-2])["worker"])] = pid
         return found
 
     def by_worker(self, name: str) -> dict[str, float]:
