@@ -2,10 +2,11 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from benchmarks.figure import is_a_part
 from benchmarks.unplug import Installation
 from tests.support.servers.postgres import PostgresServer
 
@@ -56,3 +57,11 @@ class Postgres:
                 yield unplug
             finally:
                 server.remove()
+
+
+def both() -> Sequence[Database]:
+    """Those of figures that compare a run with another on the same database.
+
+    A part of the work is measured on SQLite alone (see `amount`).
+    """
+    return (Sqlite(),) if is_a_part() else (Sqlite(), Postgres())

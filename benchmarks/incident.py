@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.databases import Database, Postgres, Sqlite
+from benchmarks.databases import Database, both
 from benchmarks.figure import Row, Settings, alternating
 from benchmarks.mutations import USERS, mutate
 from benchmarks.unplug import EXECUTABLE, Installation
@@ -18,7 +18,7 @@ STARTING = 2.0
 
 def incident(settings: Settings) -> list[Row]:
     """On both databases, durable; one user after another mutates, as fast as the answers come."""
-    return [_row(settings, database) for database in (Sqlite(), Postgres())]
+    return [_row(settings, database) for database in both()]
 
 
 def _row(settings: Settings, database: Database) -> Row:

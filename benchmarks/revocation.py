@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.databases import Database, Postgres, Sqlite
+from benchmarks.databases import Database, both
 from benchmarks.figure import Row, Settings, alternating
 from benchmarks.http_load import Report
 from benchmarks.mutations import DURABLE_AT_MOST, USERS, mutate
@@ -26,7 +26,7 @@ def revocation(settings: Settings) -> list[Row]:
     At saturation the rates say what one more event and row cost the machine; at half of that load
     the waiting times say what users notice.
     """
-    return [row for database in (Sqlite(), Postgres()) for row in _rows(settings, database)]
+    return [row for database in both() for row in _rows(settings, database)]
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from benchmarks.databases import Database, Postgres, Sqlite
+from benchmarks.databases import Database, both
 from benchmarks.figure import Row, Settings, alternating
 from benchmarks.mutations import DURABLE_AT_MOST, USERS, mutate
 from benchmarks.processes import Server, serving
@@ -24,12 +24,12 @@ STARTS_WITHIN = 30.0
 
 def webhooks(settings: Settings) -> list[Row]:
     """On both databases, durable; receivers run beside the server, and answer at once."""
-    return [_row(settings, database) for database in (Sqlite(), Postgres())]
+    return [_row(settings, database) for database in both()]
 
 
 def everything(settings: Settings) -> list[Row]:
     """The same, with a slow provider in the catalogue as well."""
-    return [_row(settings, database, revoking=True) for database in (Sqlite(), Postgres())]
+    return [_row(settings, database, revoking=True) for database in both()]
 
 
 def receiver() -> ASGIApp:
