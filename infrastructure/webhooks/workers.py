@@ -93,6 +93,7 @@ class WebhookWorkers:
         self.workers: dict[UUID, EndpointWorker] = {}
         self._running: dict[UUID, AsyncExitStack] = {}
         self._looks = count()
+        self._looking = asyncio.Lock()
         self._unreadable: set[UUID] = set()
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger(__name__)
@@ -111,7 +112,11 @@ class WebhookWorkers:
             worker.wake()
 
     async def look(self) -> None:
-        """Once. Raises `StorageError`."""
+        """Once, after those that are under way. Raises `StorageError`."""
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         found = await self._endpoints.all()
         active = {each.id: each for each in found if each.state is EndpointState.ACTIVE}
         for gone in self._running.keys() - active.keys():

@@ -1,5 +1,7 @@
 """A new endpoint begins with what comes, or with all that there is."""
 
+import asyncio
+
 import pytest
 
 from infrastructure.webhooks import starting
@@ -55,3 +57,11 @@ async def test_history_becomes_due_a_few_users_at_a_time(
         await begin.add_history(await outbox.endpoint(endpoint_id))
         assert (await outbox.status(endpoint_id)).behind == 4
     assert (await outbox.endpoint(endpoint_id)).history_after is not None
+
+
+async def test_looks_at_once_take_turns(outbox: Outbox) -> None:
+    async with outbox.node() as node:
+        endpoint_id, _ = await outbox.add("https://example.com/")
+        await asyncio.gather(*(node.look() for _ in range(5)))
+        assert (await outbox.endpoint(endpoint_id)).state is EndpointState.ACTIVE
+        assert list(node.workers) == [endpoint_id]
