@@ -93,7 +93,6 @@ class PostgresStore:
         self._options = options
         self._client = client
         self._connection: asyncpg.Connection | None = None
-        self._was_read_only = False
         self._in_doubt: dict[EventId, None] = {}
 
     async def commit(self, members: Sequence[Member]) -> Sequence[Outcome]:
@@ -249,17 +248,13 @@ class PostgresStore:
                 self._connection = await connect_to_write(self._options, PLANNED_ONCE)
             except Exception as error:  # noqa: BLE001 (no driver's exception leaves here)
                 log.warning("connect_failed", error=words(error))
-                self._was_read_only |= isinstance(error, asyncpg.TargetServerAttributeNotMatched)
                 raise StorageError(explain_error(error)) from None
-            if self._was_read_only:
-                self._was_read_only = False
-                await self._expire_pool()  # it may read from a server that was left behind
+            await self._expire_pool()  # it may read from a server that was left behind
         return self._connection
 
     async def _leave_read_only(self) -> None:
         """The server takes no writes any more, or its name led to a standby for a moment."""
         self._drop_connection()
-        self._was_read_only = True
         await self._expire_pool()
 
     async def _expire_pool(self) -> None:
