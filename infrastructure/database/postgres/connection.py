@@ -117,19 +117,24 @@ async def connect_to_read(*arguments: Any, **options: Any) -> asyncpg.Connection
 async def unless_full(connect: Callable[[float], Awaitable[T]], timeout: float) -> T:
     """Tries for `timeout` seconds while the server has no connection left, which may be our own.
 
-    `connect` is given the seconds that are left. Raises what it raises.
+    `connect` is given the seconds that are left. Raises what it raises; when its last try takes too
+    long, what the server said before.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
     pauses = back_off(longest=0.2)
+    full: Exception | None = None
     while True:
         try:
             return await connect(deadline - loop.time())
-        except FULL:
+        except FULL as error:
+            full = error
             pause = next(pauses)
             if loop.time() + pause >= deadline:
                 raise
             await asyncio.sleep(pause)
+        except TimeoutError as error:
+            raise full or error from None
 
 
 def _milliseconds(seconds: float) -> str:
