@@ -48,6 +48,11 @@ def pytest_configure() -> None:
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first, so that no process is left with them when others are done."""
+    items.sort(key=lambda item: "resilience" not in item.path.parts)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
@@ -68,6 +73,8 @@ def pytest_runtest_makereport(
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """All that tests left in their folders, databases and logs, has no credential in the clear."""
+    if hasattr(session.config, "workerinput"):
+        return  # the process that started this one looks at the folders of all
     factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
     if leaks := files_with_credentials(factory.getbasetemp()):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -11,7 +11,7 @@ from tests.support.servers.postgres import PostgresServer
 
 CONTRACTS = Path(__file__).parent
 NOT_ON_POSTGRES = ("test_on_postgres.py", "test_wake_ups.py")
-DEADLINE = 300.0
+DEADLINE = 600.0
 
 
 def test_the_suites_pass_on_postgres(postgres_server: PostgresServer) -> None:
@@ -27,7 +27,18 @@ def test_the_suites_pass_through_a_transaction_pooling_proxy(
 def run(server: PostgresServer, *folders: Path, **environment: str) -> None:
     left_out = [f"--ignore={CONTRACTS / name}" for name in NOT_ON_POSTGRES]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *left_out, *folders],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "0",
+            "-p",
+            "no:cacheprovider",
+            *left_out,
+            *folders,
+        ],
         env=os.environ | {SERVER: server.url("postgres")} | environment,
         capture_output=True,
         text=True,

@@ -43,7 +43,7 @@ class Workspace:
         data, seconds = self.path / "covered", self.path / "seconds.json"
         done = self._python(
             *("-m", "coverage", "run", f"--source={','.join(packages)}", f"--data-file={data}"),
-            *("-m", "pytest", "-q", "--tb=line", "-p", "tests.mutation.recording", *tests),
+            *("-m", "pytest", "-n0", "-q", "--tb=line", "-p", "tests.mutation.recording", *tests),
             environment={SECONDS: str(seconds)},
         )
         if done.returncode not in (0, FAILED):
@@ -66,7 +66,7 @@ class Workspace:
         original = module.read_text(encoding="utf-8")
         deadline = STARTING + 5 * sum(seconds for _, seconds in tests)
         named = self._listed([test for test, _ in tests])
-        pytest = ("-m", "pytest", "-qx", f"--timeout={HANGING}")
+        pytest = ("-m", "pytest", "-n0", "-qx", f"--timeout={HANGING}")
         try:
             module.write_text(mutant.code(self.path), encoding="utf-8")
             _forget(module)

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-REPORTS = pytest.StashKey[list[str]]()
+REPORT = "resilience"
+"""The property of a test that has its summary."""
 
 
 @pytest.fixture
@@ -20,15 +21,10 @@ def resilience_seed(request: pytest.FixtureRequest) -> str:
     return str(seed) if seed else str(random.randrange(1_000_000))  # noqa: S311
 
 
-@pytest.fixture
-def resilience_reports(request: pytest.FixtureRequest) -> list[str]:
-    """Printed at the end."""
-    return request.config.stash.setdefault(REPORTS, [])
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = terminalreporter.config.stash.get(REPORTS, [])
-    if reports:
+    ended = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    summaries = [text for test in ended for name, text in test.user_properties if name == REPORT]
+    if summaries:
         terminalreporter.section("resilience")
-    for report in reports:
-        terminalreporter.write_line(report)
+    for summary in summaries:
+        terminalreporter.write_line(str(summary))

@@ -1,9 +1,11 @@
 """Nothing is lost, doubled, half done or out of order, also when processes are killed."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.resilience.conftest import REPORT
 from tests.resilience.run import run
 from tests.resilience.setups import SETUPS, Setup
 
@@ -17,8 +19,8 @@ async def test_promises_hold_whatever_breaks(
     tmp_path: Path,
     resilience_seconds: float,
     resilience_seed: str,
-    resilience_reports: list[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     report = await run(setup, tmp_path, resilience_seconds, resilience_seed)
-    resilience_reports.append(str(report))
+    record_property(REPORT, str(report))
     assert not report.verdict.broken, f"{report}\n{report.verdict}\n{report.troubles}"

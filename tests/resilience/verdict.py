@@ -124,13 +124,16 @@ def _stream(log: Sequence[LoggedEvent], subscriber: Subscriber, verdict: Verdict
     who = f"{subscriber.transport} subscriber of {subscriber.user_id}"
     counts = Counter(subscriber.received)
     duplicates = sum(count - 1 for count in counts.values())
-    losses = len(set(expected) - set(counts))
+    lost = sorted(set(expected) - set(counts))
+    losses = len(lost)
     strangers = len(set(counts) - set(expected))
     verdict.duplicates += duplicates
     verdict.losses += losses
     if losses or duplicates or strangers:
         verdict.broken.append(
             f"{who}: {losses} lost, {duplicates} doubled, {strangers} that are not in the log"
+            f" (lost from {lost[0][0] if lost else 0}, log to {len(log)},"
+            f" seen to {subscriber.position})"
         )
     elif subscriber.received != expected:
         verdict.disorders += 1
