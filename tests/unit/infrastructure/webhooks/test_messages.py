@@ -33,12 +33,12 @@ NOTE = "🦊" * 500
 PARTICULARS: dict[type, list[dict[str, Any]]] = {
     ProviderConnected: [
         {"created": False},
-        {"created": True, "previous_connection_id": a_connection()},
+        {"created": True, "previous_connection_id": a_connection(1)},
     ],
     ProviderAccessLost: [{"loss": loss} for loss in AccessLoss],
     ProviderDisconnectionAttempted: [
         *({"initiator": initiator} for initiator in Initiator),
-        {"batch_id": BatchId(an_attempt()), "note": NOTE},
+        {"batch_id": BatchId(an_attempt(1)), "note": NOTE},
     ],
     ProviderDisconnectionFailed: [{"reason": reason} for reason in OF_DISCONNECTIONS],
     ProviderTokenRevocationSucceeded: [{"evidence": evidence} for evidence in RevocationEvidence],
@@ -48,7 +48,7 @@ PARTICULARS: dict[type, list[dict[str, Any]]] = {
     ],
 }
 EVENTS = [
-    pytest.param(kind, given, provider, id=f"{kind.__name__}-{given}-{bool(provider)}")
+    pytest.param(kind, given, provider, id=f"{kind.__name__}-{'-'.join(given)}-{bool(provider)}")
     for kind in get_args(ProviderEvent)
     if kind is not UnrecognizedEvent
     for given in PARTICULARS.get(kind, [{}])

@@ -29,7 +29,7 @@ RESPONSE = "application/graphql-response+json"
         (b'{"query": NaN}', 400),
         (b"[" * 200_000, 400),
         (b'{"query": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", 400),
-        (gzip.compress(b'{"query": "{ __typename }"}'), 400),
+        (gzip.compress(b'{"query": "{ __typename }"}', mtime=0), 400),
         (b" " * (1 << 20) + b'{"query": "{ __typename }"}', 413),
     ],
 )

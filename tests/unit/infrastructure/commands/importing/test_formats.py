@@ -15,7 +15,7 @@ LINE = b'{"id": 1}\n'
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(LINE), "gunzip"),
+        (gzip.compress(LINE, mtime=0), "gunzip"),
         (LINE.decode().encode("utf-16"), "iconv"),
         (b"PK\x03\x04", "ZIP"),
         (b"\xef\xbb\xbf \n" + json.dumps([{}]).encode(), "jq -c"),
