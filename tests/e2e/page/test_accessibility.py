@@ -19,6 +19,28 @@ Theme: TypeAlias = Literal["light", "dark"]
 THEMES = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
+_EDGES = """(() => {
+  const visible = (one) => one.checkVisibility();
+  const parts = [...document.querySelectorAll(
+    ".button, .chip, .problem, .tile, .dot, .card, select, input")].filter(visible);
+  const edge = (one) => {
+    const style = getComputedStyle(one);
+    return style.borderTopStyle === "solid" && parseFloat(style.borderTopWidth) > 0
+      && style.borderTopColor !== style.backgroundColor;
+  };
+  const icons = [...document.querySelectorAll("svg.icon")].filter(visible);
+  return {
+    kinds: [...new Set(parts.map((one) => one.classList[0]))],
+    withoutEdge: parts.filter((one) => !edge(one)).map((one) => one.outerHTML),
+    faintIcons: icons.filter((one) => {
+      const style = getComputedStyle(one);
+      return style.stroke !== style.color;
+    }).map((one) => one.outerHTML),
+  };
+})()"""
+"""What stands out by its background elsewhere, and whether it has an edge and its icon a colour."""
+
+
 async def violations(page: Page) -> list[str]:
     results = await Axe().run(page, options={"resultTypes": ["violations"]})
     return [
@@ -117,6 +139,22 @@ async def test_nothing_moves_for_those_who_do_not_want_it(
     page = await with_everything(visitor, api, reduced_motion="reduce")
     running = "document.getAnimations().filter((one) => one.playState === 'running').length"
     assert await page.evaluate(running) == 0
+
+
+@THEMES
+async def test_forced_colours_leave_an_edge_to_everything_that_a_background_sets_apart(
+    visitor: Visitor, api: ScriptedApi, theme: Theme
+) -> None:
+    page = await with_everything(visitor, api, color_scheme=theme, forced_colors="active")
+    assert await page.evaluate("matchMedia('(forced-colors: active)').matches")
+    assert await violations(page) == []
+    seen = await page.evaluate(_EDGES)
+    assert {"button", "chip", "problem", "tile", "dot"} <= set(seen["kinds"])
+    assert seen["withoutEdge"] == []
+    assert seen["faintIcons"] == []
+    await page.keyboard.press("Tab")
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert await page.evaluate(outline) == "solid"
 
 
 async def test_everything_is_reached_by_tab_in_reading_order(visitor: Visitor) -> None:

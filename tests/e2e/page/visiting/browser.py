@@ -22,6 +22,7 @@ class Device(TypedDict, total=False):
     viewport: ViewportSize
     color_scheme: Literal["light", "dark"]
     reduced_motion: Literal["reduce"]
+    forced_colors: Literal["active"]
 
 
 class Visitor:
