@@ -12,6 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from benchmarks.databases import Postgres, Sqlite
+from benchmarks.fan_out import fan_out
 from benchmarks.figure import Row, Settings
 from benchmarks.floods import floods
 from benchmarks.growth import growth
@@ -38,6 +39,7 @@ FIGURES: dict[str, Callable[[Settings], list[Row]]] = {
     "floods": floods,
     "services": services,
     "worst-user": worst_user,
+    "fan-out": fan_out,
     "webhooks": webhooks,
     "everything": everything,
     "revocation": revocation,

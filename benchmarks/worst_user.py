@@ -36,7 +36,7 @@ def worst_user(settings: Settings) -> list[Row]:
 
 def _kept() -> float:
     with Sqlite().installation(users=1, connections=1) as unplug, unplug.serving() as server:
-        messages = [init(token(0)), *(_subscribe(n) for n in range(SUBSCRIPTIONS))]
+        messages = [init(token(0)), *(subscription(n) for n in range(SUBSCRIPTIONS))]
         before, after = server.memory(), 0
 
         def measure() -> None:
@@ -58,7 +58,7 @@ def _kept() -> float:
         return after - before
 
 
-def _subscribe(number: int) -> str:
+def subscription(number: int) -> str:
     """One of the selections that a user may follow, as large as a document may be."""
     fields = " ".join(f"a{number % SELECTIONS}b{n}: provider {{ id slug }}" for n in range(28))
     query = f"subscription {{ providerEvents {{ position {fields} }} }}"

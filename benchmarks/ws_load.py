@@ -85,7 +85,8 @@ class _Socket(asyncio.Protocol):
         self._messages = messages
         self._buffer = b""
         self._open = False
-        self._position = 0
+        self._positions: dict[bytes, int] = {}
+        """The last one of each subscription."""
         self._missing = frames
         self.ready = asyncio.get_running_loop().create_future()
         self.done = asyncio.get_running_loop().create_future()
@@ -128,9 +129,11 @@ class _Socket(asyncio.Protocol):
         if NEXT in text:
             self._run.frame(text)
             position = int(text.split(POSITION, 1)[1].split(b",", 1)[0].split(b"}", 1)[0])
-            if position <= self._position:
-                self._run.fail(WrongFrames(f"position {position} after {self._position}"))
-            self._position = position
+            operation = text.partition(b',"type"')[0]
+            last = self._positions.get(operation, 0)
+            if position <= last:
+                self._run.fail(WrongFrames(f"position {position} after {last}"))
+            self._positions[operation] = position
             self._missing -= 1
             if self._missing == 0:
                 self.done.set_result(None)

@@ -23,6 +23,7 @@ ROWS = {
     "floods": 6,
     "services": 2,
     "worst-user": 1,
+    "fan-out": 1,
     "webhooks": 1,
     "everything": 1,
     "revocation": 2,
