@@ -17,13 +17,13 @@ from infrastructure.database.store import Store
 from infrastructure.observability.metrics import Metrics, WebhookMeasurement
 from infrastructure.outbound_http import OutboundHttp
 from infrastructure.retry import end_task
+from infrastructure.webhooks.endpoint_worker import AT_ONCE, EndpointWorker, UserLogs, WorkerParts
 from infrastructure.webhooks.endpoints import Endpoint, Endpoints, EndpointState
 from infrastructure.webhooks.pace import Pace
 from infrastructure.webhooks.queue import DeliveryQueue
 from infrastructure.webhooks.sender import Sender, Target, webhook_limits
 from infrastructure.webhooks.starting import Starting
 from infrastructure.webhooks.state import status_of
-from infrastructure.webhooks.worker import AT_ONCE, EndpointWorker, UserLogs, WorkerParts
 
 INTERVAL = 1.0
 """Seconds between two looks at the endpoints."""
