@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.reports import pytest_terminal_summary
 from tests.support.secrecy import files_with_credentials, without_secrets
 from tests.support.servers.fixtures import (
     iam,
@@ -26,6 +27,7 @@ __all__ = [
     "pgbouncer",
     "postgres_server",
     "postgres_url",
+    "pytest_terminal_summary",
 ]
 
 

@@ -14,7 +14,6 @@ from domain.commands.errors import (
 from domain.events import (
     ProviderConnected,
     ProviderRef,
-    ProviderTokenRevocationAttempted,
     RecordedEvent,
 )
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
@@ -134,8 +133,9 @@ class ConnectProviderHandler:
         if target is None:
             return await self._add(command, previous_id)
         connected = target.reconnect(command.credentials, self._now(), command.alias)
+        revocation = revocation_of(target, self._now(), self._new_id)  # of what is replaced, if any
         recorded = await self._connections.save(
-            connected, self._event(command, connected), self._revocation(target)
+            connected, self._event(command, connected), revocation
         )
         return Success(value=ConnectedProvider(connection=connected, recorded=recorded))
 
@@ -199,11 +199,6 @@ class ConnectProviderHandler:
         ):
             return Failure(error=DifferentRequest())
         return Success(value=ConnectedProvider(connection=connection, recorded=recorded))
-
-    def _revocation(self, target: ProviderConnection) -> ProviderTokenRevocationAttempted | None:
-        if target.credentials is None:
-            return None
-        return revocation_of(target, self._now(), self._new_id)
 
     def _event(
         self, command: ConnectProvider, connection: ProviderConnection, *, created: bool = False

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.contracts.worlds.postgres_world import PROXY, SERVER
 from tests.support.servers.pgbouncer import PgBouncer
 from tests.support.servers.postgres import PostgresServer
@@ -14,8 +16,11 @@ NOT_ON_POSTGRES = ("test_on_postgres.py", "test_wake_ups.py")
 DEADLINE = 600.0
 
 
-def test_the_suites_pass_on_postgres(postgres_server: PostgresServer) -> None:
-    run(postgres_server, CONTRACTS, CONTRACTS.parent / "integration" / "postgres")
+def test_the_suites_pass_on_postgres(
+    postgres_server: PostgresServer, pytestconfig: pytest.Config
+) -> None:
+    silent = f"--silent-users={pytestconfig.getoption('--silent-users')}"
+    run(postgres_server, silent, CONTRACTS, CONTRACTS.parent / "integration" / "postgres")
 
 
 def test_the_suites_pass_through_a_transaction_pooling_proxy(
@@ -24,7 +29,7 @@ def test_the_suites_pass_through_a_transaction_pooling_proxy(
     run(postgres_server, CONTRACTS, **{PROXY: str(pgbouncer.port)})
 
 
-def run(server: PostgresServer, *folders: Path, **environment: str) -> None:
+def run(server: PostgresServer, *arguments: Path | str, **environment: str) -> None:
     left_out = [f"--ignore={CONTRACTS / name}" for name in NOT_ON_POSTGRES]
     done = subprocess.run(
         [
@@ -37,7 +42,7 @@ def run(server: PostgresServer, *folders: Path, **environment: str) -> None:
             "-p",
             "no:cacheprovider",
             *left_out,
-            *folders,
+            *arguments,
         ],
         env=os.environ | {SERVER: server.url("postgres")} | environment,
         capture_output=True,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.resilience.conftest import REPORT
 from tests.resilience.run import run
 from tests.resilience.setups import SETUPS, Setup
+from tests.support.reports import RESILIENCE
 
 
 # A connection that is cut while it is being made is left to the collector, which complains.
@@ -22,5 +22,5 @@ async def test_promises_hold_whatever_breaks(
     record_property: Callable[[str, object], None],
 ) -> None:
     report = await run(setup, tmp_path, resilience_seconds, resilience_seed)
-    record_property(REPORT, str(report))
+    record_property(RESILIENCE, str(report))
     assert not report.verdict.broken, f"{report}\n{report.verdict}\n{report.troubles}"

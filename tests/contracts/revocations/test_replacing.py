@@ -175,3 +175,17 @@ async def test_a_catalogue_that_is_mended_leaves_the_grant_alone(world: World) -
     await world.queue.declare([replace(SCHWAB, ends_grant=True)])
 
     assert (await leased_one(world)).shared
+
+
+async def test_what_had_no_credentials_replaces_nothing(world: World) -> None:
+    connection = of_user(status=ConnectionStatus.PENDING, credentials=None)
+    await world.add(connection)
+    await world.queue.declare([SCHWAB])
+
+    again = await begin_again(world, connection)
+
+    assert [type(event).__name__ for event in await events(world)] == ["ProviderConnected"]
+    assert await world.queue.lease([TURN], 5.0) == []
+    found = await world.connections.find_with_credentials(connection.id)
+    assert found is not None
+    assert found.credentials == again.credentials
