@@ -33,14 +33,7 @@ def run(server: PostgresServer, *arguments: Path | str, **environment: str) -> N
     left_out = [f"--ignore={CONTRACTS / name}" for name in NOT_ON_POSTGRES]
     done = subprocess.run(
         [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-n",
-            "0",
-            "-p",
-            "no:cacheprovider",
+            *(sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"),
             *left_out,
             *arguments,
         ],
