@@ -1,7 +1,7 @@
 """What goes into a commit: writes, and attempts that are to be closed."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
@@ -40,6 +40,8 @@ class Write:
     revocation: ProviderTokenRevocationAttempted | None = None
     late: bytes | None = field(default=None, repr=False)
     lease: UUID | None = None
+    former: "Write | None" = field(default=None, repr=False)
+    """The try before, which may be written as well: see `tried_again`."""
 
     @property
     def keys(self) -> frozenset[Hashable]:
@@ -102,6 +104,8 @@ class CloseAttempt:
     event_id: EventId
     occurred_at: datetime
     reason: FailureReason
+    former: "CloseAttempt | None" = field(default=None, repr=False)
+    """As in `Write`."""
 
     @property
     def keys(self) -> frozenset[Hashable]:
@@ -149,6 +153,32 @@ def event_ids(member: Member) -> Sequence[EventId]:
             return [event.id for event in member.possible]
         case CloseAttempt(event_id=event_id):
             return [event_id]
+
+
+def tries(member: Member) -> Iterator[Member]:
+    """The member, and what it was in the tries before, the last one first."""
+    each: Member | None = member
+    while each is not None:
+        yield each
+        each = each.former
+
+
+def tried_again(member: Member, new_id: Callable[[], UUID]) -> Member:
+    """The same with other ids, after a try that was not found.
+
+    That try may have been committed, read by others, and lost with its server's last commits. The
+    place of its event, which is a position and an id, must not come again in the history that goes
+    on without it: what followed there would take the one for the other.
+    """
+    match member:
+        case Write():
+            events = tuple(replace(event, id=EventId(new_id())) for event in member.events)
+            begun = member.revocation
+            if begun is not None:
+                begun = replace(begun, id=EventId(new_id()))
+            return replace(member, events=events, revocation=begun, former=member)
+        case CloseAttempt():
+            return replace(member, event_id=EventId(new_id()), former=member)
 
 
 def silent(members: Iterable[Member]) -> Mapping[ConnectionId, ProviderConnection]:

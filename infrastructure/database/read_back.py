@@ -6,7 +6,7 @@ from dataclasses import replace
 from domain.events import RecordedEvent
 from domain.identifiers import ConnectionId, EventId
 from domain.provider_connection import ProviderConnection
-from infrastructure.database.members import Member, Write, event_ids
+from infrastructure.database.members import Member, Write, event_ids, tries
 
 
 def of_members(
@@ -23,7 +23,21 @@ def of_members(
     return [_of_member(member, by_id, stored) for member in members]
 
 
+def ids_to_find(members: Iterable[Member]) -> Sequence[EventId]:
+    """Of the events of all tries."""
+    return [i for member in members for each in tries(member) for i in event_ids(each)]
+
+
 def _of_member(
+    member: Member,
+    found: Mapping[EventId, RecordedEvent],
+    stored: Mapping[ConnectionId, ProviderConnection],
+) -> Sequence[RecordedEvent] | None:
+    all_tries = (_of_try(each, found, stored) for each in tries(member))
+    return next((there for there in all_tries if there is not None), None)
+
+
+def _of_try(
     member: Member,
     found: Mapping[EventId, RecordedEvent],
     stored: Mapping[ConnectionId, ProviderConnection],

@@ -5,9 +5,11 @@ from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
 from domain.events import RecordedEvent
 from domain.ports import StorageError
-from infrastructure.database.members import Member
+from infrastructure.database.members import Member, tried_again
 
 PAUSE = 0.1
 """Seconds between two looks at rows that are locked."""
@@ -27,6 +29,10 @@ class PendingWrite:
     def is_awaited(self) -> bool:
         """Whether its caller waits for an answer."""
         return not self.outcome.done()
+
+    def try_again(self) -> None:
+        """Its last try was not found."""
+        self.member = tried_again(self.member, uuid7)
 
 
 class Aside:

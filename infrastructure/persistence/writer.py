@@ -183,7 +183,10 @@ class Writer:
         written = [(pending, events) for pending, events in read if isinstance(events, Sequence)]
         self._answer([pending for pending, _ in written], [events for _, events in written])
         self._aside.add([p for p, events in read if isinstance(events, StillInDoubt)], doubt=True)
-        return awaited([pending for pending, events in read if events is None])
+        again = awaited([pending for pending, events in read if events is None])
+        for pending in again:
+            pending.try_again()
+        return again
 
     async def _recall(self) -> None:
         """Members that were set aside come first in the next batch, if their rows are free."""

@@ -4,14 +4,12 @@ Nothing here waits for such a row: it may be locked for as long as its session l
 """
 
 from collections.abc import Sequence
-from itertools import chain
 from uuid import UUID
 
 import asyncpg
 
-from domain.events import RecordedEvent
-from infrastructure.database.members import CloseAttempt, Member, Write, event_ids, silent
-from infrastructure.database.read_back import of_members
+from infrastructure.database.members import CloseAttempt, Member, Write, silent
+from infrastructure.database.read_back import ids_to_find, of_members
 from infrastructure.database.rows.connections import CIPHERTEXT, READ_COLUMNS, connection_of
 from infrastructure.database.rows.events import EVENT_COLUMNS, event_of
 from infrastructure.database.store import ReadBack, StillInDoubt
@@ -84,7 +82,7 @@ async def read_back(
         free = [member for member in members if not member.rows & locked]
         await connection.execute(_LOCK_HEADS, _users(free))
         # A statement of its own: it has to see what became visible during the wait.
-        events = await connection.fetch(FIND, list(chain.from_iterable(map(event_ids, free))))
+        events = await connection.fetch(FIND, ids_to_find(free))
         written = await connection.fetch(_WRITTEN, sorted(silent(free)))
     except asyncpg.LockNotAvailableError:  # a new user's head
         return [StillInDoubt()] * len(members)
@@ -93,11 +91,6 @@ async def read_back(
     connections = [connection_of(tuple(row)[:-1], row[-1]) for row in written]
     found = iter(of_members(free, map(event_of, events), connections))
     return [StillInDoubt() if member.rows & locked else next(found) for member in members]
-
-
-def recorded_events(found: Sequence[ReadBack]) -> Sequence[RecordedEvent]:
-    """Of all members that were written."""
-    return [event for each in found if isinstance(each, Sequence) for event in each]
 
 
 def _users(members: Sequence[Member]) -> Sequence[UUID]:

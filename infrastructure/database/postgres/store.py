@@ -4,7 +4,7 @@ Readers can't exhaust it, and the writer's one task is never cancelled in the mi
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from itertools import chain
+from itertools import zip_longest
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,12 +12,13 @@ import asyncpg
 import structlog
 from tortoise import BaseDBAsyncClient
 
-from domain.identifiers import AttemptId, EventId
+from domain.events import RecordedEvent
+from domain.identifiers import AttemptId
 from domain.ports import StorageError
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.driver_errors import reading, words
 from infrastructure.database.error_sentences import explain_error
-from infrastructure.database.members import Member, event_ids
+from infrastructure.database.members import Member
 from infrastructure.database.postgres.client import PostgresClient
 from infrastructure.database.postgres.commit import commit, outcomes, waves
 from infrastructure.database.postgres.commit_sql import ACCOUNT, arrays
@@ -27,8 +28,8 @@ from infrastructure.database.postgres.connection import (
     connect_to_write,
     is_read_only,
 )
-from infrastructure.database.postgres.locks import FIND, locked_rows, read_back, recorded_events
-from infrastructure.database.read_back import of_members
+from infrastructure.database.postgres.locks import FIND, locked_rows, read_back
+from infrastructure.database.read_back import ids_to_find, of_members
 from infrastructure.database.rows.connections import CONNECTION_COLUMNS, connection_row
 from infrastructure.database.rows.events import event_of
 from infrastructure.database.statements import Statement
@@ -48,8 +49,6 @@ T = TypeVar("T")
 TRIES = 5
 ATTEMPT_RECORDED = "provider_events_one_beginning"
 """The index by which an attempt has at most one beginning."""
-
-MOST_IN_DOUBT = 10_000
 
 PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
 """What the arrays hold changes no plan, and to plan a commit costs as much as to run it."""
@@ -85,15 +84,14 @@ class PostgresStore:
     """`Store` on a server.
 
     A statement that was under way when its connection broke may still arrive at the server after
-    a read-back that found nothing. Its events are then in doubt: when the database later refuses
-    them as duplicates, they may have collided with themselves.
+    a read-back that found nothing: when the database refuses the next try of its members, they may
+    have collided with themselves.
     """
 
     def __init__(self, options: PostgresOptions, client: BaseDBAsyncClient) -> None:
         self._options = options
         self._client = client
         self._connection: asyncpg.Connection | None = None
-        self._in_doubt: dict[EventId, None] = {}
 
     async def commit(self, members: Sequence[Member]) -> Sequence[Outcome]:
         """See `Store.commit`. Members that depend on each other follow each other."""
@@ -110,10 +108,7 @@ class PostgresStore:
         return [one for one in results if one is not None]
 
     async def read_back(self, members: Sequence[Member]) -> Sequence[ReadBack]:
-        found = await self._read(lambda db: read_back(db, members))
-        for recorded in recorded_events(found):
-            self._in_doubt.pop(recorded.event.id, None)
-        return found
+        return await self._read(lambda db: read_back(db, members))
 
     async def locked_rows(self, members: Sequence[Member]) -> Collection[UUID]:
         return await self._read(lambda db: locked_rows(db, members))
@@ -177,6 +172,8 @@ class PostgresStore:
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
                 log.warning("commit_retried", error=words(error))
             except asyncpg.UniqueViolationError as error:
+                if any(await self._arrived(wave)):
+                    raise OutcomeUnknown from None
                 if error.constraint_name != ATTEMPT_RECORDED:
                     raise self._classified(error, wave) from None
                 # Meanwhile, by another node: the next try sees it, and refuses that member alone.
@@ -191,11 +188,6 @@ class PostgresStore:
     def _classified(self, error: Exception, wave: Sequence[Member]) -> Exception:
         log.warning("commit_failed", error=words(error), members=len(wave))
         match error:
-            case asyncpg.UniqueViolationError(constraint_name="provider_events_pkey") if any(
-                event_id in self._in_doubt for member in wave for event_id in event_ids(member)
-            ):
-                # An earlier try has arrived after all.
-                return OutcomeUnknown()
             case _ if is_read_only(error):
                 return StorageError(explain_error(error))
             case asyncpg.LockNotAvailableError():
@@ -206,28 +198,24 @@ class PostgresStore:
                 return MemberRefused()  # the server said so, and lives
             case _:
                 self._drop_connection()
-                self._doubt(wave)
                 return OutcomeUnknown()
 
-    def _doubt(self, wave: Sequence[Member]) -> None:
-        self._in_doubt.update(dict.fromkeys(chain.from_iterable(map(event_ids, wave))))
-        while len(self._in_doubt) > MOST_IN_DOUBT:
-            del self._in_doubt[next(iter(self._in_doubt))]
-
     async def _settled(self, wave: Sequence[Member], found: Sequence[Outcome]) -> Sequence[Outcome]:
-        """Refusals of events in doubt are looked into; then there is no doubt about them."""
-        ids = chain.from_iterable(map(event_ids, wave))
-        in_doubt = [event_id for event_id in ids if event_id in self._in_doubt]
-        if not in_doubt:
-            return found
+        """What was refused because an earlier try has arrived was written by it."""
+        refused = any(not isinstance(one, Sequence) for one in found)
+        arrived = await self._arrived(wave) if refused else []
+        return [first or one for first, one in zip_longest(arrived, found)]
+
+    async def _arrived(self, wave: Sequence[Member]) -> Sequence[Sequence[RecordedEvent] | None]:
+        """What earlier tries have written, if there were any. Raises `OutcomeUnknown`."""
+        former = [member.former for member in wave if member.former is not None]
+        if not former:
+            return []
         try:
-            rows = await self._read(lambda db: db.fetch(FIND, in_doubt))
+            rows = await self._read(lambda db: db.fetch(FIND, ids_to_find(former)))
         except StorageError:
             raise OutcomeUnknown from None
-        for event_id in in_doubt:
-            del self._in_doubt[event_id]
-        there = of_members(wave, map(event_of, rows), [])
-        return [first or one for first, one in zip(there, found, strict=True)]
+        return of_members(wave, map(event_of, rows), [])
 
     async def _read(self, query: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         connection = await self._connected()

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +10,8 @@ import orjson
 
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.provider_connection import ProviderConnection
-from infrastructure.database.members import Account, Member, event_ids, silent
-from infrastructure.database.read_back import of_members
+from infrastructure.database.members import Account, Member, silent
+from infrastructure.database.read_back import ids_to_find, of_members
 from infrastructure.database.rows.connections import (
     CIPHERTEXT,
     CONNECTION_COLUMNS,
@@ -132,7 +131,7 @@ def read_back(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Rea
     db.execute("INSERT INTO schema_version (version, applied_at) VALUES (0, '')")
     db.execute("DELETE FROM schema_version WHERE version = 0")
     db.execute("COMMIT")
-    found = _listed(db, _READ_BACK, chain.from_iterable(map(event_ids, members)))
+    found = _listed(db, _READ_BACK, ids_to_find(members))
     rows = _listed(db, _FIND_WRITTEN, silent(members))
     now = [connection_of(row[:-1], row[-1]) for row in rows]
     return of_members(members, map(event_of, found), now)

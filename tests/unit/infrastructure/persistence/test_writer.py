@@ -29,6 +29,10 @@ USER = a_user(1)
 GOOD, BAD, CLOSED = a_connection(2), a_connection(666), a_connection(667)
 
 
+class FirstTryArrives(OutcomeUnknown):
+    """The next one collides with it."""
+
+
 class InMemoryStore:
     """Logs in memory. Events of the connection `BAD` break their batch, of `CLOSED` are late."""
 
@@ -37,6 +41,8 @@ class InMemoryStore:
         self.log: list[RecordedEvent] = []
         self.faults: list[Exception] = []
         self.lost_answers = 0
+        self.loses_log = False
+        self.seen: list[RecordedEvent] = []
         self.reads_that_fail = 0
         self.looks_that_fail = 0
         self.looks = 0
@@ -52,7 +58,10 @@ class InMemoryStore:
         self.committing.set()
         await self.may_commit.wait()
         if self.faults:
-            raise self.faults.pop(0)
+            fault = self.faults.pop(0)
+            if isinstance(fault, FirstTryArrives):
+                self._record(self.batches[0][0])
+            raise fault
         if any(member.rows & self.locked for member in members):
             raise MembersBlocked
         if any(event.connection_id == BAD for event in events):
@@ -60,6 +69,9 @@ class InMemoryStore:
         outcomes = [self._record(event) for event in events]
         if self.lost_answers:
             self.lost_answers -= 1
+            self.seen += self.log
+            if self.loses_log:
+                self.log.clear()
             raise OutcomeUnknown
         return outcomes
 
@@ -281,6 +293,28 @@ async def test_commit_that_was_lost_is_tried_again(case: Case) -> None:
 
     assert result == case.store.log == case.announced
     assert len(case.store.batches) == 3
+
+
+async def test_what_was_lost_after_it_was_seen_never_comes_again_in_its_place(case: Case) -> None:
+    """Followers tell histories apart by position and id."""
+    case.store.lost_answers, case.store.loses_log = 2, True
+
+    (recorded,) = await settled([case.write(event())])
+
+    (first, second), (third,) = case.store.seen, case.store.log
+    assert [each.position for each in (first, second, third)] == [1, 1, 1]
+    assert len({each.event.id for each in (first, second, third)}) == 3
+    assert recorded == third
+
+
+async def test_a_try_that_arrives_late_is_a_success(case: Case) -> None:
+    case.store.faults = [OutcomeUnknown(), FirstTryArrives()]
+    first = event()
+
+    result = await settled([case.write(first)])
+
+    assert result == case.store.log == case.announced == [RecordedEvent(event=first, position=1)]
+    assert len(case.store.batches) == 2
 
 
 async def test_commit_that_was_lost_is_not_tried_again_when_nobody_waits(case: Case) -> None:
