@@ -9,7 +9,7 @@ from benchmarks.processes import ws_load
 from benchmarks.streams import init, mutation, subscribe
 from benchmarks.unplug import Installation, token
 from benchmarks.worst_user import SUBSCRIPTIONS, subscription
-from benchmarks.ws_load import Plan
+from benchmarks.ws_load import LAST, Plan
 
 SOCKETS = amount(100)
 """As many as the settings permit one user."""
@@ -66,7 +66,7 @@ def _delays(settings: Settings, loud_sockets: int = 0) -> tuple[float, float]:
         loud = Plan(
             port=server.port,
             sockets=loud_sockets,
-            messages=[[init(token(LOUD)), *subscriptions]],
+            messages=[[init(token(LOUD)), *subscriptions, LAST]],
             frames=[2 * wide * SUBSCRIPTIONS],
             requests=_requests(unplug, server.port, LOUD, wide),
             expect=EXPECTED,

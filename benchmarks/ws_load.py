@@ -22,8 +22,13 @@ from typing import Any, cast
 import uvloop
 
 ACK = b'"connection_ack"'
+PONG = b'"pong"'
+LAST = '{"type":"ping"}'
+"""As a socket's last message: it is ready when all that comes before has been taken in."""
 NEXT = b'"next"'
 POSITION = b'"position":'
+PING = 0x89
+"""A control frame's first byte: servers look whether a client is alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +126,12 @@ class _Socket(asyncio.Protocol):
             self._send(self._messages[0])
         buffer, at = self._buffer, 0
         while (frame := _frame(buffer, at)) is not None:
+            is_ping = buffer[at] == PING
             start, at = frame
-            self._received(buffer[start:at])
+            if is_ping:
+                self._pong(buffer[start:at])
+            else:
+                self._received(buffer[start:at])
         self._buffer = buffer[at:]
 
     def _received(self, text: bytes) -> None:
@@ -142,6 +151,9 @@ class _Socket(asyncio.Protocol):
         elif ACK in text:
             if not self._run.plan.together:
                 self.go_on()
+            if self._messages[-1] != LAST:
+                self.ready.set_result(None)
+        elif PONG in text:
             self.ready.set_result(None)
         elif b'"ping"' not in text:
             self._run.fail(WrongFrames(text[:300].decode(errors="replace")))
@@ -150,6 +162,9 @@ class _Socket(asyncio.Protocol):
         """Sends what follows the acknowledgement."""
         for message in self._messages[1:]:
             self._send(message)
+
+    def _pong(self, payload: bytes) -> None:
+        self._transport.write(bytes([0x8A, 0x80 | len(payload)]) + bytes(4) + payload)
 
     def _send(self, message: str) -> None:
         payload = message.encode()

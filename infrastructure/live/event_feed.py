@@ -13,7 +13,7 @@ from infrastructure.live.log_reader import LogReader
 from infrastructure.live.user_feed import UserFeed
 from infrastructure.live.wake_ups import WakeUps
 
-TURN = 0.002
+TURN = 0.001
 """Seconds of deliveries after which the event loop does other work."""
 
 
