@@ -1,7 +1,7 @@
 """Finding connections by id, many at a time."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import orjson
@@ -49,28 +49,28 @@ class ConnectionLookup:
     def __init__(self, client: BaseDBAsyncClient) -> None:
         self._client = client
         self._sql = _SELECT.format(_WANTED[client.capabilities.dialect])
-        self._wanted: set[Wanted] = set()
-        self._running: asyncio.Task[Mapping[Wanted, Found]] | None = None
-        self._next: asyncio.Task[Mapping[Wanted, Found]] | None = None
+        self._wanted: list[Wanted] = []
+        self._running: asyncio.Task[Sequence[Found]] | None = None
+        self._next: asyncio.Task[Sequence[Found]] | None = None
 
     async def find(self, connection_id: ConnectionId, user_id: UserId | None = None) -> Found:
         """A user's own, or any user's when none is named. Raises `StorageError`."""
-        wanted = (connection_id, user_id)
-        self._wanted.add(wanted)
+        place = len(self._wanted)
+        self._wanted.append((connection_id, user_id))
         if self._next is None:
             self._next = asyncio.create_task(self._read())
         # Shared: a caller that is cancelled must not cancel it for the others.
-        return (await asyncio.shield(self._next))[wanted]
+        return (await asyncio.shield(self._next))[place]
 
-    async def _read(self) -> Mapping[Wanted, Found]:
+    async def _read(self) -> Sequence[Found]:
         if self._running is not None:
             await asyncio.wait({self._running}, timeout=PATIENCE)
-        wanted = list(self._wanted)
-        self._wanted, self._running, self._next = set(), self._next, None
+        wanted = self._wanted
+        self._wanted, self._running, self._next = [], self._next, None
         given = orjson.dumps(wanted, default=str).decode()
         with reading():
             _, rows = await self._client.execute_query(self._sql, [given])
-        return dict(zip(wanted, (_found(*row) for row in map(tuple, rows)), strict=True))
+        return [_found(*row) for row in map(tuple, rows)]
 
 
 def _found(there: bool, *row: object) -> Found:

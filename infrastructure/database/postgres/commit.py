@@ -1,11 +1,10 @@
 """A whole batch as one statement: one round trip, one transaction, no lock held in between."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from domain.events import ProviderEvent, ProviderRef, RecordedEvent
-from domain.identifiers import EventId
 from domain.ports import AttemptClosed, AttemptRecorded, ConcurrentUpdate
 from infrastructure.database.members import CloseAttempt, Member, Write
 from infrastructure.database.postgres.commit_sql import (
@@ -120,32 +119,29 @@ _REFUSALS = tuple(_REFUSED)
 def outcomes(members: Sequence[Member], rows: Iterable[Sequence[Any]]) -> Sequence[Outcome]:
     """From `COMMIT`'s result."""
     refused: dict[int, str] = {}
-    places: dict[UUID, tuple[int, EventId | None]] = {}
-    copies: dict[UUID, Sequence[Any]] = {}
-    for n, refusal, event_id, position, previous_id, *copied in rows:
+    places: dict[UUID, Sequence[Any]] = {}
+    for n, refusal, event_id, *place in rows:
         if event_id is not None:
-            places[event_id] = (position, previous_id)
-            copies[event_id] = copied
+            places[event_id] = place
         else:
             refused[n] = min(refused.get(n, refusal), refusal, key=_REFUSALS.index)
     return [
-        _REFUSED[refused[n]]()
-        if n in refused
-        else [
-            RecordedEvent(
-                event=event, position=places[event.id][0], previous_id=places[event.id][1]
-            )
-            for event in _events(member, copies)
-            if event.id in places
-        ]
+        _REFUSED[refused[n]]() if n in refused else list(_recorded(member, places))
         for n, member in enumerate(members)
     ]
 
 
-def _events(member: Member, copies: Mapping[UUID, Sequence[Any]]) -> Sequence[ProviderEvent]:
+def _recorded(member: Member, places: Mapping[UUID, Sequence[Any]]) -> Iterator[RecordedEvent]:
+    for event in _events(member, places):
+        if (place := places.get(event.id)) is not None:
+            position, previous_id, *_ = place
+            yield RecordedEvent(event=event, position=position, previous_id=previous_id)
+
+
+def _events(member: Member, places: Mapping[UUID, Sequence[Any]]) -> Sequence[ProviderEvent]:
     if isinstance(member, Write):
         return member.possible
-    user_id, connection_id, provider_id, slug = copies[member.event_id]
+    _, _, user_id, connection_id, provider_id, slug = places[member.event_id]
     return [
         member.failed(
             user_id, connection_id, None if slug is None else ProviderRef(id=provider_id, slug=slug)
@@ -158,11 +154,14 @@ def waves(members: Sequence[Member]) -> list[list[int]]:
 
     A member waits for the one before it that has a key in common.
     """
+    all_keys = [member.keys for member in members]
+    if members and len(frozenset().union(*all_keys)) == sum(map(len, all_keys)):
+        return [list(range(len(members)))]  # by far the most
     found: list[list[int]] = []
     next_wave: dict[Hashable, int] = {}
-    for index, member in enumerate(members):
-        number = max((next_wave.get(key, 0) for key in member.keys), default=0)
-        next_wave.update(dict.fromkeys(member.keys, number + 1))
+    for index, keys in enumerate(all_keys):
+        number = max((next_wave.get(key, 0) for key in keys), default=0)
+        next_wave.update(dict.fromkeys(keys, number + 1))
         if number == len(found):
             found.append([])
         found[number].append(index)
