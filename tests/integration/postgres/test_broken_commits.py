@@ -9,13 +9,15 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from uuid_utils.compat import uuid7
 
 from domain.events import ProviderEvent, RecordedEvent
 from domain.ports import AttemptClosed
 from domain.provider_connection import ProviderConnection
-from infrastructure.database.members import Write
+from infrastructure.database.members import Write, tried_again
 from infrastructure.database.postgres.connection import PlainConnection, PostgresOptions
 from infrastructure.database.postgres.store import PostgresStore
+from infrastructure.database.store import OutcomeUnknown
 from infrastructure.persistence.writer import Writer
 from tests.contracts.worlds.world import active, attempted, failed, succeeded
 from tests.support.ids import a_connection, a_user
@@ -127,6 +129,24 @@ async def test_a_connection_that_fails_in_an_unknown_way_is_given_up(
     recorded = await node.write(attempt)
 
     assert recorded == of_some_try(attempt, recorded)
+
+
+async def test_a_try_that_arrived_late_is_what_the_next_one_finds(node: Node) -> None:
+    attempt = attempted(ALICE, CONNECTION)
+    begun, ended = Write(events=(attempt,)), Write(events=(succeeded(attempt),))
+    await node.store.commit([begun])
+    again = tried_again(begun, uuid7)
+    with pytest.raises(OutcomeUnknown):  # it collides, with what a read-back then finds
+        await node.store.commit([again])
+    assert await node.store.read_back([again]) == [[RecordedEvent(event=attempt, position=1)]]
+
+    (written,) = await node.store.commit([ended])
+
+    assert isinstance(written, list)
+    (outcome,) = await node.store.commit([tried_again(ended, uuid7)])
+    assert isinstance(outcome, list)
+    assert [(each.event, each.position) for each in outcome] == [(ended.events[0], 2)]
+    assert len(await node.log()) == 2
 
 
 async def test_a_commit_that_is_cut_again_and_again(node: Node) -> None:
