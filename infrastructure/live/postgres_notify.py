@@ -4,12 +4,12 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 from uuid import UUID
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from infrastructure.live.wake_ups import Listeners, Wake
 from infrastructure.observability.metrics import Metrics
@@ -67,7 +67,8 @@ class NotifyWakeUps:
         try:
             connection.add_termination_listener(lambda _connection: self._work.set())
             async with asyncio.timeout(ANSWERS_WITHIN):
-                await connection.add_listener(CHANNEL, self._received)
+                heard = functools.partial(self._received, connection.get_server_pid())
+                await connection.add_listener(CHANNEL, heard)
             self.healthy = True
             self._outage.ends()
             self._listeners.wake_all()
@@ -100,13 +101,10 @@ class NotifyWakeUps:
             await asyncio.sleep(SPACING)
 
     def _received(
-        self,
-        connection: asyncpg.Connection | PoolConnectionProxy,
-        pid: int,
-        _channel: str,
-        payload: object,
+        self, own_pid: int, _connection: object, pid: int, _channel: str, payload: object
     ) -> None:
-        if pid != connection.get_server_pid():
+        # Asked nothing of the connection: a message that was read may be handed on after its end.
+        if pid != own_pid:
             users = _decode(str(payload))
             self._metrics.wake_ups_received(len(users))
             self._listeners.wake(users)

@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -119,6 +120,23 @@ async def test_a_strangers_payload_does_no_harm(
         there.send([ALICE])
         await woken.once_more()
     assert faults == []
+
+
+async def test_a_message_that_is_read_as_the_connection_ends_does_no_harm(
+    postgres_server: PostgresServer,
+) -> None:
+    url = postgres_server.url("postgres")
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    async with node(url) as here:
+        here.listen(ALICE, woken := Woken())
+        await eventually(lambda: here.healthy)
+        woken.times = 0
+        payload = base64.b64encode(ALICE.bytes).decode()
+        # The loop stands still meanwhile: it reads the message in the turn in which the node stops.
+        postgres_server.execute(f"SELECT pg_notify('{CHANNEL}', '{payload}')", "postgres")
+        await asyncio.sleep(0)
+    assert (faults, woken.times) == ([], 1)
 
 
 async def test_leaves_no_connection_behind(postgres_server: PostgresServer) -> None:
