@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -41,6 +42,9 @@ from infrastructure.database.store import (
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+LOOK_AGAIN = 0.0003
+"""Seconds."""
 
 _BEGINNING = "'connected', 'attempted', 'revocation_attempted'"
 """As in the index by attempt, which is used for the same kinds in the same order only."""
@@ -123,8 +127,8 @@ class SqliteStore:
         """Driver exceptions stop here, and no transaction outlives its work."""
         try:
             if self._connection is None:
-                self._connection = connect(self._path, busy_timeout=self._busy_timeout)
-            return work(self._connection)
+                self._connection = self._connect()
+            return self._when_free(self._connection, work)
         except OutcomeUnknown as in_doubt:
             self._roll_back()
             log.warning("commit_in_doubt", error=words(in_doubt.__cause__))
@@ -135,6 +139,28 @@ class SqliteStore:
             if _whole_database(error):
                 raise StorageError(explain_error(error)) from None
             raise MemberRefused from None
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = connect(self._path, busy_timeout=self._busy_timeout)
+        connection.execute("PRAGMA busy_timeout=0")  # from here on `_when_free` waits
+        return connection
+
+    def _when_free(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Does it again while another process writes: it was refused as a whole, at its start.
+
+        SQLite's own wait looks after 1, 2, 5, 10 ms and so on, then ten times a second: too late
+        for a user beside another process's short commits, and never at the right moment for that
+        process beside a server under load.
+        """
+        late = monotonic() + self._busy_timeout / 1000
+        while True:
+            try:
+                return work(db)
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or db.in_transaction or monotonic() > late:
+                    raise
+            sleep(LOOK_AGAIN)
 
     def _roll_back(self) -> None:
         """An error at COMMIT leaves the transaction open. Closing ends it as well."""

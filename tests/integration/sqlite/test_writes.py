@@ -128,6 +128,45 @@ async def test_another_process_writes_beside_the_server(node: Node) -> None:
     assert stored.alias == "99"
 
 
+BUSY_WRITER = """
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA busy_timeout=0")
+print("at work", flush=True)
+while True:
+    try:
+        db.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        continue
+    db.execute("UPDATE provider_connections SET version = version + 1")
+    time.sleep(0.005)
+    db.execute("COMMIT")
+    time.sleep(0.0005)
+"""
+
+
+async def test_commits_get_their_turn_beside_a_process_that_writes_almost_all_the_time(
+    node: Node,
+) -> None:
+    theirs, user = active(a_user()), a_user()
+    await node.database.store.insert([theirs])
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BUSY_WRITER, str(node.path), stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        await process.stdout.readline()
+        for _ in range(20):
+            await node.bus.publish(attempted(user, a_connection()))
+    finally:
+        process.kill()
+        await process.wait()
+
+    stored = await node.connections.find_by_id(theirs.id)
+    assert stored is not None
+    assert stored.version - theirs.version < 2 * 20
+
+
 async def test_lock_that_is_held_too_long_is_a_storage_error_and_no_wedge(node: Node) -> None:
     store = SqliteStore(node.path, busy_timeout=50)
     writes = [Write(events=(attempted(a_user(), a_connection()),))]
