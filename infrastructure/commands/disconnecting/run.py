@@ -14,10 +14,10 @@ from domain.identifiers import AttemptId, BatchId
 from domain.result import Success
 from infrastructure.commands.disconnecting.targets import Target, Targets, chunks
 
-AT_ONCE = 50
+AT_ONCE = 100
 """Connections in one commit of some milliseconds, for which a server's writes wait."""
 
-REST = 2.0
+REST = 7.0
 """Pauses are so many times as long as the work before them, which leaves the database and the
 processors to the users."""
 
