@@ -13,6 +13,8 @@ from infrastructure.retry import back_off, end_task
 log = structlog.get_logger(__name__)
 
 PAGE_SIZE = 200
+AT_ONCE = 8
+"""Reads, so that commands find a connection to the database while everybody subscribes again."""
 PATIENCE = 30.0
 
 Done: TypeAlias = Callable[[Sequence[RecordedEvent] | None], None]
@@ -31,6 +33,7 @@ class LogReader:
         self.page_size = page_size
         self._log = log
         self._patience = patience
+        self._places = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -70,7 +73,8 @@ class LogReader:
         pauses = back_off()
         while True:
             try:
-                return await self._log.read(after, self.page_size)
+                async with self._places:
+                    return await self._log.read(after, self.page_size)
             except StorageError:
                 pause = next(pauses)
                 if loop.time() + pause > give_up_at or not still_wanted():

@@ -18,6 +18,7 @@ from infrastructure.database.paging import Listing, read_page
 from infrastructure.database.rows.events import EVENT_COLUMNS, event_of
 from infrastructure.database.rows.models import OpenAttemptRow, ProviderEventRow
 from infrastructure.database.rows.values import as_uuid
+from infrastructure.persistence.lookups import HeadLookup
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,7 @@ class TortoiseEventLog:
 
     def __init__(self, client: BaseDBAsyncClient) -> None:
         self._client = client
+        self._heads = HeadLookup(client)
 
     async def read(self, after: EventCursor, limit: int) -> Sequence[RecordedEvent]:
         """See `EventLog.read`. The event at the cursor comes with the page, in one query."""
@@ -100,11 +102,7 @@ class TortoiseEventLog:
             return await read_page(rows, request, _LISTING)
 
     async def head(self, user_id: UserId) -> EventCursor:
-        rows = self._rows(user_id).order_by("-position").limit(1)
-        with reading():
-            found = await rows.values_list("position", "id")
-        position, event_id = found[0] if found else (0, None)
-        return EventCursor(user_id=user_id, position=position, event_id=event_id)
+        return await self._heads.find(user_id)
 
     async def holds(self, cursor: EventCursor) -> bool:
         return cursor.position == 0 or await is_held(self._client, cursor)

@@ -21,7 +21,7 @@ from infrastructure.database.revocations import Progress, RevocationQueue
 from infrastructure.database.rows.values import as_uuid
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import Store
-from infrastructure.persistence.connection_lookup import PATIENCE
+from infrastructure.persistence.lookups import SharedQuery
 from infrastructure.persistence.writer import Writer
 
 Grant: TypeAlias = tuple[UUID, str, str | None]
@@ -104,35 +104,31 @@ _NOW = {
 class EndingGrants:
     """Grants that workers are about to end: as many as there are leases, which are few.
 
-    Nothing is read while `queue` says that there are none. Callers that ask while a query is under
-    way share the next one, which begins after all of them have asked. One that hangs holds up the
-    next for `PATIENCE` only.
+    Nothing is read while `queue` says that there are none.
     """
 
     def __init__(self, client: BaseDBAsyncClient, queue: RevocationQueue) -> None:
         self._client = client
         self._queue = queue
         self._sql = _ENDING.format(_NOW[client.capabilities.dialect])
-        self._running: asyncio.Task[Sequence[Grant]] | None = None
-        self._next: asyncio.Task[Sequence[Grant]] | None = None
+        self._shared = SharedQuery(self._read)
 
     async def include(self, connection: ProviderConnection) -> bool:
         """Whether this connection may share one of them. Raises `StorageError`."""
         if not self._queue.may_hold_leases:
             return False
-        if self._next is None:
-            self._next = asyncio.create_task(self._read())
-        account_id = connection.provider_account_id
-        return any(
-            (user_id, slug) == (connection.user_id, connection.provider_slug)
-            and (account_id is None or account in (None, account_id))
-            for user_id, slug, account in await asyncio.shield(self._next)
-        )
+        return await self._shared.ask(connection)
 
-    async def _read(self) -> Sequence[Grant]:
-        if self._running is not None:
-            await asyncio.wait({self._running}, timeout=PATIENCE)
-        self._running, self._next = self._next, None
+    async def _read(self, asked: Sequence[ProviderConnection]) -> Sequence[bool]:
         with reading():
             _, rows = await self._client.execute_query(self._sql)
-        return [(as_uuid(user_id), slug, account) for user_id, slug, account in map(tuple, rows)]
+        ending = [(as_uuid(user_id), slug, account) for user_id, slug, account in map(tuple, rows)]
+        return [any(_may_share(connection, grant) for grant in ending) for connection in asked]
+
+
+def _may_share(connection: ProviderConnection, grant: Grant) -> bool:
+    user_id, slug, account = grant
+    own = connection.provider_account_id
+    return (user_id, slug) == (connection.user_id, connection.provider_slug) and (
+        own is None or account in (None, own)
+    )

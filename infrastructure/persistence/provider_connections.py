@@ -25,7 +25,7 @@ from infrastructure.database.revocations import RevocationQueue
 from infrastructure.database.rows.connections import CIPHERTEXT, READ_COLUMNS, connection_of
 from infrastructure.database.rows.models import ProviderConnectionRow
 from infrastructure.database.rows.values import as_uuid
-from infrastructure.persistence.connection_lookup import ConnectionLookup
+from infrastructure.persistence.lookups import ConnectionLookup
 from infrastructure.persistence.pending_revocations import EndingGrants
 from infrastructure.persistence.writer import Writer
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.events import ProviderEvent, RecordedEvent
@@ -13,10 +13,9 @@ from domain.provider_connection import ProviderConnection
 from infrastructure.database.members import Account, CloseAttempt, Member, Write, account_of
 from infrastructure.database.rows.connections import CIPHERTEXT, CONNECTION_COLUMNS, WRITTEN_COLUMNS
 from infrastructure.database.rows.events import CLOSING, OPENING, SETTLING, kind_of
+from infrastructure.database.sqlite.json_rows import Row
 from infrastructure.database.sqlite.revocations import Revocations, Stored, Way
 from infrastructure.database.store import Outcome, Refusal
-
-Row: TypeAlias = tuple[Any, ...]
 
 _TYPE = WRITTEN_COLUMNS.index("credential_type")
 _STATUS = WRITTEN_COLUMNS.index("status")
@@ -74,8 +73,8 @@ class Batch:
         self.accounts = [account for each in new if (account := account_of(each)) is not None]
         self.created: list[Row] = []
         """Rows of new connections."""
-        self.changes: list[dict[str, Any]] = []
-        """New values of changed connections, by column."""
+        self.changes: list[Row] = []
+        """New values of changed connections."""
         self.destroys = False
         """Whether a change destroys credentials."""
         self.opened: dict[AttemptId, ProviderEvent] = {}
@@ -128,7 +127,7 @@ class Batch:
         elif stored is not None and (
             new[CIPHERTEXT] or stored != tuple(new[column] for column in WRITTEN_COLUMNS)
         ):
-            self.changes.append(new)
+            self.changes.append(row)
             kept = new["credential_type"] is not None and not new[CIPHERTEXT]
             self.destroys |= stored[_TYPE] is not None and not kept
         else:

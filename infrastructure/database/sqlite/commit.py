@@ -22,31 +22,40 @@ from infrastructure.database.rows.connections import (
     connection_row,
 )
 from infrastructure.database.rows.events import EVENT_COLUMNS, event_of, event_row
-from infrastructure.database.sqlite.batch import Batch, Found, Head, Row
+from infrastructure.database.sqlite.batch import Batch, Found, Head
+from infrastructure.database.sqlite.json_rows import (
+    LISTED,
+    Row,
+    gathered,
+    packed,
+    read,
+    to_json,
+    value_columns,
+)
 from infrastructure.database.sqlite.purge import mark_destroyed
 from infrastructure.database.sqlite.revocations import Way
 from infrastructure.database.store import Outcome, OutcomeUnknown, ReadBack
 
 _CHANGING = CONNECTION_COLUMNS[FIXED:-1]
-_LISTED = "(SELECT value FROM json_each(?))"
 _EVENTS = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events"
 
 _FIND_CONNECTIONS = (
-    f"SELECT {', '.join(WRITTEN_COLUMNS)} FROM provider_connections WHERE id IN {_LISTED}"
+    f"SELECT {gathered(WRITTEN_COLUMNS)} FROM provider_connections WHERE id IN {LISTED}"
 )
 _FIND_WRITTEN = (
-    f"SELECT {', '.join(READ_COLUMNS)}, {CIPHERTEXT} FROM provider_connections"
-    f" WHERE id IN {_LISTED}"
+    f"SELECT {', '.join(READ_COLUMNS)}, {CIPHERTEXT} FROM provider_connections WHERE id IN {LISTED}"
 )
-_KEPT = f"coalesce(:{CIPHERTEXT}, iif(:credential_type IS NULL, NULL, {CIPHERTEXT}))"
-_NEW = {name: _KEPT if name == CIPHERTEXT else f":{name}" for name in _CHANGING}
-_CHANGE_CONNECTION = (
-    f"UPDATE provider_connections SET {', '.join(f'{name} = {new}' for name, new in _NEW.items())},"
-    " version = version + 1 WHERE id = :id"
+_CIPHERTEXT = CONNECTION_COLUMNS.index(CIPHERTEXT)
+_KEPT = f"coalesce(n.{CIPHERTEXT}, iif(n.credential_type IS NULL, NULL, c.{CIPHERTEXT}))"
+_NEW = {name: _KEPT if name == CIPHERTEXT else f"n.{name}" for name in _CHANGING}
+_CHANGE_CONNECTIONS = (
+    f"WITH n AS (SELECT {value_columns(CONNECTION_COLUMNS, CIPHERTEXT)} FROM json_each(?1))"
+    f" UPDATE provider_connections AS c SET {', '.join(f'{k} = {v}' for k, v in _NEW.items())},"
+    " version = c.version + 1 FROM n WHERE c.id = n.id"
 )
-_CREATE_CONNECTION = (
+_CREATE_CONNECTIONS = (
     f"INSERT INTO provider_connections ({', '.join(CONNECTION_COLUMNS)})"
-    f" VALUES ({', '.join('?' * len(CONNECTION_COLUMNS))})"
+    f" SELECT {value_columns(CONNECTION_COLUMNS, CIPHERTEXT)} FROM json_each(?1)"
 )
 _FIND_ACCOUNTS = (
     "SELECT user_id, provider_slug, provider_account_id FROM provider_connections"
@@ -55,28 +64,31 @@ _FIND_ACCOUNTS = (
     " WHERE status <> 'disconnected'"
 )
 _FIND_RECORDED = (
-    "SELECT attempt_id FROM provider_events"
+    f"SELECT {gathered(('attempt_id',))} FROM provider_events"
     " WHERE kind IN ('connected', 'attempted', 'revocation_attempted')"
-    f" AND attempt_id IN {_LISTED}"
+    f" AND attempt_id IN {LISTED}"
 )
 _FIND_LEASES = (
-    "SELECT attempt_id, lease FROM pending_revocations WHERE lease IS NOT NULL"
-    f" AND attempt_id IN {_LISTED}"
+    f"SELECT {gathered(('attempt_id', 'lease'))} FROM pending_revocations WHERE lease IS NOT NULL"
+    f" AND attempt_id IN {LISTED}"
 )
 _FIND_WAYS = "SELECT slug, revocable, ends_grant FROM catalogue_providers"
-_FIND_OPEN = f"SELECT attempt_id FROM open_attempts WHERE attempt_id IN {_LISTED}"
+_FIND_OPEN = f"SELECT {gathered(('attempt_id',))} FROM open_attempts WHERE attempt_id IN {LISTED}"
 _OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(?)"
-_CLOSE = f"DELETE FROM open_attempts WHERE attempt_id IN {_LISTED}"
+_CLOSE = f"DELETE FROM open_attempts WHERE attempt_id IN {LISTED}"
 _ADVANCE_HEADS = (
     "INSERT INTO log_heads (user_id, position, event_id)"
     " SELECT key, value ->> 0, value ->> 1 FROM json_each(?) WHERE true"
     " ON CONFLICT (user_id) DO UPDATE SET position = log_heads.position + excluded.position,"
     " event_id = excluded.event_id, previous_id = log_heads.event_id"
-    " RETURNING user_id, position, previous_id"
+)
+_FIND_HEADS = (
+    f"SELECT {gathered(('user_id', 'position', 'previous_id'))} FROM log_heads"
+    f" WHERE user_id IN {LISTED}"
 )
 _APPEND = (
     f"INSERT INTO provider_events ({', '.join(EVENT_COLUMNS)})"
-    f" VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
+    f" SELECT {value_columns(EVENT_COLUMNS)} FROM json_each(?1) ORDER BY key"
 )
 _MARK_DUE = (
     "INSERT INTO webhook_deliveries (endpoint_id, user_id, position, head)"
@@ -86,8 +98,8 @@ _MARK_DUE = (
     " behind_since = iif(webhook_deliveries.head > webhook_deliveries.position,"
     " webhook_deliveries.behind_since, excluded.behind_since)"
 )
-_FIND_ATTEMPTED = f"{_EVENTS} WHERE kind = 'attempted' AND attempt_id IN {_LISTED}"
-_READ_BACK = f"{_EVENTS} WHERE id IN {_LISTED}"
+_FIND_ATTEMPTED = f"{_EVENTS} WHERE kind = 'attempted' AND attempt_id IN {LISTED}"
+_READ_BACK = f"{_EVENTS} WHERE id IN {LISTED}"
 
 
 def commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outcome]:
@@ -99,10 +111,11 @@ def commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outcom
     batch.decide(_found(db, batch), text_row)
     if batch.destroys:
         mark_destroyed(db)
-    db.executemany(_CREATE_CONNECTION, batch.created)
+    if batch.created:
+        db.execute(_CREATE_CONNECTIONS, packed(batch.created, _CIPHERTEXT))
     batch.revocations.move(db)
     if batch.changes:
-        db.executemany(_CHANGE_CONNECTION, batch.changes)
+        db.execute(_CHANGE_CONNECTIONS, packed(batch.changes, _CIPHERTEXT))
     batch.revocations.write(db)
     _listed(db, _OPEN, batch.opened)
     _listed(db, _CLOSE, batch.closed)
@@ -110,7 +123,8 @@ def commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outcom
     _mark_due(db, batch, heads)
     outcomes = batch.record(heads)
     recorded = [item for outcome in outcomes if isinstance(outcome, Sequence) for item in outcome]
-    db.executemany(_APPEND, [_text(event_row(item)) for item in recorded])
+    if recorded:
+        db.execute(_APPEND, (to_json([event_row(item) for item in recorded]),))
     try:
         db.execute("COMMIT")
     except sqlite3.OperationalError as error:
@@ -139,10 +153,10 @@ def read_back(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Rea
 
 def _advanced(db: sqlite3.Connection, batch: Batch) -> dict[UserId, Head]:
     new = {str(user): [count, str(batch.last_ids[user])] for user, count in batch.counts.items()}
-    rows = db.execute(_ADVANCE_HEADS, (orjson.dumps(new).decode(),)).fetchall()
+    db.execute(_ADVANCE_HEADS, (orjson.dumps(new).decode(),))
     return {
         UserId(UUID(user_id)): Head(position, EventId(UUID(previous)) if previous else None)
-        for user_id, position, previous in rows
+        for user_id, position, previous in read(db, _FIND_HEADS, new)
     }
 
 
@@ -156,8 +170,8 @@ def _mark_due(db: sqlite3.Connection, batch: Batch, heads: Mapping[UserId, Head]
 
 
 def _found(db: sqlite3.Connection, batch: Batch) -> Found:
-    rows = _listed(db, _FIND_CONNECTIONS, batch.connection_ids)
-    still_open = _listed(db, _FIND_OPEN, batch.closing)
+    rows = read(db, _FIND_CONNECTIONS, batch.connection_ids)
+    still_open = read(db, _FIND_OPEN, batch.closing)
     attempted = [event_of(row).event for row in _listed(db, _FIND_ATTEMPTED, batch.copied)]
     return Found(
         rows={ConnectionId(UUID(row[0])): row for row in rows},
@@ -167,7 +181,7 @@ def _found(db: sqlite3.Connection, batch: Batch) -> Found:
         accounts=_accounts(db, batch.accounts),
         leases={
             AttemptId(UUID(attempt_id)): UUID(lease)
-            for attempt_id, lease in _listed(db, _FIND_LEASES, batch.leased)
+            for attempt_id, lease in read(db, _FIND_LEASES, batch.leased)
         },
         ways=_ways(db) if batch.may_revoke else {},
     )
@@ -178,7 +192,7 @@ def _ways(db: sqlite3.Connection) -> dict[str, Way]:
 
 
 def _recorded(db: sqlite3.Connection, attempt_ids: Sequence[AttemptId]) -> set[AttemptId]:
-    found = _listed(db, _FIND_RECORDED, attempt_ids)
+    found = read(db, _FIND_RECORDED, attempt_ids)
     return {AttemptId(UUID(attempt_id)) for (attempt_id,) in found}
 
 
@@ -191,18 +205,15 @@ def _accounts(db: sqlite3.Connection, accounts: Sequence[Account]) -> set[Accoun
 
 
 def _listed(db: sqlite3.Connection, sql: str, ids: Iterable[UUID]) -> list[Row]:
-    listed = orjson.dumps(list(ids), default=str)
-    return db.execute(sql, (listed.decode(),)).fetchall() if listed != b"[]" else []
+    listed = to_json(list(ids))
+    return db.execute(sql, (listed,)).fetchall() if listed != "[]" else []
 
 
 def text_row(connection: ProviderConnection) -> Row:
     """From `CONNECTION_COLUMNS`, as the file has it."""
-    return _text(connection_row(connection))
-
-
-def _text(row: Row) -> Row:
-    """UUIDs and times as Tortoise binds them, so that its filters find them."""
-    return tuple([bind(v) if (bind := _BOUND.get(type(v))) else v for v in row])
+    return tuple(
+        [v if type(v) not in _BOUND else _BOUND[type(v)](v) for v in connection_row(connection)]
+    )
 
 
 _BOUND: Mapping[type, Callable[[Any], str]] = {

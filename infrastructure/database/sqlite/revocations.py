@@ -11,24 +11,30 @@ from domain.provider_connection import ConnectionStatus
 from infrastructure.database.members import Write
 from infrastructure.database.rows.connections import CIPHERTEXT
 from infrastructure.database.rows.events import SETTLING, kind_of, settled_status
+from infrastructure.database.sqlite.json_rows import LISTED, packed, to_json, value_columns
 from infrastructure.database.sqlite.purge import mark_destroyed
 
+_BEGUN = ("attempt_id", CIPHERTEXT, "connection_id")
 _MOVE = (
-    "INSERT INTO pending_revocations (attempt_id, connection_id, user_id, provider_slug,"
-    f" {CIPHERTEXT}, give_up_at) SELECT ?1, c.id, c.user_id, c.provider_slug,"
-    f" coalesce(?2, c.{CIPHERTEXT}),"
+    f"WITH b AS (SELECT {value_columns(_BEGUN, CIPHERTEXT)} FROM json_each(?1))"
+    " INSERT INTO pending_revocations (attempt_id, connection_id, user_id, provider_slug,"
+    f" {CIPHERTEXT}, give_up_at) SELECT b.attempt_id, c.id, c.user_id, c.provider_slug,"
+    f" coalesce(b.{CIPHERTEXT}, c.{CIPHERTEXT}),"
     " strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', p.give_up_after || ' seconds')"
-    " FROM provider_connections c JOIN catalogue_providers p ON p.slug = c.provider_slug"
-    " WHERE c.id = ?3"
+    " FROM b JOIN provider_connections c ON c.id = b.connection_id"
+    " JOIN catalogue_providers p ON p.slug = c.provider_slug"
 )
+_TOLD = ("status", "since", "attempt_id", "connection_id")
 _TELL = (
-    "UPDATE provider_connections SET revocation_status = ?1, revocation_since = ?2,"
-    " revocation_attempt_id = ?3, manage_url = coalesce((SELECT p.manage_url"
-    " FROM catalogue_providers p WHERE p.slug = provider_slug), manage_url) WHERE id = ?4"
+    f"WITH t AS (SELECT {value_columns(_TOLD)} FROM json_each(?1))"
+    " UPDATE provider_connections AS c SET revocation_status = t.status,"
+    " revocation_since = t.since, revocation_attempt_id = t.attempt_id,"
+    " manage_url = coalesce((SELECT p.manage_url FROM catalogue_providers p"
+    " WHERE p.slug = c.provider_slug), c.manage_url) FROM t WHERE c.id = t.connection_id"
 )
-_SETTLE = f"{_TELL} AND revocation_attempt_id = ?3"
+_SETTLE = f"{_TELL} AND c.revocation_attempt_id = t.attempt_id"
+_END = f"DELETE FROM pending_revocations WHERE attempt_id IN {LISTED}"
 _DISCONNECTED = ConnectionStatus.DISCONNECTED
-_END = "DELETE FROM pending_revocations WHERE attempt_id = ?"
 
 
 class Way(NamedTuple):
@@ -93,15 +99,17 @@ class Revocations:
 
     def move(self, db: sqlite3.Connection) -> None:
         """Copies ciphertext, before the changes of connections take it away."""
-        db.executemany(_MOVE, self._begun)
+        if self._begun:
+            db.execute(_MOVE, packed(self._begun, _BEGUN.index(CIPHERTEXT)))
 
     def write(self, db: sqlite3.Connection) -> None:
         """The rest, after these changes."""
-        db.executemany(_TELL, self._told)
+        if self._told:
+            db.execute(_TELL, (to_json(self._told),))
         if self._settled:
             mark_destroyed(db)
-            db.executemany(_SETTLE, map(_settled, self._settled))
-            db.executemany(_END, [(str(event.attempt_id),) for event in self._settled])
+            db.execute(_SETTLE, (to_json([_settled(event) for event in self._settled]),))
+            db.execute(_END, (to_json([event.attempt_id for event in self._settled]),))
 
     def _begin(
         self, attempted: ProviderTokenRevocationAttempted, late: bytes | None = None

@@ -1,0 +1,69 @@
+"""Many rows in one statement, which takes them as JSON and gives them as JSON.
+
+`sqlite3` lets go of the interpreter's lock at each step of a statement, and then waits for it: up
+to the switch interval, where the event loop is busy. A run of `executemany` is a step, and a row
+that is fetched is one.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import orjson
+
+Row: TypeAlias = tuple[Any, ...]
+
+LISTED = "(SELECT value FROM json_each(?))"
+"""The values of one parameter, a list."""
+
+
+def to_json(values: Sequence[object]) -> str:
+    """UUIDs and times as Tortoise binds them, so that its filters find them."""
+    return orjson.dumps(values, _text, orjson.OPT_PASSTHROUGH_DATETIME).decode()
+
+
+def _text(value: object) -> str:
+    return value.isoformat(" ") if isinstance(value, datetime) else str(value)
+
+
+def value_columns(columns: Sequence[str], ciphertext: str | None = None) -> str:
+    """What `json_each(?1)` has as `value`, taken apart into columns.
+
+    With a column of ciphertext, from what `packed` makes.
+    """
+    taken = [
+        f"substr(?2, value ->> '$[{n}][0]', value ->> '$[{n}][1]')"
+        if column == ciphertext
+        else f"value ->> {n}"
+        for n, column in enumerate(columns)
+    ]
+    return ", ".join(f"{value} AS {name}" for value, name in zip(taken, columns, strict=True))
+
+
+def packed(rows: Iterable[Row], place: int) -> tuple[str, bytes]:
+    """Rows as JSON, and what is binary in them, at one place of each, beside it: one after another.
+
+    The rows have place (from 1) and size of it instead.
+    """
+    together, given = bytearray(), []
+    for row in rows:
+        own = row[place]
+        where = None if own is None else (len(together) + 1, len(own))
+        together += own or b""
+        given.append((*row[:place], where, *row[place + 1 :]))
+    return to_json(given), bytes(together)
+
+
+def gathered(columns: Sequence[str]) -> str:
+    """Of a SELECT: all its rows as one value."""
+    return f"json_group_array(json_array({', '.join(columns)}))"
+
+
+def read(db: sqlite3.Connection, sql: str, values: Iterable[object]) -> list[Row]:
+    """What a SELECT of `gathered` columns finds for a list. Nothing is asked for an empty one."""
+    listed = to_json(list(values))
+    if listed == "[]":
+        return []
+    (found,) = db.execute(sql, (listed,)).fetchone()
+    return [tuple(row) for row in orjson.loads(found)]
