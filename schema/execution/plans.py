@@ -5,7 +5,7 @@ graphql-core runs the other documents. It also completes a planned operation who
 error, or is not as the schema says, so that errors are made in one place.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import CoroutineType
 from typing import Any, NamedTuple, TypeGuard, cast
 
@@ -20,11 +20,20 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    Undefined,
+    VariableDefinitionNode,
+    coerce_input_literal,
     get_argument_values,
-    get_variable_values,
+    is_non_null_type,
 )
+from graphql.execution.get_variable_signature import (
+    GraphQLVariableSignature,
+    get_variable_signature,
+)
+from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.pyutils import Path
 
+from schema.coercion import Coerce, coercion
 from schema.execution.completion import Fragments, Selections, Unplanned
 
 IS_COROUTINE = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", CoroutineType.__instancecheck__)
@@ -41,6 +50,46 @@ NO_HELPERS = GraphQLResolveInfoHelpers(gather=_unused, track=_unused)
 """An executor's own point back at it: an operation's hundred objects would be left to the cyclic
 collector, whose pauses grow with the number of open sockets.
 """
+
+
+class _Variable(NamedTuple):
+    """A variable of an operation."""
+
+    signature: GraphQLVariableSignature
+    coerce: Coerce
+
+    @classmethod
+    def of(cls, schema: GraphQLSchema, definition: VariableDefinitionNode) -> "_Variable":
+        """Raises `Unplanned`."""
+        signature = get_variable_signature(schema, definition)
+        if isinstance(signature, GraphQLError):
+            raise Unplanned
+        return cls(signature, coercion(signature.type))
+
+
+def _coerced(variables: Sequence[_Variable], given: Mapping[str, Any]) -> VariableValues | None:
+    """`get_variable_values`; None when a value does not fit.
+
+    It does not have to look for values that are nested too deep: no input type contains itself.
+    """
+    sources: dict[str, VariableValueSource] = {}
+    coerced: dict[str, Any] = {}
+    for signature, coerce in variables:
+        name, default = signature.name, signature.default
+        value = given.get(name, Undefined)
+        if value is not Undefined:
+            sources[name] = VariableValueSource(signature, value)
+            value = coerce(value)
+        elif default is not None and default.literal is not None:
+            sources[name] = VariableValueSource(signature)
+            value = coerce_input_literal(default.literal, signature.type)
+        elif not is_non_null_type(signature.type):
+            sources[name] = VariableValueSource(signature)
+            continue
+        if value is Undefined:
+            return None
+        coerced[name] = value
+    return VariableValues(sources, coerced)
 
 
 class _Root(NamedTuple):
@@ -63,7 +112,15 @@ class PlannedCall(NamedTuple):
 class Plan:
     """How to run one operation."""
 
-    __slots__ = ("_complete", "_fragments", "_operation", "_path", "_root", "_schema")
+    __slots__ = (
+        "_complete",
+        "_fragments",
+        "_operation",
+        "_path",
+        "_root",
+        "_schema",
+        "_variables",
+    )
 
     def __init__(
         self, schema: GraphQLSchema, fragments: Fragments, operation: OperationDefinitionNode
@@ -76,14 +133,15 @@ class Plan:
         self._schema = schema
         self._fragments = dict(fragments)
         self._operation = operation
+        self._variables = [
+            _Variable.of(schema, definition) for definition in operation.variable_definitions or ()
+        ]
 
     def call(self, variables: Mapping[str, Any], context: object) -> PlannedCall | None:
         """None when variables or arguments don't fit."""
         root = self._root
-        values = get_variable_values(
-            self._schema, self._operation.variable_definitions or (), dict(variables), max_errors=1
-        )
-        if isinstance(values, list):
+        values = _coerced(self._variables, variables)
+        if values is None:
             return None
         try:
             arguments = get_argument_values(root.field, root.nodes[0], values)
