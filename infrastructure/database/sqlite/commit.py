@@ -10,7 +10,7 @@ import orjson
 
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.provider_connection import ProviderConnection
-from infrastructure.database.members import Account, Member, silent
+from infrastructure.database.members import Member, silent
 from infrastructure.database.read_back import ids_to_find, of_members
 from infrastructure.database.rows.connections import (
     CIPHERTEXT,
@@ -26,9 +26,9 @@ from infrastructure.database.sqlite.batch import Batch, Found, Head
 from infrastructure.database.sqlite.json_rows import (
     LISTED,
     Row,
+    from_json,
     gathered,
     packed,
-    read,
     to_json,
     value_columns,
 )
@@ -37,11 +37,7 @@ from infrastructure.database.sqlite.revocations import Way
 from infrastructure.database.store import Outcome, OutcomeUnknown, ReadBack
 
 _CHANGING = CONNECTION_COLUMNS[FIXED:-1]
-_EVENTS = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events"
 
-_FIND_CONNECTIONS = (
-    f"SELECT {gathered(WRITTEN_COLUMNS)} FROM provider_connections WHERE id IN {LISTED}"
-)
 _FIND_WRITTEN = (
     f"SELECT {', '.join(READ_COLUMNS)}, {CIPHERTEXT} FROM provider_connections WHERE id IN {LISTED}"
 )
@@ -57,23 +53,26 @@ _CREATE_CONNECTIONS = (
     f"INSERT INTO provider_connections ({', '.join(CONNECTION_COLUMNS)})"
     f" SELECT {value_columns(CONNECTION_COLUMNS, CIPHERTEXT)} FROM json_each(?1)"
 )
-_FIND_ACCOUNTS = (
-    "SELECT user_id, provider_slug, provider_account_id FROM provider_connections"
-    " JOIN json_each(?) AS account ON user_id = account.value ->> 0"
+BEGINNING = "kind IN ('connected', 'attempted', 'revocation_attempted')"
+"""As in the index by attempt, which is used for the same kinds in the same order only."""
+_FIND = (
+    f"SELECT (SELECT {gathered(WRITTEN_COLUMNS)} FROM provider_connections"
+    " WHERE id IN (SELECT value FROM json_each(?1))),"
+    f" (SELECT {gathered(('attempt_id',))} FROM open_attempts"
+    " WHERE attempt_id IN (SELECT value FROM json_each(?2))),"
+    f" (SELECT {gathered(EVENT_COLUMNS)} FROM provider_events"
+    f" WHERE {BEGINNING} AND kind = 'attempted'"
+    " AND attempt_id IN (SELECT value FROM json_each(?3))),"
+    f" (SELECT {gathered(('attempt_id',))} FROM provider_events"
+    f" WHERE {BEGINNING} AND attempt_id IN (SELECT value FROM json_each(?4))),"
+    f" (SELECT {gathered(('user_id', 'provider_slug', 'provider_account_id'))}"
+    " FROM provider_connections JOIN json_each(?5) AS account ON user_id = account.value ->> 0"
     " AND provider_slug = account.value ->> 1 AND provider_account_id = account.value ->> 2"
-    " WHERE status <> 'disconnected'"
+    " WHERE status <> 'disconnected'),"
+    f" (SELECT {gathered(('attempt_id', 'lease'))} FROM pending_revocations"
+    " WHERE lease IS NOT NULL AND attempt_id IN (SELECT value FROM json_each(?6))),"
+    f" (SELECT {gathered(('slug', 'revocable', 'ends_grant'))} FROM catalogue_providers WHERE ?7)"
 )
-_FIND_RECORDED = (
-    f"SELECT {gathered(('attempt_id',))} FROM provider_events"
-    " WHERE kind IN ('connected', 'attempted', 'revocation_attempted')"
-    f" AND attempt_id IN {LISTED}"
-)
-_FIND_LEASES = (
-    f"SELECT {gathered(('attempt_id', 'lease'))} FROM pending_revocations WHERE lease IS NOT NULL"
-    f" AND attempt_id IN {LISTED}"
-)
-_FIND_WAYS = "SELECT slug, revocable, ends_grant FROM catalogue_providers"
-_FIND_OPEN = f"SELECT {gathered(('attempt_id',))} FROM open_attempts WHERE attempt_id IN {LISTED}"
 _OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(?)"
 _CLOSE = f"DELETE FROM open_attempts WHERE attempt_id IN {LISTED}"
 _ADVANCE_HEADS = (
@@ -98,8 +97,7 @@ _MARK_DUE = (
     " behind_since = iif(webhook_deliveries.head > webhook_deliveries.position,"
     " webhook_deliveries.behind_since, excluded.behind_since)"
 )
-_FIND_ATTEMPTED = f"{_EVENTS} WHERE kind = 'attempted' AND attempt_id IN {LISTED}"
-_READ_BACK = f"{_EVENTS} WHERE id IN {LISTED}"
+_READ_BACK = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events WHERE id IN {LISTED}"
 
 
 def commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outcome]:
@@ -154,9 +152,10 @@ def read_back(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Rea
 def _advanced(db: sqlite3.Connection, batch: Batch) -> dict[UserId, Head]:
     new = {str(user): [count, str(batch.last_ids[user])] for user, count in batch.counts.items()}
     db.execute(_ADVANCE_HEADS, (orjson.dumps(new).decode(),))
+    (found,) = db.execute(_FIND_HEADS, (to_json(list(new)),)).fetchone()
     return {
         UserId(UUID(user_id)): Head(position, EventId(UUID(previous)) if previous else None)
-        for user_id, position, previous in read(db, _FIND_HEADS, new)
+        for user_id, position, previous in from_json(found)
     }
 
 
@@ -170,38 +169,25 @@ def _mark_due(db: sqlite3.Connection, batch: Batch, heads: Mapping[UserId, Head]
 
 
 def _found(db: sqlite3.Connection, batch: Batch) -> Found:
-    rows = read(db, _FIND_CONNECTIONS, batch.connection_ids)
-    still_open = read(db, _FIND_OPEN, batch.closing)
-    attempted = [event_of(row).event for row in _listed(db, _FIND_ATTEMPTED, batch.copied)]
+    wanted = (
+        *(batch.connection_ids, batch.closing, batch.copied),
+        *(batch.repeatable, batch.accounts, batch.leased),
+    )
+    found: Sequence[Sequence[Row]] = [()] * 7
+    if any(wanted) or batch.may_revoke:
+        values = (*[to_json(listed) for listed in wanted], batch.may_revoke)
+        found = [from_json(rows) for rows in db.execute(_FIND, values).fetchone()]
+    rows, still_open, attempted, recorded, accounts, leases, ways = found
+    begun = [event_of(row).event for row in attempted]
     return Found(
         rows={ConnectionId(UUID(row[0])): row for row in rows},
         open_attempts=[AttemptId(UUID(attempt_id)) for (attempt_id,) in still_open],
-        attempted={event.attempt_id: event for event in attempted if event.attempt_id},
-        recorded=_recorded(db, batch.repeatable),
-        accounts=_accounts(db, batch.accounts),
-        leases={
-            AttemptId(UUID(attempt_id)): UUID(lease)
-            for attempt_id, lease in read(db, _FIND_LEASES, batch.leased)
-        },
-        ways=_ways(db) if batch.may_revoke else {},
+        attempted={event.attempt_id: event for event in begun if event.attempt_id},
+        recorded=[AttemptId(UUID(attempt_id)) for (attempt_id,) in recorded],
+        accounts=[(UserId(UUID(user)), slug, account) for user, slug, account in accounts],
+        leases={AttemptId(UUID(attempt_id)): UUID(lease) for attempt_id, lease in leases},
+        ways={slug: Way(*way) for slug, *way in ways},
     )
-
-
-def _ways(db: sqlite3.Connection) -> dict[str, Way]:
-    return {slug: Way(*way) for slug, *way in db.execute(_FIND_WAYS)}
-
-
-def _recorded(db: sqlite3.Connection, attempt_ids: Sequence[AttemptId]) -> set[AttemptId]:
-    found = read(db, _FIND_RECORDED, attempt_ids)
-    return {AttemptId(UUID(attempt_id)) for (attempt_id,) in found}
-
-
-def _accounts(db: sqlite3.Connection, accounts: Sequence[Account]) -> set[Account]:
-    if not accounts:
-        return set()
-    wanted = orjson.dumps([[str(user), slug, account] for user, slug, account in accounts])
-    found = db.execute(_FIND_ACCOUNTS, (wanted.decode(),)).fetchall()
-    return {(UserId(UUID(user)), slug, account) for user, slug, account in found}
 
 
 def _listed(db: sqlite3.Connection, sql: str, ids: Iterable[UUID]) -> list[Row]:

@@ -5,7 +5,6 @@ to the switch interval, where the event loop is busy. A run of `executemany` is 
 that is fetched is one.
 """
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -60,10 +59,6 @@ def gathered(columns: Sequence[str]) -> str:
     return f"json_group_array(json_array({', '.join(columns)}))"
 
 
-def read(db: sqlite3.Connection, sql: str, values: Iterable[object]) -> list[Row]:
-    """What a SELECT of `gathered` columns finds for a list. Nothing is asked for an empty one."""
-    listed = to_json(list(values))
-    if listed == "[]":
-        return []
-    (found,) = db.execute(sql, (listed,)).fetchone()
-    return [tuple(row) for row in orjson.loads(found)]
+def from_json(gathered_rows: str) -> list[Row]:
+    """The rows that a SELECT of `gathered` columns has found."""
+    return [tuple(row) for row in orjson.loads(gathered_rows)]

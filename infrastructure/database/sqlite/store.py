@@ -28,7 +28,7 @@ from infrastructure.database.sqlite.bulk import (
     insert_connections,
     replace_credentials,
 )
-from infrastructure.database.sqlite.commit import commit, read_back, text_row
+from infrastructure.database.sqlite.commit import BEGINNING, commit, read_back, text_row
 from infrastructure.database.sqlite.connection import BUSY_TIMEOUT, connect
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import (
@@ -46,13 +46,11 @@ T = TypeVar("T")
 LOOK_AGAIN = 0.0003
 """Seconds."""
 
-_BEGINNING = "'connected', 'attempted', 'revocation_attempted'"
-"""As in the index by attempt, which is used for the same kinds in the same order only."""
 _ABANDONED = (
     "SELECT attempt_id FROM open_attempts WHERE attempt_id > ?1"
     " AND (?2 IS NULL OR opened_at <= strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', ?2))"
     " AND (?4 IS NULL OR EXISTS (SELECT 1 FROM provider_events e"
-    f" WHERE e.attempt_id = open_attempts.attempt_id AND e.kind IN ({_BEGINNING})"
+    f" WHERE e.attempt_id = open_attempts.attempt_id AND {BEGINNING}"
     " AND e.initiator IN (SELECT value FROM json_each(?4))))"
     " ORDER BY attempt_id LIMIT ?3"
 )

@@ -56,6 +56,7 @@ async def test_read_that_fails_says_why_to_the_log_and_raises_an_error_of_ours(
         other.execute("ALTER TABLE provider_events RENAME TO elsewhere")
         other.execute("ALTER TABLE provider_connections RENAME TO nowhere")
         other.execute("ALTER TABLE open_attempts RENAME TO anywhere")
+        other.execute("ALTER TABLE log_heads RENAME TO somewhere")
     reads = [
         node.log.read(EventCursor.start(a_user()), 10),
         node.log.page(a_user(), PageRequest(limit=1)),
