@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable
 
-FASTEST, SLOWEST = 2_000.0, 10.0
+FASTEST, SLOWEST = 2_000.0, 5.0
 """Turns a second, of all deliveries of a node beside commands."""
 LATE = 0.003
 """Seconds by which a timer is late when the event loop has too much to do."""
 GROWTH = 1.03
-PATIENCE = 1.0
+PATIENCE = 3.0
 """Seconds for which one turn is waited for, at most."""
 
 

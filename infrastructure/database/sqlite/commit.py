@@ -90,9 +90,10 @@ _APPEND = (
     f" SELECT {value_columns(EVENT_COLUMNS)} FROM json_each(?1) ORDER BY key"
 )
 _MARK_DUE = (
-    "INSERT INTO webhook_deliveries (endpoint_id, user_id, position, head)"
-    " SELECT e.id, h.key, iif(e.from_start, 0, h.value ->> 0), h.value ->> 1"
-    " FROM webhook_endpoints AS e, json_each(?) AS h WHERE e.state <> 'removed'"
+    "WITH n AS MATERIALIZED (SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', 'now') AS now)"
+    " INSERT INTO webhook_deliveries (endpoint_id, user_id, position, head, due_at, behind_since)"
+    " SELECT e.id, h.key, iif(e.from_start, 0, h.value ->> 0), h.value ->> 1, n.now, n.now"
+    " FROM n, webhook_endpoints AS e, json_each(?) AS h WHERE e.state <> 'removed'"
     " ON CONFLICT (endpoint_id, user_id) DO UPDATE SET head = excluded.head,"
     " behind_since = iif(webhook_deliveries.head > webhook_deliveries.position,"
     " webhook_deliveries.behind_since, excluded.behind_since)"
