@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 PAGE_SIZE = 200
 AT_ONCE = 8
-"""Reads, so that commands find a connection to the database while everybody subscribes again."""
+"""Reads, so that commands find a connection to the database while all clients subscribe again."""
 PATIENCE = 30.0
 
 Done: TypeAlias = Callable[[Sequence[RecordedEvent] | None], None]

@@ -307,9 +307,10 @@ WITH patience AS MATERIALIZED (
     RETURNING user_id, position, previous_id
 ), due AS (
     INSERT INTO webhook_deliveries AS d (endpoint_id, user_id, position, head)
-    SELECT e.id, head.user_id, CASE WHEN e.from_start THEN 0 ELSE head.position -
-        (SELECT count(*) FROM accepted a WHERE a.user_id = head.user_id) END, head.position
-    FROM head, webhook_endpoints e -- as this statement sees them
+    SELECT e.id, head.user_id,
+        CASE WHEN e.from_start THEN 0 ELSE head.position - a.events END, head.position
+    FROM webhook_endpoints e -- as this statement sees them
+        CROSS JOIN head JOIN accepted a ON a.user_id = head.user_id AND a.place = 1
     WHERE e.state <> 'removed'
     ORDER BY e.id, head.user_id
     ON CONFLICT (endpoint_id, user_id) DO UPDATE SET

@@ -1,11 +1,14 @@
 """Reading a SQLite file beside its writer."""
 
 import asyncio
+import re
+import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tortoise.exceptions import OperationalError
@@ -13,6 +16,7 @@ from tortoise.exceptions import OperationalError
 from domain.events import EventCursor
 from domain.ports import NotFound, PageRequest, StorageError
 from domain.provider_connection import ProviderConnection
+from infrastructure.database.sqlite import commit, revocations, store
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.database import SqliteDatabase
 from infrastructure.database.sqlite.migrate import migrate_sqlite
@@ -158,3 +162,29 @@ def break_pages_of(path: Path, filling: bytes) -> int:
             broken += 1
     path.write_bytes(pages)
     return broken
+
+
+SMALL = {"json_each", "account", "h", "n", "CONSTANT", "catalogue_providers", "e"}
+"""Lists that are given, and tables with a row for each provider or endpoint."""
+STATEMENTS = [
+    (module, name)
+    for module in (commit, revocations, store)
+    for name, value in vars(module).items()
+    if isinstance(value, str) and re.match(r"(SELECT|INSERT|UPDATE|DELETE|WITH) ", value)
+]
+
+
+def plan(db: sqlite3.Connection, sql: str) -> list[str]:
+    numbered = re.findall(r"\?(\d)", sql)
+    values = ["[]"] * (max(map(int, numbered)) if numbered else sql.count("?"))
+    return [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+@pytest.mark.parametrize(("module", "name"), STATEMENTS, ids=[name for _, name in STATEMENTS])
+def test_no_table_is_read_as_a_whole(module: ModuleType, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "unplug.sqlite3"
+    migrate_sqlite(path)
+    with closing(sqlite3.connect(path)) as db:
+        steps = plan(db, getattr(module, name))
+    scanned = {step.split()[1] for step in steps if step.startswith("SCAN ")}
+    assert scanned <= SMALL
