@@ -33,7 +33,7 @@ from infrastructure.database.sqlite.json_rows import (
     value_columns,
 )
 from infrastructure.database.sqlite.purge import mark_destroyed
-from infrastructure.database.sqlite.revocations import Way
+from infrastructure.database.sqlite.revocations import TELL, TOLD, Way
 from infrastructure.database.store import Outcome, OutcomeUnknown, ReadBack
 
 _CHANGING = CONNECTION_COLUMNS[FIXED:-1]
@@ -42,12 +42,13 @@ _FIND_WRITTEN = (
     f"SELECT {', '.join(READ_COLUMNS)}, {CIPHERTEXT} FROM provider_connections WHERE id IN {LISTED}"
 )
 _CIPHERTEXT = CONNECTION_COLUMNS.index(CIPHERTEXT)
-_KEPT = f"coalesce(n.{CIPHERTEXT}, iif(n.credential_type IS NULL, NULL, c.{CIPHERTEXT}))"
-_NEW = {name: _KEPT if name == CIPHERTEXT else f"n.{name}" for name in _CHANGING}
+_KEPT = f"coalesce(t.{CIPHERTEXT}, iif(t.credential_type IS NULL, NULL, c.{CIPHERTEXT}))"
+_NEW = {name: _KEPT if name == CIPHERTEXT else f"t.{name}" for name in _CHANGING}
 _CHANGE_CONNECTIONS = (
-    f"WITH n AS (SELECT {value_columns(CONNECTION_COLUMNS, CIPHERTEXT)} FROM json_each(?1))"
-    f" UPDATE provider_connections AS c SET {', '.join(f'{k} = {v}' for k, v in _NEW.items())},"
-    " version = c.version + 1 FROM n WHERE c.id = n.id"
+    f"WITH t AS (SELECT {value_columns((*CONNECTION_COLUMNS, *TOLD), CIPHERTEXT)}"
+    " FROM json_each(?1)) UPDATE provider_connections AS c"
+    f" SET {', '.join(f'{k} = {v}' for k, v in _NEW.items())}, {TELL}, version = c.version + 1"
+    " FROM t WHERE c.id = t.id"
 )
 _CREATE_CONNECTIONS = (
     f"INSERT INTO provider_connections ({', '.join(CONNECTION_COLUMNS)})"
@@ -114,7 +115,8 @@ def commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outcom
         db.execute(_CREATE_CONNECTIONS, packed(batch.created, _CIPHERTEXT))
     batch.revocations.move(db)
     if batch.changes:
-        db.execute(_CHANGE_CONNECTIONS, packed(batch.changes, _CIPHERTEXT))
+        told = [(*row, *batch.revocations.take_told(row[0])) for row in batch.changes]
+        db.execute(_CHANGE_CONNECTIONS, packed(told, _CIPHERTEXT))
     batch.revocations.write(db)
     _listed(db, _OPEN, batch.opened)
     _listed(db, _CLOSE, batch.closed)

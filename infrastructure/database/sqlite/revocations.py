@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from domain.events import ProviderEvent, ProviderTokenRevocationAttempted
@@ -24,17 +24,27 @@ _MOVE = (
     " FROM b JOIN provider_connections c ON c.id = b.connection_id"
     " JOIN catalogue_providers p ON p.slug = c.provider_slug"
 )
-_TOLD = ("status", "since", "attempt_id", "connection_id")
-_TELL = (
-    f"WITH t AS (SELECT {value_columns(_TOLD)} FROM json_each(?1))"
-    " UPDATE provider_connections AS c SET revocation_status = t.status,"
-    " revocation_since = t.since, revocation_attempt_id = t.attempt_id,"
-    " manage_url = coalesce((SELECT p.manage_url FROM catalogue_providers p"
-    " WHERE p.slug = c.provider_slug), c.manage_url) FROM t WHERE c.id = t.connection_id"
+TOLD = ("told_status", "told_since", "told_attempt_id")
+"""What becomes of a connection's tokens; NULL leaves what is known."""
+TELL = (
+    "revocation_status = coalesce(t.told_status, c.revocation_status),"
+    " revocation_since = coalesce(t.told_since, c.revocation_since), revocation_attempt_id ="
+    " iif(t.told_status IS NULL, c.revocation_attempt_id, t.told_attempt_id),"
+    " manage_url = iif(t.told_status IS NULL, c.manage_url, coalesce((SELECT p.manage_url"
+    " FROM catalogue_providers p WHERE p.slug = c.provider_slug), c.manage_url))"
 )
-_SETTLE = f"{_TELL} AND c.revocation_attempt_id = t.attempt_id"
+"""Of an UPDATE of connections `c` from `t` with these columns."""
+_TELL = (
+    f"WITH t AS (SELECT {value_columns(('id', *TOLD))} FROM json_each(?1))"
+    f" UPDATE provider_connections AS c SET {TELL} FROM t WHERE c.id = t.id"
+)
+_SETTLE = f"{_TELL} AND c.revocation_attempt_id = t.told_attempt_id"
 _END = f"DELETE FROM pending_revocations WHERE attempt_id IN {LISTED}"
 _DISCONNECTED = ConnectionStatus.DISCONNECTED
+
+
+Told: TypeAlias = tuple[str | None, str | None, str | None]
+"""Of the columns `TOLD`."""
 
 
 class Way(NamedTuple):
@@ -63,7 +73,7 @@ class Revocations:
         self._leases = dict(leases)
         self._ways = ways
         self._begun: list[tuple[str, bytes | None, str]] = []
-        self._told: list[tuple[str, str, str | None, str]] = []
+        self._told: dict[str, Told] = {}
         self._settled: list[ProviderEvent] = []
 
     def are_held(self, write: Write) -> bool:
@@ -97,15 +107,20 @@ class Revocations:
             del self._leases[event.attempt_id]
             self._settled.append(event)
 
+    def take_told(self, connection_id: str) -> "Told":
+        """What a change of this connection is to say as well."""
+        return self._told.pop(connection_id, (None, None, None))
+
     def move(self, db: sqlite3.Connection) -> None:
         """Copies ciphertext, before the changes of connections take it away."""
         if self._begun:
             db.execute(_MOVE, packed(self._begun, _BEGUN.index(CIPHERTEXT)))
 
     def write(self, db: sqlite3.Connection) -> None:
-        """The rest, after these changes."""
+        """The rest, after these changes, which have taken what was to be told of them."""
         if self._told:
-            db.execute(_TELL, (to_json(self._told),))
+            told = [(connection_id, *told) for connection_id, told in self._told.items()]
+            db.execute(_TELL, (to_json(told),))
         if self._settled:
             mark_destroyed(db)
             db.execute(_SETTLE, (to_json([_settled(event) for event in self._settled]),))
@@ -125,9 +140,9 @@ class Revocations:
         attempt_id: AttemptId | None = None,
     ) -> None:
         since, named = attempted.occurred_at.isoformat(" "), str(attempt_id) if attempt_id else None
-        self._told.append((status, since, named, str(attempted.connection_id)))
+        self._told[str(attempted.connection_id)] = (status, since, named)
 
 
 def _settled(event: ProviderEvent) -> tuple[str, str, str, str]:
     since = event.occurred_at.isoformat(" ")
-    return settled_status(event), since, str(event.attempt_id), str(event.connection_id)
+    return str(event.connection_id), settled_status(event), since, str(event.attempt_id)

@@ -1,0 +1,44 @@
+import asyncio
+from collections.abc import Sequence
+
+from domain.events import EventCursor, RecordedEvent
+from infrastructure.live.log_reader import AT_ONCE, LogReader
+from tests.support.ids import a_user
+from tests.support.logs import GrowingLog
+from tests.support.woken import eventually
+
+
+class SlowLog(GrowingLog):
+    """Counts the reads that are under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_way = self.most_under_way = 0
+        self.allowed = asyncio.Event()
+
+    async def read(self, after: EventCursor, limit: int) -> Sequence[RecordedEvent]:
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        await self.allowed.wait()
+        self.under_way -= 1
+        return await super().read(after, limit)
+
+
+async def test_many_who_read_leave_connections_to_commands() -> None:
+    log, done = SlowLog(), asyncio.Event()
+    answers: list[Sequence[RecordedEvent] | None] = []
+
+    def answered(page: Sequence[RecordedEvent] | None) -> None:
+        answers.append(page)
+        if len(answers) == 10 * AT_ONCE:
+            done.set()
+
+    async with LogReader(log) as reader:
+        for number in range(10 * AT_ONCE):
+            reader.read(EventCursor.start(a_user(number)), lambda: True, answered)
+        await eventually(lambda: log.under_way == AT_ONCE)
+        log.allowed.set()
+        await done.wait()
+
+    assert log.most_under_way == AT_ONCE
+    assert answers == [[]] * 10 * AT_ONCE
