@@ -28,7 +28,7 @@ READS = (
 STREAM = "subscription { providerEvents { id } }"
 REPORT = """mutation ($input: ReportAccessLostInput!) { reportAccessLost(input: $input) {
   __typename ... on Error { message } } }"""
-TABLES = ("provider_connections", "provider_events")
+TABLES = ("provider_connections", "provider_events", "log_heads")
 
 SQLITE_CHANGES = f"""
 CREATE TRIGGER refuse_change BEFORE UPDATE ON provider_connections
