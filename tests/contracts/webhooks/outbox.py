@@ -118,6 +118,13 @@ class Outbox:
             yield workers
             self._nodes.remove(workers)
 
+    async def settled(self, within: float = 20.0) -> None:
+        """Nothing is under way."""
+        statement = Statement("SELECT user_id FROM webhook_deliveries WHERE lease IS NOT NULL")
+        async with asyncio.timeout(within):
+            while await self.store.execute(statement):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     async def delivered(self, endpoint_ids: Sequence[UUID], within: float = 20.0) -> None:
         """Until no user is behind."""
         async with asyncio.timeout(within):

@@ -48,6 +48,7 @@ async def test_an_endpoint_that_comes_back_is_sent_everything_at_once(outbox: Ou
                 await outbox.publish(user)
             await there.arrived(1)
             await pause_of(outbox, endpoint_id, 1)
+            await outbox.settled()  # what was under way with the first one
             before = len(there.ids)
             assert before <= 8
             await outbox.pass_time(7)
