@@ -5,6 +5,7 @@ to the switch interval, where the event loop is busy. A run of `executemany` is 
 that is fetched is one.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -17,9 +18,18 @@ LISTED = "(SELECT value FROM json_each(?))"
 """The values of one parameter, a list."""
 
 
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
 def to_json(values: Sequence[object]) -> str:
-    """UUIDs and times as Tortoise binds them, so that its filters find them."""
-    return orjson.dumps(values, _text, orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    """UUIDs and times as Tortoise binds them, so that its filters find them.
+
+    Raises `ValueError` for a NUL, at which SQLite would cut the text off; PostgreSQL refuses it.
+    """
+    text = orjson.dumps(values, _text, orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    if "u0000" in text and _NUL.search(text):
+        raise ValueError("a text has a NUL")
+    return text
 
 
 def _text(value: object) -> str:

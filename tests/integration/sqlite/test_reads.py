@@ -19,6 +19,7 @@ from domain.provider_connection import ProviderConnection
 from infrastructure.database.sqlite import commit, revocations, store
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.database import SqliteDatabase
+from infrastructure.database.sqlite.json_rows import to_json
 from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.database.store import Abandoned
 from infrastructure.persistence.all_events import AllEventsCursor, TortoiseAllEvents
@@ -162,6 +163,16 @@ def break_pages_of(path: Path, filling: bytes) -> int:
             broken += 1
     path.write_bytes(pages)
     return broken
+
+
+def test_a_nul_cuts_no_text_off() -> None:
+    for text in ("\0", "a\0b", "\\\0"):
+        with pytest.raises(ValueError, match="NUL"):
+            to_json([text])
+    for text in ("u0000", "\\u0000", "\\\\u0000", '"\\\n\x01', "🦊"):
+        with closing(sqlite3.connect(":memory:")) as db:
+            found = db.execute("SELECT value FROM json_each(?)", (to_json([text]),)).fetchone()
+        assert found == (text,)
 
 
 SMALL = {"json_each", "account", "h", "n", "CONSTANT", "catalogue_providers", "e"}
