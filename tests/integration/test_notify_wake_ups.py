@@ -1,9 +1,13 @@
 import asyncio
 import base64
+import contextlib
 import os
+import select
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -135,8 +139,22 @@ async def test_a_message_that_is_read_as_the_connection_ends_does_no_harm(
         payload = base64.b64encode(ALICE.bytes).decode()
         # The loop stands still meanwhile: it reads the message in the turn in which the node stops.
         postgres_server.execute(f"SELECT pg_notify('{CHANNEL}', '{payload}')", "postgres")
+        wait_for_bytes_from(postgres_server.port)
         await asyncio.sleep(0)
     assert (faults, woken.times) == ([], 1)
+
+
+def wait_for_bytes_from(port: int) -> None:
+    """Holds the process up until a connection of its own to that port has something to read."""
+    for descriptor in filter(Path.is_socket, Path("/proc/self/fd").iterdir()):
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(fileno=os.dup(int(descriptor.name))) as ours,
+        ):
+            if ours.getpeername()[1:2] == (port,):
+                assert select.select([ours], [], [], 10)[0]
+                return
+    pytest.fail("there is no such connection")
 
 
 async def test_leaves_no_connection_behind(postgres_server: PostgresServer) -> None:
