@@ -14,10 +14,9 @@ _SQLITE_TIME = "strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'{})"
 class Statement:
     """One statement with parameters `$1`, `$2`, …; `postgres` replaces the text there.
 
-    `@now` is the database's clock, `@after($1)` so many seconds later (a float), `@is_due` tells
-    the deliveries that are due, `@skip_locked` locks the rows of a SELECT and leaves those out that
-    others have locked. `destroys` says that it takes secrets out of the database, of which nothing
-    is to be left in a file.
+    `@now` is the database's clock, `@after($1)` so many seconds later (a float), `@skip_locked`
+    locks the rows of a SELECT and leaves those out that others have locked. `destroys` says that it
+    takes secrets out of the database, of which nothing is to be left in a file.
     """
 
     text: str
@@ -28,10 +27,9 @@ class Statement:
         """For one dialect."""
         if dialect == "sqlite":
             text = _AFTER.sub(lambda it: _SQLITE_TIME.format(f", {it[1]} || ' seconds'"), self.text)
-            text = text.replace("@now", _SQLITE_TIME.format("")).replace("@skip_locked", "")
-            return text.replace("@is_due", "head > position AND NOT stopped")
+            return text.replace("@now", _SQLITE_TIME.format("")).replace("@skip_locked", "")
         text = _AFTER.sub(
             r"(clock_timestamp() + make_interval(secs => \1))", self.postgres or self.text
         )
-        text = text.replace("@skip_locked", "FOR UPDATE SKIP LOCKED").replace("@is_due", "is_due")
+        text = text.replace("@skip_locked", "FOR UPDATE SKIP LOCKED")
         return text.replace("@now", "clock_timestamp()")

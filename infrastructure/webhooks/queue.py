@@ -17,7 +17,7 @@ from infrastructure.database.store import Store
 _CLAIM = Statement(
     "WITH due AS MATERIALIZED ("
     " SELECT endpoint_id, user_id FROM webhook_deliveries"
-    " WHERE endpoint_id = $1 AND @is_due AND due_at <= @now"
+    " WHERE endpoint_id = $1 AND is_due AND due_at <= @now"
     " AND EXISTS (SELECT 1 FROM webhook_endpoints WHERE id = $1 AND state = 'active'"
     " AND (failures = 0 OR $5)) ORDER BY due_at LIMIT $2 @skip_locked)"
     " UPDATE webhook_deliveries SET lease = $3, due_at = @after($4)"

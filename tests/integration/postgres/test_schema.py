@@ -14,6 +14,7 @@ from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.postgres.migrate import migrate_postgres
 from tests.contracts.worlds.world import NOW, active, attempted
+from tests.support import version_4
 from tests.support.ids import a_connection, a_user
 
 USER, CONNECTION = a_user(1), a_connection(2)
@@ -131,3 +132,26 @@ async def test_an_attempt_has_one_outcome_of_either_kind(db: asyncpg.Connection)
     await db.execute(insert, uuid7(), 2, "succeeded", NOW, None)
     with pytest.raises(asyncpg.UniqueViolationError):
         await db.execute(insert, uuid7(), 3, "failed", NOW, "interrupted")
+
+
+async def test_deliveries_that_were_due_are_due(empty: PostgresOptions) -> None:
+    connection = await asyncpg.connect(empty.url)
+    for migration in migrations("postgres")[:4]:
+        await connection.execute(migration.sql)
+    await connection.execute("INSERT INTO schema_version VALUES (4, now())")
+    await connection.copy_records_to_table(
+        "webhook_deliveries", records=version_4.ROWS, columns=version_4.COLUMNS
+    )
+    await migrate_postgres(empty.url)
+    due = await connection.fetch("SELECT user_id FROM webhook_deliveries WHERE is_due")
+    assert [row["user_id"] for row in due] == [version_4.BEHIND]
+    await connection.close()
+
+
+async def test_an_advancing_head_writes_no_index(db: asyncpg.Connection) -> None:
+    """Else no update of a delivery is heap-only, and each leaves an entry until the next vacuum."""
+    indexes = await db.fetch(
+        "SELECT indexdef FROM pg_indexes WHERE tablename = 'webhook_deliveries'"
+    )
+    assert len(indexes) == 3
+    assert not [index["indexdef"] for index in indexes if "head" in index["indexdef"]]
