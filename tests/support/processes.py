@@ -171,6 +171,15 @@ class Server:
         without_credentials("".join(self.output))
         return status
 
+    def logged(self, event: str, times: int = 1) -> list[dict[str, Any]]:
+        """The log's lines of that name, once there are so many."""
+        with self._printed:
+            assert self._printed.wait_for(lambda: len(self._named(event)) >= times, DEADLINE)
+            return self._named(event)
+
+    def _named(self, event: str) -> list[dict[str, Any]]:
+        return [entry for entry in self.log if entry["event"] == event]
+
     def output_with(self, text: str) -> str:
         """All that it printed, once `text` is in it."""
         with self._printed:
@@ -200,7 +209,9 @@ class Server:
                     entry = json.loads(line)
                 except ValueError:
                     entry = {"event": line.rstrip("\n"), "level": "text"}
-                self.log.append(entry)
+                with self._printed:
+                    self.log.append(entry)
+                    self._printed.notify_all()
                 if entry.get("event") == "started":
                     started.put(entry)
         started.put(None)

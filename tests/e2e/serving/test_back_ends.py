@@ -171,7 +171,7 @@ def test_connection_from_its_beginning_to_its_end(services: Services) -> None:
     listed = services.data(LIST, user=str(USER))["edges"]
     assert [edge["node"] for edge in listed] == [{"id": connection["id"], "status": "DISCONNECTED"}]
 
-    reads = [line for line in services.server.log if line["event"] == "credentials_read"]
+    reads = services.server.logged("credentials_read", times=2)
     assert [(line["service"], line["connection_id"], line["outcome"]) for line in reads] == [
         ("sync", connection["id"], "ok"),
         ("sync", connection["id"], "ConnectionDisconnected"),
