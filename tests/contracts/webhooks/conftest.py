@@ -21,5 +21,6 @@ async def outbox(tmp_path: Path) -> AsyncIterator[Outbox]:
     world = await (PostgresWorld if SERVER in os.environ else SqliteWorld).open(tmp_path)
     outbox = Outbox(world)
     yield outbox
-    assert await outbox.store.execute(_WRONG) == []
+    wrong = await outbox.store.execute(_WRONG)
     await world.aclose()
+    assert wrong == []
