@@ -44,8 +44,9 @@ _RESUME_USERS = Statement(
 )
 _EVENT = Statement("SELECT user_id, position FROM provider_events WHERE id = $1")
 _SKIP = Statement(
-    "UPDATE webhook_deliveries SET position = $3, tries = 0, stopped = false, due_at = @now,"
-    " lease = NULL WHERE endpoint_id = $1 AND user_id = $2 AND position = $3 - 1 AND head >= $3"
+    "UPDATE webhook_deliveries SET position = $3, head = @log_end, tries = 0, stopped = false,"
+    " due_at = @now, lease = NULL"
+    " WHERE endpoint_id = $1 AND user_id = $2 AND position = $3 - 1 AND head >= $3"
     " RETURNING user_id"
 )
 _SECRETS = Statement("SELECT id, endpoint_id, encrypted_secret FROM webhook_secrets ORDER BY id")

@@ -17,7 +17,7 @@ from infrastructure.database.store import Store
 _CLAIM = Statement(
     "WITH due AS MATERIALIZED ("
     " SELECT endpoint_id, user_id FROM webhook_deliveries"
-    " WHERE endpoint_id = $1 AND is_due AND due_at <= @now"
+    " WHERE endpoint_id = $1 AND @is_due AND due_at <= @now"
     " AND EXISTS (SELECT 1 FROM webhook_endpoints WHERE id = $1 AND state = 'active'"
     " AND (failures = 0 OR $5)) ORDER BY due_at LIMIT $2 @skip_locked)"
     " UPDATE webhook_deliveries SET lease = $3, due_at = @after($4)"
@@ -25,8 +25,8 @@ _CLAIM = Statement(
     " RETURNING user_id, position, head, tries"
 )
 _SETTLE = Statement(
-    "UPDATE webhook_deliveries SET position = $4, tries = $5, stopped = $6, due_at = @after($7),"
-    " behind_since = coalesce($8, behind_since), lease = NULL"
+    "UPDATE webhook_deliveries SET position = $4, head = @log_end, tries = $5, stopped = $6,"
+    " due_at = @after($7), behind_since = coalesce($8, behind_since), lease = NULL"
     " WHERE endpoint_id = $1 AND user_id = $2 AND lease = $3"
     # A restore may have brought the lease back, and taken the event away.
     " AND (EXISTS (SELECT 1 FROM provider_events AS e WHERE e.id = $9"

@@ -38,7 +38,7 @@ _ACTIVATE = Statement(
 )
 _DUE = Statement(
     "SELECT count(*) AS due FROM (SELECT 1 FROM webhook_deliveries WHERE endpoint_id = $1"
-    " AND is_due LIMIT $2) AS counted"
+    " AND @is_due LIMIT $2) AS counted"
 )
 _USERS = Statement("SELECT user_id FROM log_heads WHERE user_id > $1 ORDER BY user_id LIMIT $2")
 _HISTORY_DUE = Statement(

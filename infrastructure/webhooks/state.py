@@ -15,7 +15,7 @@ SHOWN = 5
 
 _BEHIND = Statement(
     "SELECT count(*) AS behind, min(behind_since) AS since, @now AS now FROM (SELECT behind_since"
-    " FROM webhook_deliveries WHERE endpoint_id = $1 AND is_due"
+    " FROM webhook_deliveries WHERE endpoint_id = $1 AND @is_due"
     " ORDER BY due_at LIMIT $2) AS counted"
 )
 _STOPPED = Statement(

@@ -95,10 +95,13 @@ _MARK_DUE = (
     " INSERT INTO webhook_deliveries (endpoint_id, user_id, position, head, due_at, behind_since)"
     " SELECT e.id, h.key, iif(e.from_start, 0, h.value ->> 0), h.value ->> 1, n.now, n.now"
     " FROM n, webhook_endpoints AS e, json_each(?) AS h WHERE e.state <> 'removed'"
+    " AND NOT EXISTS (SELECT 1 FROM webhook_deliveries AS d WHERE d.endpoint_id = e.id"
+    " AND d.user_id = h.key AND d.head > d.position AND NOT d.stopped)"
     " ON CONFLICT (endpoint_id, user_id) DO UPDATE SET head = excluded.head,"
     " behind_since = iif(webhook_deliveries.head > webhook_deliveries.position,"
     " webhook_deliveries.behind_since, excluded.behind_since)"
 )
+"""A row that is due already is left as it is: what moves its position reads the log's end."""
 _READ_BACK = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events WHERE id IN {LISTED}"
 
 

@@ -115,6 +115,18 @@ async def test_an_event_that_is_refused_ten_times_waits_for_an_operator(outbox: 
     ]
 
 
+async def test_a_skipped_event_takes_no_later_one_along(outbox: Outbox) -> None:
+    async with receiver() as there:
+        endpoint_id, _ = await outbox.add(there.url)
+        async with outbox.node():
+            pass  # which makes the endpoint active
+        skipped, *later = await outbox.publish(ALICE, times=3)
+        assert await outbox.managed.skip(endpoint_id, skipped.event.id)
+        async with outbox.node():
+            await outbox.delivered([endpoint_id])
+    assert there.ids == [recorded.event.id for recorded in later]
+
+
 async def test_an_event_that_breaks_its_receiver_does_not_stop_the_others(outbox: Outbox) -> None:
     """It answers 500 to one user's event only."""
     async with receiver() as there:

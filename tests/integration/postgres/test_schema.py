@@ -14,7 +14,6 @@ from infrastructure.database.postgres.connection import PostgresOptions
 from infrastructure.database.postgres.database import PostgresDatabase
 from infrastructure.database.postgres.migrate import migrate_postgres
 from tests.contracts.worlds.world import NOW, active, attempted
-from tests.support import version_4
 from tests.support.ids import a_connection, a_user
 
 USER, CONNECTION = a_user(1), a_connection(2)
@@ -139,12 +138,20 @@ async def test_deliveries_that_were_due_are_due(empty: PostgresOptions) -> None:
     for migration in migrations("postgres")[:4]:
         await connection.execute(migration.sql)
     await connection.execute("INSERT INTO schema_version VALUES (4, now())")
+    behind, up_to_date, stopped = a_user(1), a_user(2), a_user(3)
+    endpoint_id = uuid7()
     await connection.copy_records_to_table(
-        "webhook_deliveries", records=version_4.ROWS, columns=version_4.COLUMNS
+        "webhook_deliveries",
+        records=[
+            (endpoint_id, behind, 1, 2, False),
+            (endpoint_id, up_to_date, 2, 2, False),
+            (endpoint_id, stopped, 1, 2, True),
+        ],
+        columns=("endpoint_id", "user_id", "position", "head", "stopped"),
     )
     await migrate_postgres(empty.url)
     due = await connection.fetch("SELECT user_id FROM webhook_deliveries WHERE is_due")
-    assert [row["user_id"] for row in due] == [version_4.BEHIND]
+    assert [row["user_id"] for row in due] == [behind]
     await connection.close()
 
 

@@ -13,7 +13,6 @@ from infrastructure.database.migrate import latest, migrations
 from infrastructure.database.sqlite.connection import connect
 from infrastructure.database.sqlite.migrate import migrate_sqlite
 from infrastructure.failures import OperatorError
-from tests.support import version_4
 
 MIGRATE = """
 import sys
@@ -107,30 +106,3 @@ async def test_what_is_no_database_is_refused_and_not_made(
     migrate_sqlite(other)
     async with open_database(f"sqlite://{other}"):
         pass
-
-
-def test_deliveries_that_were_due_are_due(path: Path) -> None:
-    with closing(connect(path)) as db:
-        for migration in migrations("sqlite")[:4]:
-            db.executescript(migration.sql)
-        db.execute("INSERT INTO schema_version VALUES (4, '')")
-        db.executemany(
-            f"INSERT INTO webhook_deliveries ({', '.join(version_4.COLUMNS)})"  # noqa: S608
-            " VALUES (?, ?, ?, ?, ?)",
-            [(str(endpoint), str(user), *rest) for endpoint, user, *rest in version_4.ROWS],
-        )
-    migrate_sqlite(path)
-    with closing(connect(path)) as db:
-        due = db.execute("SELECT user_id FROM webhook_deliveries WHERE is_due").fetchall()
-    assert due == [(str(version_4.BEHIND),)]
-
-
-def test_an_advancing_head_writes_no_index(path: Path) -> None:
-    """Most users of a busy server are due already when they are marked again."""
-    migrate_sqlite(path)
-    with closing(connect(path)) as db:
-        indexes = db.execute(
-            "SELECT sql FROM sqlite_schema WHERE tbl_name = 'webhook_deliveries' AND type = 'index'"
-        ).fetchall()
-    assert len(indexes) == 2
-    assert not [sql for (sql,) in indexes if "head" in sql]
