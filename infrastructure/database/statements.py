@@ -20,7 +20,7 @@ _WORDS = {
         "@now": "clock_timestamp()",
         "@skip_locked": "FOR UPDATE SKIP LOCKED",
         "@is_due": "is_due",
-        "@log_end": "head",
+        "@log_end": f"greatest(head, {_LOG_END[:-1]} FOR SHARE))",
     },
 }
 

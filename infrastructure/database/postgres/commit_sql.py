@@ -305,20 +305,14 @@ WITH patience AS MATERIALIZED (
         event_id = excluded.event_id,
         previous_id = h.event_id
     RETURNING user_id, position, previous_id
-), due AS (
-    INSERT INTO webhook_deliveries AS d (endpoint_id, user_id, position, head)
-    SELECT e.id, head.user_id,
-        CASE WHEN e.from_start THEN 0 ELSE head.position - a.events END, head.position
-    FROM webhook_endpoints e -- as this statement sees them
-        CROSS JOIN head JOIN accepted a ON a.user_id = head.user_id AND a.place = 1
-    WHERE e.state <> 'removed'
-    ORDER BY e.id, head.user_id
-    ON CONFLICT (endpoint_id, user_id) DO UPDATE SET
-        head = excluded.head,
-        behind_since = CASE WHEN d.head > d.position THEN d.behind_since
-            ELSE excluded.behind_since END
+), due AS MATERIALIZED (
+    SELECT mark_due(array_agg(head.user_id), array_agg((head.position - a.events)::int),
+        array_agg(head.position))
+    FROM head JOIN accepted a ON a.user_id = head.user_id AND a.place = 1
+    HAVING EXISTS (SELECT 1 FROM webhook_endpoints WHERE state <> 'removed')
 ), ordered AS MATERIALIZED (
     SELECT next_commit_order() AS commit_order -- once, and not once a row
+    WHERE (SELECT count(*) FROM due) >= 0 -- which nothing else would run
 ), appended AS (
     INSERT INTO provider_events (position, commit_order, {", ".join(contents.event)})
     SELECT head.position - a.events + a.place, ordered.commit_order, {_of("a", contents.event)}

@@ -1,13 +1,18 @@
 """No commit is missed that was under way when an endpoint was added."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
+from asyncpg.transaction import Transaction
 
+from domain.identifiers import UserId
 from infrastructure.database.members import Write
 from infrastructure.database.postgres.commit import commit
+from infrastructure.database.statements import Statement
 from infrastructure.webhooks.endpoints import EndpointState
 from tests.contracts.webhooks.outbox import Outbox
 from tests.contracts.worlds.postgres_world import PostgresWorld
@@ -27,13 +32,7 @@ async def outbox(tmp_path: Path) -> AsyncIterator[Outbox]:
 
 async def test_a_commit_that_was_under_way_arrives_and_in_order(outbox: Outbox) -> None:
     await outbox.publish(BOB)
-    other_node = await asyncpg.connect(outbox.world._database.store._options.url)  # type: ignore[union-attr]
-    under_way = other_node.transaction()
-    await under_way.start()
-    write = Write(events=(attempted(ALICE, a_connection()),))
-    statement, arguments = commit([write])
-    await other_node.fetch(statement, *arguments)
-    async with receiver() as there:
+    async with committing(outbox, ALICE) as under_way, receiver() as there:
         endpoint_id, _ = await outbox.add(there.url)
         async with outbox.node() as node:
             await outbox.publish(BOB)
@@ -46,13 +45,73 @@ async def test_a_commit_that_was_under_way_arrives_and_in_order(outbox: Outbox) 
             assert (await outbox.endpoint(endpoint_id)).state is EndpointState.ACTIVE
             await node.look()
             await outbox.delivered([endpoint_id])
-    await other_node.close()
     assert there.positions() == {str(BOB): [2], str(ALICE): [1, 2]}
+
+
+async def test_a_turn_that_ends_beside_a_commit_leaves_its_event_due(outbox: Outbox) -> None:
+    """The commit has found the user due already, and is not over when the turn's end is written."""
+    async with receiver() as there:
+        endpoint_id, _ = await outbox.add(there.url)
+        async with outbox.node():
+            pass  # which makes the endpoint active
+        await outbox.publish(ALICE)
+        async with committing(outbox, ALICE) as under_way, outbox.node():
+            await there.arrived(1)
+            await waits_for_a_lock(outbox)
+            await under_way.commit()
+            await outbox.settled()
+            outbox.wake()
+            await outbox.delivered([endpoint_id])
+    assert there.positions() == {str(ALICE): [1, 2]}
+
+
+async def test_a_commit_that_waits_for_a_turn_to_end_marks_its_user(outbox: Outbox) -> None:
+    """The user was due when the commit began, and is not when it gets the user's head."""
+    async with receiver() as there:
+        endpoint_id, _ = await outbox.add(there.url)
+        async with outbox.node():
+            await outbox.publish(ALICE)
+            await outbox.delivered([endpoint_id])
+        ending = await asyncpg.connect(url_of(outbox))
+        await ending.execute("UPDATE webhook_deliveries SET position = 0")
+        async with ending.transaction():
+            await ending.execute("SELECT * FROM log_heads FOR SHARE")
+            await ending.execute("UPDATE webhook_deliveries SET position = 1")
+            publishing = asyncio.create_task(outbox.publish(ALICE))
+            await waits_for_a_lock(outbox)
+        await publishing
+        await ending.close()
+        async with outbox.node():
+            await outbox.delivered([endpoint_id])
+    assert there.positions() == {str(ALICE): [1, 2]}
+
+
+def url_of(outbox: Outbox) -> str:
+    return str(outbox.world._database.store._options.url)  # type: ignore[union-attr]
+
+
+@asynccontextmanager
+async def committing(outbox: Outbox, user_id: UserId) -> AsyncIterator[Transaction]:
+    """Another node's commit, which has done all but end."""
+    other_node = await asyncpg.connect(url_of(outbox))
+    under_way = other_node.transaction()
+    await under_way.start()
+    statement, arguments = commit([Write(events=(attempted(user_id, a_connection()),))])
+    await other_node.fetch(statement, *arguments)
+    yield under_way
+    await other_node.close()
+
+
+async def waits_for_a_lock(outbox: Outbox) -> None:
+    statement = Statement("SELECT 1 AS it FROM pg_locks WHERE NOT granted")
+    async with asyncio.timeout(10):
+        while not await outbox.store.execute(statement):  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 async def test_a_long_read_holds_no_endpoint_up(outbox: Outbox) -> None:
     """Such as that of pg_dump, which reads for hours in one transaction."""
-    reader = await asyncpg.connect(outbox.world._database.store._options.url)  # type: ignore[union-attr]
+    reader = await asyncpg.connect(url_of(outbox))
     async with reader.transaction(isolation="repeatable_read"):
         await reader.fetch("SELECT * FROM provider_events, webhook_endpoints")
         endpoint_id, _ = await outbox.add("https://example.com/")
