@@ -39,6 +39,7 @@ async def reading_live(
     settings: Settings, log: EventLog, metrics: Metrics
 ) -> AsyncIterator[LiveReading]:
     """Feed and wake-ups, running."""
-    async with adapters.wake_ups(settings, metrics) as wake_ups, LogReader(log) as reader:
+    reads = LogReader(log, connections=settings.database_pool_size)
+    async with adapters.wake_ups(settings, metrics) as wake_ups, reads as reader:
         feed = LiveEventFeed(reader, EventTail(), wake_ups)
         yield LiveReading(feed=feed, wake_ups=wake_ups, metrics=metrics)

@@ -13,8 +13,8 @@ from infrastructure.retry import back_off, end_task
 log = structlog.get_logger(__name__)
 
 PAGE_SIZE = 200
-AT_ONCE = 8
-"""Reads, so that commands find a connection to the database while all clients subscribe again."""
+AT_ONCE, LEFT = 8, 2
+"""Reads at most, and connections that they leave to commands, while all clients subscribe again."""
 PATIENCE = 30.0
 
 Done: TypeAlias = Callable[[Sequence[RecordedEvent] | None], None]
@@ -24,16 +24,22 @@ Done: TypeAlias = Callable[[Sequence[RecordedEvent] | None], None]
 class LogReader:
     """Reads are tasks, which end with the context of the reader.
 
-    A log that can't be read is tried again, with pauses, for `patience` seconds.
+    A log that can't be read is tried again, with pauses, for `patience` seconds. `connections` is
+    the size of the pool that commands use, too.
     """
 
     def __init__(
-        self, log: EventLog, *, page_size: int = PAGE_SIZE, patience: float = PATIENCE
+        self,
+        log: EventLog,
+        *,
+        page_size: int = PAGE_SIZE,
+        patience: float = PATIENCE,
+        connections: int = AT_ONCE + LEFT,
     ) -> None:
         self.page_size = page_size
         self._log = log
         self._patience = patience
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = asyncio.Semaphore(max(1, min(AT_ONCE, connections - LEFT)))
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:

@@ -1,6 +1,8 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from domain.events import EventCursor, RecordedEvent
 from infrastructure.live.log_reader import AT_ONCE, LogReader
 from tests.support.ids import a_user
@@ -24,7 +26,10 @@ class SlowLog(GrowingLog):
         return await super().read(after, limit)
 
 
-async def test_many_who_read_leave_connections_to_commands() -> None:
+@pytest.mark.parametrize(
+    ("connections", "at_once"), [(1, 1), (2, 1), (3, 1), (6, 4), (10, AT_ONCE), (100, AT_ONCE)]
+)
+async def test_many_who_read_leave_connections_to_commands(connections: int, at_once: int) -> None:
     log, done = SlowLog(), asyncio.Event()
     answers: list[Sequence[RecordedEvent] | None] = []
 
@@ -33,12 +38,12 @@ async def test_many_who_read_leave_connections_to_commands() -> None:
         if len(answers) == 10 * AT_ONCE:
             done.set()
 
-    async with LogReader(log) as reader:
+    async with LogReader(log, connections=connections) as reader:
         for number in range(10 * AT_ONCE):
             reader.read(EventCursor.start(a_user(number)), lambda: True, answered)
-        await eventually(lambda: log.under_way == AT_ONCE)
+        await eventually(lambda: log.under_way == at_once)
         log.allowed.set()
         await done.wait()
 
-    assert log.most_under_way == AT_ONCE
+    assert log.most_under_way == at_once
     assert answers == [[]] * 10 * AT_ONCE
