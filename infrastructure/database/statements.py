@@ -31,9 +31,9 @@ class Statement:
 
     `@now` is the database's clock, `@after($1)` so many seconds later (a float), `@skip_locked`
     locks the rows of a SELECT and leaves those out that others have locked. `@is_due` tells the
-    deliveries that are due, `@log_end` what `head` is to be when a delivery's position moves: on
-    PostgreSQL every commit has set it, on SQLite only one that made the user due. `destroys` says
-    that it takes secrets out of the database, of which nothing is to be left in a file.
+    deliveries that are due, `@log_end` what `head` is to be when a delivery's position moves: a
+    commit sets it only for users who are not due yet. `destroys` says that it takes secrets out of
+    the database, of which nothing is to be left in a file.
     """
 
     text: str

@@ -72,18 +72,44 @@ async def test_a_commit_that_waits_for_a_turn_to_end_marks_its_user(outbox: Outb
         async with outbox.node():
             await outbox.publish(ALICE)
             await outbox.delivered([endpoint_id])
-        ending = await asyncpg.connect(url_of(outbox))
-        await ending.execute("UPDATE webhook_deliveries SET position = 0")
-        async with ending.transaction():
-            await ending.execute("SELECT * FROM log_heads FOR SHARE")
-            await ending.execute("UPDATE webhook_deliveries SET position = 1")
+        async with turn_that_ends(outbox):
             publishing = asyncio.create_task(outbox.publish(ALICE))
             await waits_for_a_lock(outbox)
         await publishing
-        await ending.close()
         async with outbox.node():
             await outbox.delivered([endpoint_id])
     assert there.positions() == {str(ALICE): [1, 2]}
+
+
+async def test_a_commit_that_sees_no_more_than_at_its_start_is_to_be_repeated(
+    outbox: Outbox,
+) -> None:
+    """An operator's default for the database."""
+    endpoint_id, _ = await outbox.add("https://example.com/")
+    async with outbox.node():
+        assert (await outbox.endpoint(endpoint_id)).state is EndpointState.ACTIVE
+    await outbox.publish(ALICE)
+    node = await asyncpg.connect(url_of(outbox))
+    await node.execute("SET default_transaction_isolation = 'repeatable read'")
+    statement, arguments = commit([Write(events=(attempted(ALICE, a_connection()),))])
+    async with turn_that_ends(outbox):
+        committing = asyncio.create_task(node.fetch(statement, *arguments))
+        await waits_for_a_lock(outbox)
+    with pytest.raises(asyncpg.SerializationError):
+        await committing
+    await node.close()
+
+
+@asynccontextmanager
+async def turn_that_ends(outbox: Outbox) -> AsyncIterator[None]:
+    """Of the only user and delivery, whose first event has been delivered."""
+    node = await asyncpg.connect(url_of(outbox))
+    await node.execute("UPDATE webhook_deliveries SET position = 0")
+    async with node.transaction():
+        await node.execute("SELECT * FROM log_heads FOR SHARE")
+        await node.execute("UPDATE webhook_deliveries SET position = 1")
+        yield
+    await node.close()
 
 
 def url_of(outbox: Outbox) -> str:
@@ -103,7 +129,10 @@ async def committing(outbox: Outbox, user_id: UserId) -> AsyncIterator[Transacti
 
 
 async def waits_for_a_lock(outbox: Outbox) -> None:
-    statement = Statement("SELECT 1 AS it FROM pg_locks WHERE NOT granted")
+    statement = Statement(
+        "SELECT pid FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
     async with asyncio.timeout(10):
         while not await outbox.store.execute(statement):  # noqa: ASYNC110
             await asyncio.sleep(0)
