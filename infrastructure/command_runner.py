@@ -66,11 +66,16 @@ class CommandRunner:
         return await asyncio.shield(task)
 
     async def drain(self, seconds: float) -> None:
-        """Returns when no command is running. Those that run longer meet their deadline now."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=seconds)
+        """Returns when no command is running, also of those whose request had been read.
+
+        Those that run longer than `seconds` meet their deadline then.
+        """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        while self._running and loop.time() < ends:
+            await asyncio.wait(self._running, timeout=ends - loop.time())
         for deadline in self._deadlines:
-            deadline.reschedule(asyncio.get_running_loop().time())
+            deadline.reschedule(loop.time())
         while self._running:
             await asyncio.wait(self._running)
 

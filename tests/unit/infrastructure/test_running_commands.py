@@ -157,9 +157,15 @@ async def test_success_that_is_lost_after_the_deadline_is_a_failure(hurried: Dea
 
 
 async def test_a_stop_answers_what_runs_longer_as_the_deadline_does(patient: DeadlineCase) -> None:
-    patient.world.at("succeeded", patient.world.hang)
+    reached = asyncio.Event()
+
+    async def hang() -> None:
+        reached.set()
+        await patient.world.hang()
+
+    patient.world.at("succeeded", hang)
     running = asyncio.create_task(patient.disconnect())
-    await patient.logged(1)
+    await reached.wait()
 
     await patient.commands.drain(seconds=0)
 
