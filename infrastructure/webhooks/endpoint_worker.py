@@ -22,7 +22,8 @@ from infrastructure.webhooks.sender import Sender, Target
 
 AT_ONCE = 8
 """Users who are delivered to one endpoint at a time, by one node."""
-PAGE = 100
+PAGE, FEW = 100, 10
+"""Events that are read for a user's turn; beside commands there is time for a few."""
 POLL = 1.0
 """Seconds between two looks for what other nodes have committed, and for pauses that are over."""
 LATER = 1.0
@@ -131,7 +132,8 @@ class EndpointWorker:
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._parts.turn_seconds
         delivery = turn.delivery
-        events = await self._parts.logs.following(delivery.user_id, delivery.position, PAGE)
+        limit = FEW if self._parts.pace.is_busy else PAGE
+        events = await self._parts.logs.following(delivery.user_id, delivery.position, limit)
         if not events:
             turn.progress = replace(turn.progress, pause=LATER)  # a standby that is behind
         for recorded in events:

@@ -24,6 +24,11 @@ class Pace:
         self._rate = FASTEST
         self._next = 0.0
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether turns have to be waited for."""
+        return self._is_busy()
+
     async def turn(self) -> None:
         """Returns when it is one's turn."""
         if not self._is_busy():

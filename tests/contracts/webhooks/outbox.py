@@ -14,6 +14,7 @@ from infrastructure.database.statements import Statement
 from infrastructure.database.store import Store
 from infrastructure.observability.metrics import Metrics
 from infrastructure.persistence.event_log import TortoiseEventLog
+from infrastructure.webhooks.endpoint_worker import UserLogs
 from infrastructure.webhooks.endpoints import Endpoint, Endpoints
 from infrastructure.webhooks.managing import ManagedEndpoints, NewEndpoint, NewSecret
 from infrastructure.webhooks.signing import new_secret
@@ -45,7 +46,9 @@ class Outbox:
 
     def __init__(self, world: SqliteWorld | PostgresWorld) -> None:
         self.world = world
-        self._log = TortoiseEventLog(world._database.client)
+        self.log: UserLogs = TortoiseEventLog(world._database.client)
+        self.busy = False
+        """With commands."""
         self.managed = ManagedEndpoints(self.store)
         self.metrics = Metrics()
         self.decrypt: Callable[[bytes], bytes] = bytes
@@ -103,8 +106,8 @@ class Outbox:
         """Workers of one node, as in a server."""
         parts = NodeParts(
             store=self.store,
-            logs=self._log,
-            is_busy=lambda: False,
+            logs=self.log,
+            is_busy=lambda: self.busy,
             now=lambda: datetime.now(UTC),
         )
         options = WebhookOptions(

@@ -3,11 +3,15 @@
 import asyncio
 import json
 import random
+from collections.abc import Sequence
 from itertools import repeat
 
 import pytest
 
+from domain.events import RecordedEvent
+from domain.identifiers import UserId
 from infrastructure.persistence.event_json import json_line
+from infrastructure.webhooks.endpoint_worker import FEW, PAGE, UserLogs
 from infrastructure.webhooks.queue import DeliveryQueue, Progress
 from tests.contracts.webhooks.outbox import SHORT, Outbox
 from tests.contracts.worlds.world import attempted, failed
@@ -176,3 +180,32 @@ async def test_without_an_endpoint_nothing_is_written(outbox: Outbox) -> None:
     assert await outbox.managed.remove(endpoint_id)
     await outbox.publish(ALICE)
     assert (await outbox.status(endpoint_id)).behind == 0
+
+
+class CountedLog:
+    """Notes how many events were asked for at once."""
+
+    def __init__(self, log: UserLogs) -> None:
+        self._log = log
+        self.limits: set[int] = set()
+
+    async def following(
+        self, user_id: UserId, position: int, limit: int
+    ) -> Sequence[RecordedEvent]:
+        self.limits.add(limit)
+        return await self._log.following(user_id, position, limit)
+
+
+@pytest.mark.parametrize(("busy", "limit"), [(False, PAGE), (True, FEW)])
+async def test_beside_commands_a_long_log_is_read_in_small_pieces(
+    outbox: Outbox, busy: bool, limit: int
+) -> None:
+    outbox.busy = busy
+    outbox.log = log = CountedLog(outbox.log)
+    async with receiver() as there:
+        endpoint_id, _ = await outbox.add(there.url)
+        async with outbox.node():
+            sent = await outbox.publish(ALICE, times=2 * FEW + 1)
+            await outbox.delivered([endpoint_id])
+    assert there.ids == [recorded.event.id for recorded in sent]
+    assert log.limits == {limit}
