@@ -12,6 +12,7 @@ from asyncpg.transaction import Transaction
 from domain.identifiers import UserId
 from infrastructure.database.members import Write
 from infrastructure.database.postgres.commit import commit
+from infrastructure.database.postgres.locks import PATIENCE
 from infrastructure.database.statements import Statement
 from infrastructure.webhooks.endpoints import EndpointState
 from tests.contracts.webhooks.outbox import Outbox
@@ -92,6 +93,7 @@ async def test_a_commit_that_sees_no_more_than_at_its_start_is_to_be_repeated(
     node = await asyncpg.connect(url_of(outbox))
     await node.execute("SET default_transaction_isolation = 'repeatable read'")
     statement, arguments = commit([Write(events=(attempted(ALICE, a_connection()),))])
+    statement = statement.replace(PATIENCE, "20s")
     async with turn_that_ends(outbox):
         committing = asyncio.create_task(node.fetch(statement, *arguments))
         await waits_for_a_lock(outbox)
