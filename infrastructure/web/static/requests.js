@@ -2,7 +2,7 @@
 
 import { UnplugError } from "./unplug-client.js";
 
-const OF_OUTAGES = new Set(["UNREACHABLE", "SERVICE_UNAVAILABLE", "UNAUTHENTICATED", "RATE_LIMITED"]);
+const OF_OUTAGES = new Set(["SERVICE_UNAVAILABLE", "UNAUTHENTICATED", "RATE_LIMITED"]);
 
 export class Requests {
   #store;
@@ -35,9 +35,15 @@ export class Requests {
     }
   }
 
-  /** The server answers again: what was said of its absence is over. */
+  /**
+   * The server answers again: what was said of its absence is over. A request whose answer was lost
+   * shows in the events, if it was received; if it wasn't, the person must hear that.
+   */
   answering() {
-    for (const [id, { reason }] of this.#sent) if (OF_OUTAGES.has(reason)) this.#sent.delete(id);
+    for (const [id, { reason, before }] of this.#sent) {
+      if (reason === "UNREACHABLE") this.#sent.set(id, { state: "failed", reason: "NOT_RECEIVED", before });
+      else if (OF_OUTAGES.has(reason)) this.#sent.delete(id);
+    }
     this.#store.changed();
   }
 

@@ -29,6 +29,9 @@ const FAILURES = {
   UNREACHABLE: () =>
     "The connection was lost before the answer arrived. If the request was received, its result " +
     "appears here in a moment. It is safe to try again.",
+  NOT_RECEIVED: (name) =>
+    `The connection was lost, and the server has no record of the request: ${name} was not disconnected. ` +
+    "Try again.",
   RATE_LIMITED: () => "There were too many requests. Wait a moment, then try again.",
   SERVICE_UNAVAILABLE: () =>
     "The server can’t answer right now. Nothing has changed. Try again in a moment.",

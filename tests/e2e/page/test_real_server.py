@@ -243,6 +243,31 @@ async def test_a_network_that_is_cut_in_the_middle_of_a_disconnect(
             await away_and_back(page, proxy, server, ids["fidelity"])
 
 
+async def test_a_request_that_never_arrived_is_said_to_be_lost(
+    browser: Browser, tmp_path: Path
+) -> None:
+    connected(tmp_path, "schwab")
+    with running(tmp_path, PAGE="on") as server:
+        proxy = TcpProxy(int(server.url.rpartition(":")[2]))
+        proxy.judge = lambda _connection, data: (
+            Cut.BEFORE if b"mutation Disconnect" in data else None
+        )
+        async with proxy, visit(browser, f"http://127.0.0.1:{proxy.port}") as visitor:
+            visitor.network_may_fail = True
+            page = await open_page(visitor, bearer(OWNER), f"http://127.0.0.1:{proxy.port}")
+            await is_up_to_date(page)
+            await confirm(page, "Schwab")
+            schwab = card(page, "Schwab")
+            await expect(schwab).to_contain_text("The connection was lost before the answer")
+            await proxy.cut_all()
+            await expect(schwab).to_contain_text("the server has no record of the request")
+            await is_up_to_date(page)
+            proxy.judge = lambda _connection, _data: None
+            await schwab.get_by_role("button", name="Try again").click()
+            await expect(schwab).to_contain_text("Disconnected")
+            await expect(entries(page)).to_have_text(says(server))
+
+
 async def away_and_back(page: Page, proxy: TcpProxy, server: Server, elsewhere: UUID) -> None:
     """Nothing gets through for a while, in which another device does something."""
     await proxy.__aexit__(None, None, None)

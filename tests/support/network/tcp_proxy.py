@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from types import TracebackType
 from typing import Self
@@ -14,6 +14,8 @@ class Cut(Enum):
     The client is cut off in each case. `BEFORE`: the server never sees the data. `AFTER`: the
     server answers it, and the answer is lost. `LATE`: the server sees the data `LATE_BY` seconds
     after the client is gone, and its session is alive until then.
+
+    What has been judged happens, also when every connection is cut meanwhile.
     """
 
     BEFORE = auto()
@@ -22,6 +24,7 @@ class Cut(Enum):
 
 
 LATE_BY = 0.4
+READ_WITHIN = 5.0  # seconds in which a server reads what was sent last, and ends the connection
 CHUNK = 65_536
 
 
@@ -104,7 +107,10 @@ class TcpProxy:
                         await server_writer.drain()
                     case cut:
                         self.cuts += 1
-                        await self._cut(cut, data, writer, server_writer, answers)
+                        judged = self._cut(
+                            cut, data, writer, (server_reader, server_writer), answers
+                        )
+                        await to_its_end(judged)
                         return
         finally:
             server_writer.transport.abort()  # first: the wait below may be cancelled as well
@@ -116,9 +122,10 @@ class TcpProxy:
         cut: Cut,
         data: bytes,
         writer: asyncio.StreamWriter,
-        server_writer: asyncio.StreamWriter,
+        server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         answers: asyncio.Task[None],
     ) -> None:
+        server_reader, server_writer = server
         answers.cancel()
         await asyncio.gather(answers, return_exceptions=True)
         writer.transport.abort()
@@ -130,7 +137,19 @@ class TcpProxy:
         await server_writer.drain()
         # The server reads what was sent before the end of the connection, and carries it out.
         server_writer.write_eof()
-        await asyncio.sleep(LATE_BY)
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(READ_WITHIN):
+                await server_reader.read()
+
+
+async def to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Waits for work that goes on when its caller is cancelled, who then waits as well."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
