@@ -131,8 +131,9 @@ async def python(cell: Cell) -> Life:
     while positions[-1:] != [head] and not following.done():
         changed.clear()
         await changed.wait()
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
+    while not following.done():  # gql may lose a cancellation when its connection ends just then
+        following.cancel()
+        await asyncio.wait({following}, timeout=PAUSE)
     return Life(answers, positions, head, cell.proxy.accepted)
 
 

@@ -252,11 +252,14 @@ async def test_old_errors_go_when_the_server_answers_again(
     page = await open_page(visitor)
     await is_up_to_date(page)
     await confirm(page, "Schwab")
-    await expect(card(page, "Schwab")).to_contain_text("The connection was lost")
+    schwab = card(page, "Schwab")
+    await expect(schwab).to_contain_text("The connection was lost before the answer arrived.")
     await api.cut()
     await is_up_to_date(page)
-    await expect(card(page, "Schwab")).not_to_contain_text("The connection was lost")
-    await expect(card(page, "Schwab").get_by_role("button", name="Disconnect")).to_be_enabled()
+    await expect(schwab).to_contain_text("the server has no record of the request")
+    await schwab.get_by_role("button", name="Dismiss").click()
+    await expect(schwab).not_to_contain_text("The connection was lost")
+    await expect(schwab.get_by_role("button", name="Disconnect")).to_be_enabled()
 
 
 async def test_a_problem_of_the_request_is_not_fatal(visitor: Visitor, api: ScriptedApi) -> None:
