@@ -23,10 +23,13 @@ _SLUG = WRITTEN_COLUMNS.index("provider_slug")
 
 
 class Head(NamedTuple):
-    """The last position of a user's log after a batch, and the event in front of the batch's."""
+    """The last position of a user's log, and the event there."""
 
     position: int
-    previous_id: EventId | None
+    event_id: EventId | None
+
+
+_EMPTY = Head(0, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +48,15 @@ class Found:
     accounts: Collection[Account]
     leases: Mapping[AttemptId, UUID]
     ways: Mapping[str, Way]
+    heads: Mapping[UserId, Head]
 
 
 class Batch:
     """A transaction's members.
 
-    A store reads what `connection_ids`, `closing` and `copied` name, lets `decide` judge the
-    members in their order, writes `changes`, `opened` and `closed`, adds `counts` to the users'
-    heads and names `last_ids` there, and writes the events that `record` puts behind them.
+    A store reads what `connection_ids`, `closing`, `copied` and `users` name, lets `decide` judge
+    the members in their order, writes `changes`, `opened` and `closed`, adds `counts` to the users'
+    heads, and writes the events that `record` puts behind them.
     """
 
     def __init__(self, members: Sequence[Member]) -> None:
@@ -64,7 +68,9 @@ class Batch:
         changed = {w.connection.id for w in writes if w.connection is not None}
         self.connection_ids = sorted(changed.union(*(write.revoked for write in writes)))
         self.leased = [e.attempt_id for w in writes if w.lease for e in w.events if e.attempt_id]
-        self.may_revoke = any(write.revocation for write in writes)
+        begun = [write.revocation for write in writes if write.revocation]
+        self.may_revoke = bool(begun)
+        self.users = sorted({event.user_id for event in (*events, *begun)})
         self.copied = sorted({m.attempt_id for m in members if isinstance(m, CloseAttempt)})
         ending = {e.attempt_id for e in events if e.attempt_id and kind_of(e) in CLOSING}
         self.closing = sorted(ending.union(self.copied))
@@ -77,16 +83,18 @@ class Batch:
         """New values of changed connections."""
         self.destroys = False
         """Whether a change destroys credentials."""
+        self._heads: Mapping[UserId, Head] = {}
         self.opened: dict[AttemptId, ProviderEvent] = {}
         self.closed: list[AttemptId] = []
         self.counts: Counter[UserId] = Counter()
         """New events by user."""
-        self.last_ids: dict[UserId, EventId] = {}
-        """The last of them."""
+        self.last: dict[UserId, Head] = {}
+        """The ends of their logs, with what was recorded so far."""
 
     def decide(self, found: Found, row_of: Callable[[ProviderConnection], Row]) -> None:
         """`row_of` writes a connection as the database would."""
         state = _State(found, row_of)
+        self._heads = found.heads
         self.revocations = state.revocations
         for index, member in enumerate(self._members):
             events = self._events_of(member, found.attempted)
@@ -134,12 +142,9 @@ class Batch:
             return
         state.rows[connection.id] = None  # a later change in this batch is late
 
-    def record(self, heads: Mapping[UserId, Head]) -> Sequence[Outcome]:
-        """Positions in the order of members; `heads` are those of the users after this batch."""
-        last = {
-            user_id: (heads[user_id].position - count, heads[user_id].previous_id)
-            for user_id, count in self.counts.items()
-        }
+    def record(self) -> Sequence[Outcome]:
+        """Positions in the order of members."""
+        self.last = {user: self._heads.get(user, _EMPTY) for user in self.counts}
         outcomes: list[Outcome] = []
         for index in range(len(self._members)):
             if index in self._refused:
@@ -147,11 +152,11 @@ class Batch:
                 continue
             recorded = []
             for event in self._accepted[index]:
-                position, previous_id = last[event.user_id]
+                position, previous_id = self.last[event.user_id]
                 recorded.append(
                     RecordedEvent(event=event, position=position + 1, previous_id=previous_id)
                 )
-                last[event.user_id] = (position + 1, event.id)
+                self.last[event.user_id] = Head(position + 1, event.id)
             outcomes.append(recorded)
         return outcomes
 
@@ -181,7 +186,6 @@ class Batch:
             elif kind in SETTLING:
                 state.revocations.end(event)
             self.counts[event.user_id] += 1
-            self.last_ids[event.user_id] = event.id
 
 
 class _State:

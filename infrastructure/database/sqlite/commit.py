@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from domain.events import RecordedEvent
 from domain.identifiers import AttemptId, ConnectionId, EventId, UserId
 from domain.provider_connection import ProviderConnection
 from infrastructure.database.members import Member, silent
@@ -42,14 +43,12 @@ _FIND_WRITTEN = (
     f"SELECT {', '.join(READ_COLUMNS)}, {CIPHERTEXT} FROM provider_connections WHERE id IN {LISTED}"
 )
 _CIPHERTEXT = CONNECTION_COLUMNS.index(CIPHERTEXT)
-_KEPT = f"coalesce(t.{CIPHERTEXT}, iif(t.credential_type IS NULL, NULL, c.{CIPHERTEXT}))"
-_NEW = {name: _KEPT if name == CIPHERTEXT else f"t.{name}" for name in _CHANGING}
-_CHANGE_CONNECTIONS = (
-    f"WITH t AS (SELECT {value_columns((*CONNECTION_COLUMNS, *TOLD), CIPHERTEXT)}"
-    " FROM json_each(?1)) UPDATE provider_connections AS c"
-    f" SET {', '.join(f'{k} = {v}' for k, v in _NEW.items())}, {TELL}, version = c.version + 1"
-    " FROM t WHERE c.id = t.id"
+_KEPT = (
+    f"coalesce(t.{CIPHERTEXT},"
+    f" iif(t.credential_type IS NULL, NULL, provider_connections.{CIPHERTEXT}))"
 )
+_NEW = {name: _KEPT if name == CIPHERTEXT else f"t.{name}" for name in _CHANGING}
+_CHANGED = value_columns((*CONNECTION_COLUMNS, *TOLD), CIPHERTEXT, "NEW.secrets")
 _CREATE_CONNECTIONS = (
     f"INSERT INTO provider_connections ({', '.join(CONNECTION_COLUMNS)})"
     f" SELECT {value_columns(CONNECTION_COLUMNS, CIPHERTEXT)} FROM json_each(?1)"
@@ -72,29 +71,31 @@ _FIND = (
     " WHERE status <> 'disconnected'),"
     f" (SELECT {gathered(('attempt_id', 'lease'))} FROM pending_revocations"
     " WHERE lease IS NOT NULL AND attempt_id IN (SELECT value FROM json_each(?6))),"
-    f" (SELECT {gathered(('slug', 'revocable', 'ends_grant'))} FROM catalogue_providers WHERE ?7)"
+    f" (SELECT {gathered(('slug', 'revocable', 'ends_grant'))} FROM catalogue_providers WHERE ?7),"
+    f" (SELECT {gathered(('user_id', 'position', 'event_id'))} FROM log_heads"
+    " WHERE user_id IN (SELECT value FROM json_each(?8)"
+    f" UNION SELECT user_id FROM provider_events WHERE {BEGINNING} AND kind = 'attempted'"
+    " AND attempt_id IN (SELECT value FROM json_each(?3))))"
 )
-_OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(?)"
-_CLOSE = f"DELETE FROM open_attempts WHERE attempt_id IN {LISTED}"
+_CHANGE_CONNECTIONS = (
+    f"UPDATE provider_connections SET {', '.join(f'{k} = {v}' for k, v in _NEW.items())}, {TELL},"
+    " version = provider_connections.version + 1"
+    f" FROM (SELECT {_CHANGED} FROM json_each(NEW.changes)) AS t"
+    " WHERE provider_connections.id = t.id"
+)
+_OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(NEW.opened)"
+_CLOSE = "DELETE FROM open_attempts WHERE attempt_id IN (SELECT value FROM json_each(NEW.closed))"
 _ADVANCE_HEADS = (
     "INSERT INTO log_heads (user_id, position, event_id)"
-    " SELECT key, value ->> 0, value ->> 1 FROM json_each(?) WHERE true"
+    " SELECT key, value ->> 0, value ->> 1 FROM json_each(NEW.heads) WHERE true"
     " ON CONFLICT (user_id) DO UPDATE SET position = log_heads.position + excluded.position,"
     " event_id = excluded.event_id, previous_id = log_heads.event_id"
 )
-_FIND_HEADS = (
-    f"SELECT {gathered(('user_id', 'position', 'previous_id'))} FROM log_heads"
-    f" WHERE user_id IN {LISTED}"
-)
-_APPEND = (
-    f"INSERT INTO provider_events ({', '.join(EVENT_COLUMNS)})"
-    f" SELECT {value_columns(EVENT_COLUMNS)} FROM json_each(?1) ORDER BY key"
-)
 _MARK_DUE = (
-    "WITH n AS MATERIALIZED (SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', 'now') AS now)"
-    " INSERT INTO webhook_deliveries (endpoint_id, user_id, position, head, due_at, behind_since)"
+    "INSERT INTO webhook_deliveries (endpoint_id, user_id, position, head, due_at, behind_since)"
     " SELECT e.id, h.key, iif(e.from_start, 0, h.value ->> 0), h.value ->> 1, n.now, n.now"
-    " FROM n, webhook_endpoints AS e, json_each(?) AS h WHERE e.state <> 'removed'"
+    " FROM (SELECT strftime('%Y-%m-%d %H:%M:%f+00:00', 'now') AS now) AS n,"
+    " webhook_endpoints AS e, json_each(NEW.grown) AS h WHERE e.state <> 'removed'"
     " AND NOT EXISTS (SELECT 1 FROM webhook_deliveries AS d WHERE d.endpoint_id = e.id"
     " AND d.user_id = h.key AND d.head > d.position AND NOT d.stopped)"
     " ON CONFLICT (endpoint_id, user_id) DO UPDATE SET head = excluded.head,"
@@ -102,11 +103,31 @@ _MARK_DUE = (
     " webhook_deliveries.behind_since, excluded.behind_since)"
 )
 """A row that is due already is left as it is: what moves its position reads the log's end."""
+_APPEND = (
+    f"INSERT INTO provider_events ({', '.join(EVENT_COLUMNS)})"
+    f" SELECT {value_columns(EVENT_COLUMNS)} FROM json_each(NEW.events) ORDER BY key"
+)
+_STEPS = (_CHANGE_CONNECTIONS, _OPEN, _CLOSE, _ADVANCE_HEADS, _MARK_DUE, _APPEND)
+_GIVEN = ("changes", "secrets", "opened", "closed", "heads", "grown", "events")
+_PREPARE = f"""
+CREATE TEMP VIEW batch AS SELECT {", ".join(f"NULL AS {name}" for name in _GIVEN)};
+CREATE TEMP TRIGGER write_batch INSTEAD OF INSERT ON batch BEGIN {"; ".join(_STEPS)}; END;
+"""
+_WRITE = f"INSERT INTO temp.batch ({', '.join(_GIVEN)}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+"""All steps at once: after each statement the thread would wait for the interpreter's lock."""
 _READ_BACK = f"SELECT {', '.join(EVENT_COLUMNS)} FROM provider_events WHERE id IN {LISTED}"
 
 
+def prepare(db: sqlite3.Connection) -> None:
+    """Once for a connection that is to commit."""
+    db.executescript(_PREPARE)
+
+
 def commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outcome]:
-    """As `BatchStore.commit`, by the driver's exceptions and `OutcomeUnknown`."""
+    """As `BatchStore.commit`, by the driver's exceptions and `OutcomeUnknown`.
+
+    For a connection that was prepared.
+    """
     batch = Batch(members)
     # A deferred BEGIN that reads first and writes later is refused at once when another process
     # has written in between, with any busy timeout.
@@ -117,18 +138,11 @@ def commit(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Outcom
     if batch.created:
         db.execute(_CREATE_CONNECTIONS, packed(batch.created, _CIPHERTEXT))
     batch.revocations.move(db)
-    if batch.changes:
-        told = [(*row, *batch.revocations.take_told(row[0])) for row in batch.changes]
-        db.execute(_CHANGE_CONNECTIONS, packed(told, _CIPHERTEXT))
-    batch.revocations.write(db)
-    _listed(db, _OPEN, batch.opened)
-    _listed(db, _CLOSE, batch.closed)
-    heads = _advanced(db, batch)
-    _mark_due(db, batch, heads)
-    outcomes = batch.record(heads)
+    outcomes = batch.record()
     recorded = [item for outcome in outcomes if isinstance(outcome, Sequence) for item in outcome]
-    if recorded:
-        db.execute(_APPEND, (to_json([event_row(item) for item in recorded]),))
+    changes = _changes(batch)
+    batch.revocations.write(db)
+    db.execute(_WRITE, (*changes, *_log(batch, recorded)))
     try:
         db.execute("COMMIT")
     except sqlite3.OperationalError as error:
@@ -155,23 +169,21 @@ def read_back(db: sqlite3.Connection, members: Sequence[Member]) -> Sequence[Rea
     return of_members(members, map(event_of, found), now)
 
 
-def _advanced(db: sqlite3.Connection, batch: Batch) -> dict[UserId, Head]:
-    new = {str(user): [count, str(batch.last_ids[user])] for user, count in batch.counts.items()}
-    db.execute(_ADVANCE_HEADS, (orjson.dumps(new).decode(),))
-    (found,) = db.execute(_FIND_HEADS, (to_json(list(new)),)).fetchone()
-    return {
-        UserId(UUID(user_id)): Head(position, EventId(UUID(previous)) if previous else None)
-        for user_id, position, previous in from_json(found)
-    }
+def _changes(batch: Batch) -> tuple[str, bytes, str, str]:
+    told = [(*row, *batch.revocations.take_told(row[0])) for row in batch.changes]
+    opened, closed = to_json(list(batch.opened)), to_json(batch.closed)
+    return *packed(told, _CIPHERTEXT), opened, closed
 
 
-def _mark_due(db: sqlite3.Connection, batch: Batch, heads: Mapping[UserId, Head]) -> None:
-    """For webhooks: users whose logs have grown, from where to where."""
+def _log(batch: Batch, recorded: Sequence[RecordedEvent]) -> tuple[str, str, str]:
+    """Heads by user, for webhooks from where to where their logs have grown, and the events."""
+    heads = {str(user): [n, str(batch.last[user].event_id)] for user, n in batch.counts.items()}
     grown = {
-        str(user): [head.position - batch.counts[user], head.position]
-        for user, head in heads.items()
+        str(user): [batch.last[user].position - n, batch.last[user].position]
+        for user, n in batch.counts.items()
     }
-    db.execute(_MARK_DUE, (orjson.dumps(grown).decode(),))
+    rows = [event_row(item) for item in recorded]
+    return orjson.dumps(heads).decode(), orjson.dumps(grown).decode(), to_json(rows)
 
 
 def _found(db: sqlite3.Connection, batch: Batch) -> Found:
@@ -179,11 +191,9 @@ def _found(db: sqlite3.Connection, batch: Batch) -> Found:
         *(batch.connection_ids, batch.closing, batch.copied),
         *(batch.repeatable, batch.accounts, batch.leased),
     )
-    found: Sequence[Sequence[Row]] = [()] * 7
-    if any(wanted) or batch.may_revoke:
-        values = (*[to_json(listed) for listed in wanted], batch.may_revoke)
-        found = [from_json(rows) for rows in db.execute(_FIND, values).fetchone()]
-    rows, still_open, attempted, recorded, accounts, leases, ways = found
+    values = [*[to_json(listed) for listed in wanted], batch.may_revoke, to_json(batch.users)]
+    found = [from_json(rows) for rows in db.execute(_FIND, values).fetchone()]
+    rows, still_open, attempted, recorded, accounts, leases, ways, heads = found
     begun = [event_of(row).event for row in attempted]
     return Found(
         rows={ConnectionId(UUID(row[0])): row for row in rows},
@@ -193,6 +203,7 @@ def _found(db: sqlite3.Connection, batch: Batch) -> Found:
         accounts=[(UserId(UUID(user)), slug, account) for user, slug, account in accounts],
         leases={AttemptId(UUID(attempt_id)): UUID(lease) for attempt_id, lease in leases},
         ways={slug: Way(*way) for slug, *way in ways},
+        heads={UserId(UUID(user)): Head(n, EventId(UUID(last))) for user, n, last in heads},
     )
 
 

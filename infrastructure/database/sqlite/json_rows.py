@@ -36,13 +36,15 @@ def _text(value: object) -> str:
     return value.isoformat(" ") if isinstance(value, datetime) else str(value)
 
 
-def value_columns(columns: Sequence[str], ciphertext: str | None = None) -> str:
-    """What `json_each(?1)` has as `value`, taken apart into columns.
+def value_columns(
+    columns: Sequence[str], ciphertext: str | None = None, secrets: str = "?2"
+) -> str:
+    """What `json_each` has as `value`, taken apart into columns.
 
-    With a column of ciphertext, from what `packed` makes.
+    With a column of ciphertext, from what `packed` makes; `secrets` are its second part.
     """
     taken = [
-        f"substr(?2, value ->> '$[{n}][0]', value ->> '$[{n}][1]')"
+        f"substr({secrets}, value ->> '$[{n}][0]', value ->> '$[{n}][1]')"
         if column == ciphertext
         else f"value ->> {n}"
         for n, column in enumerate(columns)

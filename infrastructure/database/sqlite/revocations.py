@@ -27,18 +27,20 @@ _MOVE = (
 TOLD = ("told_status", "told_since", "told_attempt_id")
 """What becomes of a connection's tokens; NULL leaves what is known."""
 TELL = (
-    "revocation_status = coalesce(t.told_status, c.revocation_status),"
-    " revocation_since = coalesce(t.told_since, c.revocation_since), revocation_attempt_id ="
-    " iif(t.told_status IS NULL, c.revocation_attempt_id, t.told_attempt_id),"
-    " manage_url = iif(t.told_status IS NULL, c.manage_url, coalesce((SELECT p.manage_url"
-    " FROM catalogue_providers p WHERE p.slug = c.provider_slug), c.manage_url))"
+    "revocation_status = coalesce(t.told_status, provider_connections.revocation_status),"
+    " revocation_since = coalesce(t.told_since, provider_connections.revocation_since),"
+    " revocation_attempt_id = iif(t.told_status IS NULL,"
+    " provider_connections.revocation_attempt_id, t.told_attempt_id),"
+    " manage_url = iif(t.told_status IS NULL, provider_connections.manage_url,"
+    " coalesce((SELECT p.manage_url FROM catalogue_providers AS p"
+    " WHERE p.slug = provider_connections.provider_slug), provider_connections.manage_url))"
 )
-"""Of an UPDATE of connections `c` from `t` with these columns."""
+"""Of an UPDATE of `provider_connections` from `t` with these columns."""
 _TELL = (
     f"WITH t AS (SELECT {value_columns(('id', *TOLD))} FROM json_each(?1))"
-    f" UPDATE provider_connections AS c SET {TELL} FROM t WHERE c.id = t.id"
+    f" UPDATE provider_connections SET {TELL} FROM t WHERE provider_connections.id = t.id"
 )
-_SETTLE = f"{_TELL} AND c.revocation_attempt_id = t.told_attempt_id"
+_SETTLE = f"{_TELL} AND provider_connections.revocation_attempt_id = t.told_attempt_id"
 _END = f"DELETE FROM pending_revocations WHERE attempt_id IN {LISTED}"
 _DISCONNECTED = ConnectionStatus.DISCONNECTED
 
@@ -117,7 +119,7 @@ class Revocations:
             db.execute(_MOVE, packed(self._begun, _BEGUN.index(CIPHERTEXT)))
 
     def write(self, db: sqlite3.Connection) -> None:
-        """The rest, after these changes, which have taken what was to be told of them."""
+        """The rest, when the changes have taken what is to be told with them."""
         if self._told:
             told = [(connection_id, *told) for connection_id, told in self._told.items()]
             db.execute(_TELL, (to_json(told),))

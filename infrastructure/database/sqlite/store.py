@@ -28,7 +28,7 @@ from infrastructure.database.sqlite.bulk import (
     insert_connections,
     replace_credentials,
 )
-from infrastructure.database.sqlite.commit import BEGINNING, commit, read_back, text_row
+from infrastructure.database.sqlite.commit import BEGINNING, commit, prepare, read_back, text_row
 from infrastructure.database.sqlite.connection import BUSY_TIMEOUT, connect
 from infrastructure.database.statements import Statement
 from infrastructure.database.store import (
@@ -140,6 +140,7 @@ class SqliteStore:
 
     def _connect(self) -> sqlite3.Connection:
         connection = connect(self._path, busy_timeout=self._busy_timeout)
+        prepare(connection)
         connection.execute("PRAGMA busy_timeout=0")  # from here on `_when_free` waits
         return connection
 

@@ -185,7 +185,8 @@ STATEMENTS = [
 ]
 
 
-def plan(db: sqlite3.Connection, sql: str) -> list[str]:
+def plan(db: sqlite3.Connection, statement: str) -> list[str]:
+    sql = re.sub(r"NEW\.\w+", "?1", statement)  # a step of a trigger
     numbered = re.findall(r"\?(\d)", sql)
     values = ["[]"] * (max(map(int, numbered)) if numbered else sql.count("?"))
     return [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
@@ -196,6 +197,7 @@ def test_no_table_is_read_as_a_whole(module: ModuleType, name: str, tmp_path: Pa
     path = tmp_path / "unplug.sqlite3"
     migrate_sqlite(path)
     with closing(sqlite3.connect(path)) as db:
+        commit.prepare(db)
         steps = plan(db, getattr(module, name))
     scanned = {step.split()[1] for step in steps if step.startswith("SCAN ")}
     assert scanned <= SMALL
