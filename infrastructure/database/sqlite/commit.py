@@ -83,8 +83,8 @@ _CHANGE_CONNECTIONS = (
     f" FROM (SELECT {_CHANGED} FROM json_each(NEW.changes)) AS t"
     " WHERE provider_connections.id = t.id"
 )
-_OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(NEW.opened)"
-_CLOSE = "DELETE FROM open_attempts WHERE attempt_id IN (SELECT value FROM json_each(NEW.closed))"
+OPEN = "INSERT INTO open_attempts (attempt_id) SELECT value FROM json_each(NEW.opened)"
+CLOSE = "DELETE FROM open_attempts WHERE attempt_id IN (SELECT value FROM json_each(NEW.closed))"
 _ADVANCE_HEADS = (
     "INSERT INTO log_heads (user_id, position, event_id)"
     " SELECT key, value ->> 0, value ->> 1 FROM json_each(NEW.heads) WHERE true"
@@ -107,11 +107,11 @@ _APPEND = (
     f"INSERT INTO provider_events ({', '.join(EVENT_COLUMNS)})"
     f" SELECT {value_columns(EVENT_COLUMNS)} FROM json_each(NEW.events) ORDER BY key"
 )
-_STEPS = (_CHANGE_CONNECTIONS, _OPEN, _CLOSE, _ADVANCE_HEADS, _MARK_DUE, _APPEND)
+STEPS = (_CHANGE_CONNECTIONS, OPEN, CLOSE, _ADVANCE_HEADS, _MARK_DUE, _APPEND)
 _GIVEN = ("changes", "secrets", "opened", "closed", "heads", "grown", "events")
 _PREPARE = f"""
 CREATE TEMP VIEW batch AS SELECT {", ".join(f"NULL AS {name}" for name in _GIVEN)};
-CREATE TEMP TRIGGER write_batch INSTEAD OF INSERT ON batch BEGIN {"; ".join(_STEPS)}; END;
+CREATE TEMP TRIGGER write_batch INSTEAD OF INSERT ON batch BEGIN {"; ".join(STEPS)}; END;
 """
 _WRITE = f"INSERT INTO temp.batch ({', '.join(_GIVEN)}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 """All steps at once: after each statement the thread would wait for the interpreter's lock."""

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from domain.commands.disconnect_all_providers import DisconnectAllProvidersHandler
 from domain.commands.disconnect_provider import DisconnectProviderHandler
 from infrastructure.cli import main
+from infrastructure.database.sqlite import commit
 from infrastructure.database.sqlite import store as sqlite_store
 from infrastructure.database.sqlite.store import SqliteStore
 from infrastructure.persistence.provider_connections import TortoiseProviderConnectionRepository
@@ -54,18 +55,26 @@ def _wrap(owner: type, name: str, call: int, *, early: bool) -> None:
     setattr(owner, name, wrapped)
 
 
-def at_statement(text: str, call: int) -> None:
-    """Dies when the writer's connection is about to run the statement for the n-th time."""
+def at_step(batch: int, step: int | None) -> None:
+    """Dies when the writer's connection is about to run a step of the n-th batch; None: to commit.
+
+    `sqlite3` reports the statement that writes a batch once for itself, once for its trigger and
+    once for each step of that.
+    """
     connect: Callable[..., sqlite3.Connection] = vars(sqlite_store)["connect"]
-    calls = 0
+    batches = steps = 0
 
     def traced(*args: object, **options: object) -> sqlite3.Connection:
         connection = connect(*args, **options)
 
         def trace(statement: str) -> None:
-            nonlocal calls
-            calls += statement.startswith(text)
-            if calls == call:
+            nonlocal batches, steps
+            if statement.startswith("BEGIN"):
+                batches, steps = batches + 1, -3
+            elif statement.startswith("INSERT INTO temp.batch"):
+                steps += 1
+            reached = statement == "COMMIT" if step is None else steps == step
+            if batches == batch and reached:
                 die()
 
         connection.set_trace_callback(trace)
@@ -74,26 +83,27 @@ def at_statement(text: str, call: int) -> None:
     vars(sqlite_store)["connect"] = traced
 
 
+OPENING, CLOSING = (commit.STEPS.index(step) for step in (commit.OPEN, commit.CLOSE))
 REPOSITORY = TortoiseProviderConnectionRepository
 
 STEPS: dict[str, Callable[[], None]] = {
     "before the connection is looked for": lambda: before(REPOSITORY, "find_owned", 1),
     "after the connection is found": lambda: after(REPOSITORY, "find_owned", 1),
     "before the transaction of Attempted": lambda: before(SqliteStore, "commit", 1),
-    "when Attempted is about to be committed": lambda: at_statement("COMMIT", 1),
+    "when Attempted is about to be committed": lambda: at_step(1, None),
     "after Attempted is committed": lambda: after(SqliteStore, "commit", 1),
     "before the connection is saved": lambda: before(REPOSITORY, "save", 1),
     "before the transaction of the disconnection": lambda: before(SqliteStore, "commit", 2),
-    "when the connection has been changed": lambda: at_statement("DELETE FROM open_attempts", 1),
-    "when the disconnection is about to be committed": lambda: at_statement("COMMIT", 2),
+    "when the connection has been changed": lambda: at_step(2, CLOSING),
+    "when the disconnection is about to be committed": lambda: at_step(2, None),
     "after the disconnection is committed": lambda: after(SqliteStore, "commit", 2),
     "before the answer": lambda: after(DisconnectProviderHandler, "handle", 1),
 }
 
 BATCH_STEPS: dict[str, Callable[[], None]] = {
-    "when the batch has been opened": lambda: at_statement("INSERT INTO open_attempts", 1),
+    "when the batch has been opened": lambda: at_step(1, OPENING),
     "after the batch is committed": lambda: after(SqliteStore, "commit", 1),
-    "when its second part has been changed": lambda: at_statement("DELETE FROM open_attempts", 2),
+    "when its second part has been changed": lambda: at_step(3, CLOSING),
     "before the batch's answer": lambda: after(DisconnectAllProvidersHandler, "handle", 1),
 }
 
