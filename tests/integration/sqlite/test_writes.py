@@ -1,11 +1,13 @@
 """Many writers on one SQLite file, in this process and beside it."""
 
 import asyncio
+import contextlib
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +55,34 @@ async def test_200_disconnects_of_20_connections_with_a_third_hanging_up(node: N
         assert (stored.status, stored.version) == (ConnectionStatus.DISCONNECTED, 2)
     # The writer still works.
     assert isinstance(await node.disconnect(owned[0].user_id, owned[0].id), Success)
+
+
+async def test_destroyed_credentials_are_in_no_temporary_file(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = 0
+    files: set[str] = set()
+
+    def look(statement: str) -> None:
+        nonlocal commits
+        if statement == "COMMIT":
+            commits += 1
+            for file in Path("/proc/self/fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    files.add(str(file.readlink()))
+
+    def traced(path: Path, *, busy_timeout: int) -> sqlite3.Connection:
+        connection = connect(path, busy_timeout=busy_timeout)
+        connection.set_trace_callback(look)
+        return connection
+
+    monkeypatch.setattr("infrastructure.database.sqlite.store.connect", traced)
+    owned = [active(a_user()) for _ in range(400)]
+    await node.database.store.insert(owned)
+    await asyncio.gather(*[node.disconnect(each.user_id, each.id) for each in owned])
+    assert commits
+    assert any(file.endswith("-wal") for file in files)
+    assert not [file for file in files if "etilqs" in file]  # as SQLite calls them
 
 
 async def test_changes_of_one_connection_in_one_batch_leave_one_winner(node: Node) -> None:
