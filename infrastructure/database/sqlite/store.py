@@ -140,11 +140,15 @@ class SqliteStore:
 
     def _connect(self) -> sqlite3.Connection:
         connection = connect(self._path, busy_timeout=self._busy_timeout)
-        # The journal of a statement has pages as they were before it, credentials among them.
-        # Beyond 64 KiB it would be a temporary file.
-        connection.execute("PRAGMA temp_store=MEMORY")
-        prepare(connection)
-        connection.execute("PRAGMA busy_timeout=0")  # from here on `_when_free` waits
+        try:
+            # The journal of a statement has pages as they were before it, credentials among them.
+            # Beyond 64 KiB it would be a temporary file.
+            connection.execute("PRAGMA temp_store=MEMORY")
+            prepare(connection)
+            connection.execute("PRAGMA busy_timeout=0")  # from here on `_when_free` waits
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _when_free(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:

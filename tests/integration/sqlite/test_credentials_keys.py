@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from domain.ports import PageRequest, UnknownKey
 from domain.provider_connection import ConnectionStatus, ProviderConnection, ProviderCredentials
+from infrastructure.database.members import Write
 from infrastructure.failures import KeyMissing
 from infrastructure.persistence.credentials_keys import CredentialsKeys
+from infrastructure.persistence.pending_revocations import rotate_pending
 from infrastructure.security.credentials_cipher import CredentialsCipher, GivenKeys, fingerprint
+from tests.contracts.revocations.revoking import LATER, SCHWAB, TURN, USER, revocation
 from tests.integration.sqlite.node import Node
-from tests.support.ids import a_connection, a_provider, a_user
+from tests.support.ids import a_connection, a_provider
 
 NEW, OLD, OTHER = (Fernet.generate_key().decode() for _ in range(3))
 
@@ -30,7 +34,7 @@ async def store_credentials(node: Node, key: str) -> None:
     encrypted = CredentialsCipher([key]).encrypt(b"{}")
     connection = ProviderConnection(
         id=a_connection(),
-        user_id=a_user(),
+        user_id=USER,
         provider_id=a_provider(),
         provider_slug="schwab",
         status=ConnectionStatus.ACTIVE,
@@ -103,3 +107,32 @@ async def test_giving_up_one_key_does_not_excuse_another(node: Node) -> None:
     await keys.open(given(OTHER, OLD))
     with pytest.raises(KeyMissing, match=fingerprint(OTHER)):
         await keys.open_without(fingerprint(OLD), given(NEW))
+
+
+async def test_credentials_that_wait_for_their_revocation_are_rotated(node: Node) -> None:
+    queue = node.database.revocations
+    await queue.declare([SCHWAB])
+    await store_credentials(node, OLD)
+    (connection,) = (await node.connections.page(USER, PageRequest(limit=10))).items
+    await node.writer.write(
+        Write(
+            connection=connection.mark_disconnected(LATER),
+            revocation=(begun := revocation(connection)),
+        )
+    )
+    rotated: list[bytes] = []
+
+    def rotate(encrypted: bytes) -> bytes | None:
+        rotated.append(encrypted)
+        return None if encrypted == b"new" else b"new"
+
+    def unknown(_: bytes) -> bytes | None:
+        raise UnknownKey
+
+    store = node.database.store
+    assert [each async for each in rotate_pending(store, unknown)] == [(connection.id, False)]
+    assert [each async for each in rotate_pending(store, rotate)] == [(connection.id, True)]
+    assert [each async for each in rotate_pending(store, rotate)] == []
+    assert rotated[1:] == [b"new"]
+    (leased,) = await queue.lease([TURN], 5.0)
+    assert (leased.attempt_id, leased.encrypted_data) == (begun.attempt_id, b"new")

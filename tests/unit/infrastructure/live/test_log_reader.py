@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+import structlog
 
 from domain.events import EventCursor, RecordedEvent
 from infrastructure.live.log_reader import AT_ONCE, LogReader
@@ -47,3 +48,16 @@ async def test_many_who_read_leave_connections_to_commands(connections: int, at_
 
     assert log.most_under_way == at_once
     assert answers == [[]] * 10 * AT_ONCE
+
+
+async def test_a_replaced_log_has_no_page_and_is_written_down() -> None:
+    log, user_id = GrowingLog(), a_user()
+    log.grow(user_id, 2)
+    seen = log.cursor(user_id, 2)
+    log.replace(user_id, kept=1, grown=1)
+    answered: asyncio.Future[Sequence[RecordedEvent] | None] = asyncio.Future()
+    with structlog.testing.capture_logs() as written:
+        async with LogReader(log, connections=10) as reader:
+            reader.read(seen, lambda: True, answered.set_result)
+            assert await answered is None
+    assert [(entry["event"], entry["position"]) for entry in written] == [("log_replaced", 2)]

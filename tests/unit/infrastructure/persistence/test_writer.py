@@ -66,7 +66,7 @@ class InMemoryStore:
             raise MembersBlocked
         if any(event.connection_id == BAD for event in events):
             raise MemberRefused
-        outcomes = [self._record(event) for event in events]
+        outcomes = [self._record(*events_of(member)) for member in members]
         if self.lost_answers:
             self.lost_answers -= 1
             self.seen += self.log
@@ -75,12 +75,13 @@ class InMemoryStore:
             raise OutcomeUnknown
         return outcomes
 
-    def _record(self, event: ProviderEvent) -> Outcome:
-        if event.connection_id == CLOSED:
+    def _record(self, *events: ProviderEvent) -> Outcome:
+        if any(event.connection_id == CLOSED for event in events):
             return AttemptClosed()
-        recorded = RecordedEvent(event=event, position=len(self.log) + 1)
-        self.log.append(recorded)
-        return [recorded]
+        first = len(self.log) + 1
+        recorded = [RecordedEvent(event=event, position=n) for n, event in enumerate(events, first)]
+        self.log += recorded
+        return recorded
 
     @property
     def lock_timeout(self) -> float:
@@ -338,6 +339,14 @@ async def test_queue_is_bounded(case: Case) -> None:
 
     assert isinstance(results[3], StorageError)
     assert results[:3] == case.store.log[1:]
+
+
+async def test_a_probe_goes_the_way_of_a_write(case: Case) -> None:
+    await case.writer.probe()
+    assert case.store.batches == [[]]
+    case.store.faults = [StorageError()]
+    with pytest.raises(StorageError):
+        await case.writer.probe()
 
 
 async def test_close_finishes_what_was_taken_and_takes_no_more(case: Case) -> None:
