@@ -56,6 +56,15 @@ async def test_own_commits_cost_caught_up_followers_no_read(node: Node) -> None:
         follower.leave()
 
 
+async def test_a_commit_of_more_events_than_a_turn_delivers_costs_no_read(node: Node) -> None:
+    follower = node.follow()
+    await idle()
+    node.commit(2 * MOST_AT_ONCE + 1)
+    await follower.reaches(2 * MOST_AT_ONCE + 1)
+    assert node.log.reads == 1
+    follower.leave()
+
+
 async def test_one_who_comes_to_the_known_end_costs_no_read(node: Node) -> None:
     node.commit(3)
     first = node.follow()
