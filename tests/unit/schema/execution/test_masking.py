@@ -11,6 +11,7 @@ import structlog
 
 from infrastructure.observability.access_log import JsonAccessLog
 from infrastructure.observability.logging import configure_logging
+from schema.execution.masking import UNFIT, without_values
 from tests.unit.schema.wire import ADA, Wire, codes
 
 SECRET = "hunter2-hunter2"
@@ -78,7 +79,8 @@ async def test_the_same_outside_of_resolvers(log: Log) -> None:
     wire.world.at("read", _explode)
     async with wire.client() as client:
         assert codes(await client.post("{ eventCursor }")) == ["INTERNAL_SERVER_ERROR"]
-    assert len(log.lines("unexpected error")) == 1
+    (line,) = log.lines("unexpected error")
+    assert [each["type"] for each in line["exceptions"]] == ["RuntimeError"]
     assert SECRET not in log.text
 
 
@@ -173,3 +175,21 @@ async def test_the_access_log_has_a_line_per_operation_and_no_more_than_names(lo
     assert {(line["level"], line["logger"]) for line in lines} == {("info", "unplug.access")}
     for planted in (SECRET, SECRET.replace("-", "_"), TOKEN, str(connection.id), "Bearer"):
         assert planted not in log.text
+
+
+UNFIT_ID = "Variable '$i' has invalid value: Expected value of non-null type 'ID!' not to be None."
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (UNFIT_ID, UNFIT_ID),
+        (
+            f"Variable '$input' has invalid value at .data[0]: Int cannot represent {SECRET}",
+            "Variable '$input' has invalid value at .data[0]: it does not fit its type.",
+        ),
+        (f"What is {SECRET}?", UNFIT),
+    ],
+)
+def test_values_of_variables_are_left_out(said: str, told: str) -> None:
+    assert without_values(said) == told

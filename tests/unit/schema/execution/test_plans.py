@@ -238,6 +238,7 @@ THING = "name amount status words note data inner { name status inner { name } }
         (f"query($n: Int!) {{ maybe(atMost: $n) {{ {THING} }} }}", {"n": "many"}),
         (f"query($n: Int!) {{ maybe(atMost: $n) {{ {THING} }} }}", {}),
         (f"query($n: Int = 1) {{ maybe(atMost: $n) {{ {THING} }} }}", {"n": None}),
+        (f"query($n: Int = 0) {{ maybe(atMost: $n) {{ {THING} }} }}", {}),
         (f"{{ things {{ {THING} }} }}", {}),
         (f"{{ outcome(fail: false) {{ __typename ... on Thing {{ {THING} }} }} }}", {}),
         ("{ outcome(fail: true) { __typename ... on Error { message } } }", {}),
