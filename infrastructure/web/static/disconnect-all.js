@@ -14,6 +14,7 @@ export class DisconnectAll {
   #changed = this.#dialog.querySelector("[data-changed]");
   #asked = "";
   #lost = false; // no answer has come
+  #back = false; // and the server answers again
   #batch = null; // {batchId, expectedCount}, until it is known what became of it
   #store;
   #client;
@@ -42,14 +43,16 @@ export class DisconnectAll {
     this.#again.disabled = !mayAsk;
     if (this.#dialog.open) this.#question(remaining);
     if (this.#dialog.open && remaining.length === 0) this.#dialog.close();
+    if (this.#lost && this.#back) this.#left(remaining.length);
   }
 
-  /** The server answers again: what was said of its absence is over. */
+  /** The server answers again: what has become of a request whose answer was lost shows in the list. */
   answering() {
-    if (this.#lost) this.#notice.hidden = true;
+    this.#back = this.#lost;
   }
 
   #ask(changed = false) {
+    this.#lost = this.#back = false;
     this.#notice.hidden = true;
     this.#changed.hidden = !changed;
     this.#question(this.#store.remaining());
@@ -69,9 +72,20 @@ export class DisconnectAll {
     this.#list.replaceChildren(...names);
   }
 
+  /** What a request has left to do of which no answer came. */
+  #left(count) {
+    if (count > 0) {
+      const left = count === 1 ? "1 connection is" : `${count} connections are`;
+      this.#say(`No answer arrived, and ${left} not disconnected yet. It is safe to try again.`, "Try again");
+    } else {
+      this.#lost = this.#back = false;
+      this.#say(done(this.#batch.expectedCount));
+    }
+  }
+
   async #send() {
     const { batchId, expectedCount } = this.#batch;
-    this.#lost = false;
+    this.#lost = this.#back = false;
     this.#say(`Disconnecting ${connections(expectedCount)}…`);
     try {
       await this.#answered(await this.#client.disconnectAll(expectedCount, batchId));

@@ -78,6 +78,26 @@ async def test_a_lost_answer_is_asked_for_with_the_same_batch(
     assert len({one["batchId"] for one in inputs(api)}) == 1
 
 
+async def test_after_an_outage_it_says_what_is_left_to_do(
+    visitor: Visitor, api: ScriptedApi
+) -> None:
+    visitor.network_may_fail = True
+    api.next_answers["DisconnectAll"].append(None)
+    page = await open_page(visitor)
+    await is_up_to_date(page)
+    await say_yes(page, 3)
+    words = page.locator("#all-words")
+    await expect(words).to_contain_text("What was disconnected appears below.")
+    await api.cut()
+    await expect(words).to_contain_text("No answer arrived, and 3 connections are not disconnected")
+    await is_up_to_date(page)
+    api.disconnect(SCHWAB, 1)
+    await expect(words).to_contain_text("No answer arrived, and 2 connections are not disconnected")
+    for number, connection in enumerate(api.connections[1:], 2):
+        api.disconnect(connection["id"], number)
+    await expect(words).to_have_text("3 connections were disconnected.")
+
+
 async def test_a_count_that_changed_is_asked_about_again(
     visitor: Visitor, api: ScriptedApi
 ) -> None:
