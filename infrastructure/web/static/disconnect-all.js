@@ -2,7 +2,9 @@
 
 import { element } from "./dom.js";
 import { fullName } from "./names.js";
+import { OF_OUTAGES } from "./requests.js";
 import { UnplugError } from "./unplug-client.js";
+import { failure } from "./words.js";
 
 export class DisconnectAll {
   #button = document.getElementById("disconnect-all");
@@ -91,11 +93,8 @@ export class DisconnectAll {
       await this.#answered(await this.#client.disconnectAll(expectedCount, batchId));
     } catch (error) {
       if (!(error instanceof UnplugError)) throw error;
-      this.#lost = true;
-      this.#say(
-        "No answer arrived. What was disconnected appears below. It is safe to try again.",
-        "Try again",
-      );
+      this.#lost = error.code === "UNREACHABLE";
+      this.#say(why(error.code), "Try again");
     }
   }
 
@@ -112,7 +111,7 @@ export class DisconnectAll {
         await this.#askAgain();
         return;
       default:
-        this.#say("A server error occurred. It is safe to try again.", "Try again");
+        this.#say(why(result.__typename), "Try again");
     }
   }
 
@@ -130,6 +129,14 @@ export class DisconnectAll {
     this.#again.hidden = !again;
     this.#notice.classList.toggle("calm", !again);
   }
+}
+
+function why(code) {
+  if (OF_OUTAGES.has(code)) return failure(code);
+  if (code === "UNREACHABLE") {
+    return "No answer arrived. What was disconnected appears below. It is safe to try again.";
+  }
+  return "A server error occurred. It is safe to try again.";
 }
 
 function connections(count) {

@@ -2,7 +2,8 @@
 
 import { UnplugError } from "./unplug-client.js";
 
-const OF_OUTAGES = new Set(["SERVICE_UNAVAILABLE", "UNAUTHENTICATED", "RATE_LIMITED"]);
+/** Codes of refusals that pass, before which nothing was done. */
+export const OF_OUTAGES = new Set(["SERVICE_UNAVAILABLE", "UNAUTHENTICATED", "RATE_LIMITED"]);
 
 export class Requests {
   #store;

@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 
 from tests.e2e.page.visiting.browser import Visitor
 from tests.e2e.page.visiting.screen import card, is_up_to_date, open_page
-from tests.e2e.page.visiting.scripted_api import Json, ScriptedApi
+from tests.e2e.page.visiting.scripted_api import Json, ScriptedApi, problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -95,6 +95,20 @@ async def test_after_an_outage_it_says_what_is_left_to_do(
     await expect(words).to_contain_text("No answer arrived, and 2 connections are not disconnected")
     for number, connection in enumerate(api.connections[1:], 2):
         api.disconnect(connection["id"], number)
+    await expect(words).to_have_text("3 connections were disconnected.")
+
+
+async def test_a_refusal_is_not_called_a_lost_answer(visitor: Visitor, api: ScriptedApi) -> None:
+    api.next_answers["DisconnectAll"] += [problem("RATE_LIMITED"), problem("INTERNAL_SERVER_ERROR")]
+    page = await open_page(visitor)
+    await is_up_to_date(page)
+    await say_yes(page, 3)
+    words = page.locator("#all-words")
+    await expect(words).to_have_text("There were too many requests. Wait a moment, then try again.")
+    again = page.locator("#all-notice").get_by_role("button", name="Try again")
+    await again.click()
+    await expect(words).to_have_text("A server error occurred. It is safe to try again.")
+    await again.click()
     await expect(words).to_have_text("3 connections were disconnected.")
 
 
